@@ -1,0 +1,51 @@
+import type { JsonObject } from './session-data.js';
+
+/** Why a session is over. Ended is terminal. */
+export type SessionEndReason =
+  | 'logout'
+  | 'revoked'
+  | 'replaced'
+  | 'evicted'
+  | 'expired'
+  | 'rotated-away'
+  | 'reuse'
+  | 'undecodable'
+  | 'admin';
+
+/** A live session as a store holds it. Never leaves the library: `tokenHash` is in no API, log, event or message. */
+export interface SessionRecord {
+  /** Public UUIDv8; its last 62 bits are the user reference. */
+  readonly id: string;
+  /** `null` for an anonymous session. */
+  readonly userId: string | null;
+  /** 32 bytes: SHA-256 of the token's secret, or HMAC-SHA-256 with a token key. */
+  readonly tokenHash: Uint8Array;
+  readonly data: JsonObject;
+  /** Starts at 1 and counts every change of data or token; a touch does not change it. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  /** The earlier of `lastSeenAt` plus the idle timeout and `absoluteExpiresAt`. */
+  readonly expiresAt: Date;
+  readonly absoluteExpiresAt: Date;
+  /** When the user last proved who they are; `null` for an anonymous session. */
+  readonly authenticatedAt: Date | null;
+  /** Authentication methods as in RFC 8176, such as `['pwd', 'otp']`. */
+  readonly amr: readonly string[];
+  /** As the adapter saw it when the session began, IPv4-mapped addresses as IPv4; `null` when unknown. */
+  readonly ipAddress: string | null;
+  /** At most 512 characters, control characters removed. */
+  readonly userAgent: string | null;
+  /** A label that the application gave the device. */
+  readonly device: string | null;
+}
+
+/** What is said of a session that just ended. */
+export interface EndedSession {
+  readonly id: string;
+  readonly userId: string | null;
+  readonly endedAt: Date;
+  readonly endReason: SessionEndReason;
+  /** Who ended it: an id that the caller gave, or `null` for the library itself. */
+  readonly endedBy: string | null;
+}
