@@ -40,14 +40,21 @@ export function patchData(data: JsonObject, patch: SessionDataPatch<Record<strin
     if (value === undefined) next.delete(key);
     else next.set(key, value);
   }
-  for (const [key, by] of Object.entries((patch.increment ?? {}) as Record<string, unknown>)) {
+  for (const [key, by] of Object.entries<unknown>(patch.increment ?? {})) {
     const current = next.get(key) ?? 0;
     if (typeof by !== 'number' || typeof current !== 'number') {
-      throw new SessionArgumentError(`session data "${key}" cannot be incremented: both it and the step must be numbers`);
+      throw new SessionArgumentError(
+        `session data "${key}" cannot be incremented: both it and the step must be numbers`,
+      );
     }
     next.set(key, current + by);
   }
   return Object.fromEntries(next);
+}
+
+/** The named top-level keys that the data has. */
+export function pickData(data: JsonObject, keys: readonly string[]): JsonObject {
+  return Object.fromEntries(keys.filter((key) => Object.hasOwn(data, key)).map((key) => [key, data[key]]));
 }
 
 /**
@@ -106,7 +113,9 @@ function assertJson(value: unknown, path: string, depth: number): void {
 
 function assertText(text: string, path: string): void {
   if (text.includes('\0') || !text.isWellFormed()) {
-    throw new SessionArgumentError(`session ${path} holds a NUL character or half a surrogate pair, which Postgres refuses`);
+    throw new SessionArgumentError(
+      `session ${path} holds a NUL character or half a surrogate pair, which Postgres refuses`,
+    );
   }
 }
 

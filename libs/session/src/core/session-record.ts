@@ -2,15 +2,7 @@ import type { JsonObject } from './session-data.js';
 
 /** Why a session is over. Ended is terminal. */
 export type SessionEndReason =
-  | 'logout'
-  | 'revoked'
-  | 'replaced'
-  | 'evicted'
-  | 'expired'
-  | 'rotated-away'
-  | 'reuse'
-  | 'undecodable'
-  | 'admin';
+  'logout' | 'revoked' | 'replaced' | 'evicted' | 'expired' | 'rotated-away' | 'reuse' | 'undecodable' | 'admin';
 
 /** A live session as a store holds it. Never leaves the library: `tokenHash` is in no API, log, event or message. */
 export interface SessionRecord {

@@ -110,8 +110,7 @@ export type CreateOutcome =
 export type SessionAbsence = 'unknown' | 'expired' | 'ended' | 'undecodable';
 
 export type FindOutcome =
-  | (LiveSession & { readonly live: true })
-  | { readonly live: false; readonly reason: SessionAbsence };
+  (LiveSession & { readonly live: true }) | { readonly live: false; readonly reason: SessionAbsence };
 
 export interface SessionTouch {
   readonly id: string;

@@ -1,0 +1,32 @@
+import { isIP } from 'node:net';
+
+const MAX_USER_AGENT_LENGTH = 512;
+const MAX_DEVICE_LENGTH = 100;
+const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+// C0 and C1 control characters and line separators: they could forge lines in a log (ASVS 16.4.1).
+// eslint-disable-next-line no-control-regex -- that is what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
+
+/** An address as it is stored: IPv4-mapped ones as IPv4, without an IPv6 zone; `null` when it is not an address. */
+export function normalizeIpAddress(address: string | null | undefined): string | null {
+  if (!address) return null;
+  const bare = address.split('%', 1)[0] ?? '';
+  const mapped = IPV4_MAPPED.exec(bare)?.[1] ?? bare;
+  return isIP(mapped) ? mapped.toLowerCase() : null;
+}
+
+/** A user agent without control characters, at most 512 characters; `null` when there is none. */
+export function normalizeUserAgent(userAgent: string | null | undefined): string | null {
+  return cleanText(userAgent, MAX_USER_AGENT_LENGTH);
+}
+
+/** A device label without control characters, at most 100 characters; `null` when there is none. */
+export function normalizeDevice(device: string | null | undefined): string | null {
+  return cleanText(device, MAX_DEVICE_LENGTH);
+}
+
+function cleanText(text: string | null | undefined, maxLength: number): string | null {
+  if (!text) return null;
+  const clean = text.replace(CONTROL, ' ').trim().slice(0, maxLength).toWellFormed();
+  return clean === '' ? null : clean;
+}

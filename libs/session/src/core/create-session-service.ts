@@ -1,0 +1,35 @@
+import { SessionAuthenticator } from './session-authenticator.js';
+import { SessionEvents } from './session-events.js';
+import type { SessionPolicy } from './session-policy.js';
+import { SessionService } from './session-service.js';
+import type { SessionLogger, SessionStore } from './session-store.js';
+import { SessionTokens } from './session-token.js';
+import { SessionUpdater } from './session-updater.js';
+import { TouchRecorder } from './touch-recorder.js';
+
+export interface SessionServiceSettings {
+  readonly store: SessionStore;
+  readonly policy: SessionPolicy;
+  readonly logger: SessionLogger;
+  /** Newest first. None: tokens are stored as plain SHA-256. */
+  readonly tokenKeys?: readonly (string | Uint8Array)[];
+}
+
+/** Puts a session service together. `touches` is what a shutdown waits for before the store stops. */
+export function createSessionService({ store, policy, logger, tokenKeys }: SessionServiceSettings): {
+  readonly service: SessionService;
+  readonly touches: TouchRecorder;
+} {
+  const tokens = new SessionTokens(tokenKeys);
+  const touches = new TouchRecorder(store, policy, logger);
+  const service = new SessionService({
+    store,
+    policy,
+    tokens,
+    events: new SessionEvents(logger),
+    authenticator: new SessionAuthenticator(store, tokens, logger),
+    updater: new SessionUpdater(store, policy.maxDataBytes),
+    touches,
+  });
+  return { service, touches };
+}

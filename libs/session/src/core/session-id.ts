@@ -1,0 +1,63 @@
+import { createHash, randomFillSync } from 'node:crypto';
+import { SessionArgumentError } from './session-errors.js';
+
+const USER_REFERENCE_LABEL = 'nest-sessions user reference\0';
+const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const MAX_USER_ID_LENGTH = 255;
+
+/**
+ * A fresh session id: 128-bit UUIDv8 (RFC 9562) of 48 bits Unix ms, 12 random bits and 62 bits of user reference.
+ *
+ * Ids sort by time, so index inserts stay local, and an id alone tells where its session lives in Redis.
+ *
+ * @param userId - `null` for an anonymous session, whose reference is random.
+ * @param nowMs - Unix time; only for ordering, no expiry is derived from it.
+ */
+export function createSessionId(userId: string | null, nowMs = Date.now()): string {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(nowMs, 0, 6);
+  randomFillSync(bytes, 6, 2);
+  if (userId === null) randomFillSync(bytes, 8, 8);
+  else createHash('sha256').update(USER_REFERENCE_LABEL).update(userId).digest().copy(bytes, 8, 0, 8);
+  bytes[6] = 0x80 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  return formatSessionId(bytes);
+}
+
+/** Whether the text is a session id as this library writes them: lower case, version 8, RFC variant. */
+export function isSessionId(text: unknown): text is string {
+  return typeof text === 'string' && SESSION_ID.test(text);
+}
+
+/** The 62-bit user reference inside an id, as 16 hex digits. Two users may share one: compare user ids as well. */
+export function userReferenceOf(sessionId: string): string {
+  return sessionId.slice(19, 23) + sessionId.slice(24);
+}
+
+/** The reference that every session id of this user carries. */
+export function userReferenceFor(userId: string): string {
+  return userReferenceOf(createSessionId(userId, 0));
+}
+
+/** Bytes to text; the caller checks the result with `isSessionId` when the bytes came from outside. */
+export function formatSessionId(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The 16 bytes of an id. */
+export function sessionIdBytes(sessionId: string): Buffer {
+  return Buffer.from(sessionId.replaceAll('-', ''), 'hex');
+}
+
+/** @throws {SessionArgumentError} Empty, too long, or not storable text: an empty user id would make strangers share sessions. */
+export function assertUserId(userId: unknown): asserts userId is string {
+  if (typeof userId !== 'string' || userId.trim() === '') {
+    throw new SessionArgumentError('userId must be a non-empty string; for a session without a user pass null');
+  }
+  if (userId.length > MAX_USER_ID_LENGTH || userId.includes('\0') || !userId.isWellFormed()) {
+    throw new SessionArgumentError(
+      `userId must be well-formed text of at most ${MAX_USER_ID_LENGTH} characters without NUL`,
+    );
+  }
+}

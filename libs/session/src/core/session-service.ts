@@ -1,0 +1,270 @@
+import { normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
+import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
+import {
+  assertStorableData,
+  patchData,
+  pickData,
+  type SessionData,
+  type SessionDataPatch,
+} from './session-data.js';
+import { SessionArgumentError, SessionLimitReachedError } from './session-errors.js';
+import type { SessionEvents } from './session-events.js';
+import { assertUserId, createSessionId, isSessionId } from './session-id.js';
+import type { SessionPolicy } from './session-policy.js';
+import type { EndedSession, SessionEndReason } from './session-record.js';
+import type { LiveSession, SessionStore } from './session-store.js';
+import type { SessionTokens } from './session-token.js';
+import type { SessionUpdater } from './session-updater.js';
+import { compareByActivity, toSession, type Session } from './session.js';
+import type { TouchRecorder } from './touch-recorder.js';
+
+const MAX_ID_ATTEMPTS = 8;
+const MAX_ROTATE_ATTEMPTS = 3;
+
+export type AuthenticateOutcome =
+  | { readonly outcome: 'live'; readonly session: Session }
+  | { readonly outcome: 'absent'; readonly reason: AbsenceReason };
+
+export interface CreateSession {
+  /** `null` creates an anonymous session: for OAuth state, a CSRF secret, a cart. */
+  readonly userId: string | null;
+  readonly data?: Partial<SessionData>;
+  /** Authentication methods as in RFC 8176. Default none. */
+  readonly amr?: readonly string[];
+  readonly ipAddress?: string | null;
+  readonly userAgent?: string | null;
+  /** A label for the device, at most 100 characters. */
+  readonly device?: string | null;
+  /** The token that the same client held until now: its session ends with reason `replaced`. */
+  readonly replacesToken?: string;
+  /** Top-level keys of the replaced session's data to carry over; `data` wins over them. Default none. */
+  readonly carryOver?: readonly (keyof SessionData)[];
+}
+
+/** `token` is the only copy that will ever exist: hand it to the client, store and log it nowhere. */
+export interface CreatedSession {
+  readonly session: Session;
+  readonly token: string;
+}
+
+export type RotatedSession =
+  | (CreatedSession & { readonly rotated: true })
+  /** `superseded`: another call rotated this token first; its caller has the successor. */
+  | { readonly rotated: false; readonly reason: 'absent' | 'superseded' };
+
+export interface RevokeOptions {
+  /** Default `'revoked'`. */
+  readonly reason?: SessionEndReason;
+  /** Who does it, for the audit log: a user or operator id. Default none. */
+  readonly endedBy?: string;
+}
+
+export interface SessionServiceParts {
+  readonly store: SessionStore;
+  readonly policy: SessionPolicy;
+  readonly tokens: SessionTokens;
+  readonly events: SessionEvents;
+  readonly authenticator: SessionAuthenticator;
+  readonly updater: SessionUpdater;
+  readonly touches: TouchRecorder;
+}
+
+/**
+ * Sessions without HTTP. Every method rejects with `SessionStoreUnavailableError` when the store does not answer, which
+ * says nothing about any session.
+ */
+export class SessionService {
+  constructor(private readonly parts: SessionServiceParts) {}
+
+  /** What happened, told after it was stored. */
+  get events(): SessionEvents {
+    return this.parts.events;
+  }
+
+  /**
+   * Creates a session with a new token. Atomic with the user's limit; a replaced session of the same user ends in the
+   * same step.
+   *
+   * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
+   * @throws {SessionDataTooLargeError} The data is over the limit.
+   * @throws {SessionArgumentError} The user id is empty or the data is not JSON.
+   */
+  async create(input: CreateSession): Promise<CreatedSession> {
+    if (input.userId !== null) assertUserId(input.userId);
+    const replaced = await this.parts.authenticator.check(input.replacesToken);
+    const carried = replaced.live ? pickData(replaced.record.data, input.carryOver ?? []) : {};
+    const data = patchData(carried, { set: input.data });
+    assertStorableData(data, this.parts.policy.maxDataBytes);
+    for (let attempt = 1; attempt <= MAX_ID_ATTEMPTS; attempt++) {
+      const id = createSessionId(input.userId);
+      const { token, hash } = this.parts.tokens.mint(id);
+      const outcome = await this.parts.store.create({
+        id,
+        userId: input.userId,
+        tokenHash: hash,
+        data,
+        amr: [...(input.amr ?? [])],
+        ipAddress: normalizeIpAddress(input.ipAddress),
+        userAgent: normalizeUserAgent(input.userAgent),
+        device: normalizeDevice(input.device),
+        idleTimeoutMs: this.parts.policy.idleTimeoutMs,
+        absoluteTimeoutMs: this.parts.policy.absoluteTimeoutMs,
+        limit: this.limitFor(input.userId),
+        replaces: replaced.live ? replaced.record.id : undefined,
+      });
+      if (outcome.created) return this.announceCreated(outcome, { token, ended: outcome.ended });
+      if (outcome.reason === 'limit') {
+        throw new SessionLimitReachedError(String(input.userId), this.parts.policy.maxSessionsPerUser ?? 0);
+      }
+    }
+    throw new Error(`no free session id in ${MAX_ID_ATTEMPTS} attempts: the random generator or the clock is broken`);
+  }
+
+  /**
+   * Decides whose session a token is. Anything that is not one of our tokens is turned away without a store call.
+   *
+   * A live session's activity is recorded in the background, at most once per touch interval.
+   *
+   * @param options.touch - `false` for polling that should not keep the session alive. Default `true`.
+   */
+  async authenticate(token: string | undefined, options: { touch?: boolean } = {}): Promise<AuthenticateOutcome> {
+    const checked = await this.parts.authenticator.check(token);
+    if (!checked.live) return { outcome: 'absent', reason: checked.reason };
+    if (options.touch !== false) this.parts.touches.record(checked);
+    return { outcome: 'live', session: toSession(checked) };
+  }
+
+  /**
+   * Changes top-level keys of a live session's data, atomically against every other writer.
+   *
+   * @param target - A session as this instance saw it, or the id alone, which costs a read.
+   * @param change - Keys to set, unset and increment, or a function from the current data to the new data; it is called
+   *   again when another writer was faster, so it must have no effects of its own.
+   * @returns The session after the change, or `undefined` when it is no longer live: nothing was written then.
+   * @throws {SessionUpdateConflictError} Others were faster in every one of 64 attempts.
+   */
+  async update(
+    target: Session | string,
+    change: SessionDataPatch | ((data: Readonly<SessionData>) => SessionData | Promise<SessionData>),
+  ): Promise<Session | undefined> {
+    const base = typeof target === 'string' ? { id: target } : target;
+    if (!isSessionId(base.id)) return undefined;
+    const updated = await this.parts.updater.update(base, async (data) =>
+      typeof change === 'function' ? { ...(await change(data)) } : patchData(data, change),
+    );
+    return updated && toSession(updated);
+  }
+
+  /**
+   * Gives the session a new token; once resolved the old one is dead. Of parallel calls one succeeds and the others are
+   * `superseded`.
+   */
+  rotate(token: string): Promise<RotatedSession> {
+    return this.replaceToken(token);
+  }
+
+  /** Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew. */
+  reauthenticate(token: string, { amr }: { amr: readonly string[] }): Promise<RotatedSession> {
+    return this.replaceToken(token, amr);
+  }
+
+  /**
+   * Ends one session before it would expire.
+   *
+   * Once resolved, no `authenticate` that starts afterwards accepts it, on any instance.
+   *
+   * @param id - Public session id, never the token.
+   * @param options.userId - When given, only a session of this user is revoked; anybody else's counts as unknown.
+   * @returns `false` when it is unknown, already over, or not the given user's.
+   * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
+   */
+  async revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
+    if (!isSessionId(id)) return false;
+    if (options.userId !== undefined) assertUserId(options.userId);
+    const { userId, reason = 'revoked', endedBy = null } = options;
+    const ended = await this.parts.store.revoke({ id, userId, reason, endedBy });
+    if (ended) this.events.emit('ended', ended);
+    return ended !== undefined;
+  }
+
+  /**
+   * Ends all sessions of the user but this one, atomically.
+   *
+   * @returns The sessions that ended.
+   * @throws {SessionArgumentError} The session is anonymous: it has no others.
+   */
+  async revokeOthers(
+    keep: Pick<Session, 'id' | 'userId'>,
+    options: RevokeOptions = {},
+  ): Promise<readonly EndedSession[]> {
+    if (keep.userId === null) throw new SessionArgumentError('an anonymous session has no others to revoke');
+    return this.revokeAll(keep.userId, { ...options, exceptId: keep.id });
+  }
+
+  /** Ends all sessions of a user, atomically. A sign-in that is stored after this one is a new session and stands. */
+  async revokeAll(
+    userId: string,
+    options: RevokeOptions & { exceptId?: string } = {},
+  ): Promise<readonly EndedSession[]> {
+    assertUserId(userId);
+    const { exceptId, reason = 'revoked', endedBy = null } = options;
+    const ended = await this.parts.store.revokeAll({ userId, exceptId, reason, endedBy });
+    for (const session of ended) this.events.emit('ended', session);
+    return ended;
+  }
+
+  /**
+   * Exactly the sessions of the user that would authenticate, last seen first.
+   *
+   * @param query.dataContains - Only those whose data contains this, as Postgres' `jsonb @>` decides.
+   */
+  async listByUser(userId: string, query: { dataContains?: Partial<SessionData> } = {}): Promise<Session[]> {
+    assertUserId(userId);
+    const dataContains = query.dataContains && patchData({}, { set: query.dataContains });
+    const { records, now } = await this.parts.store.listByUser({ userId, dataContains });
+    return records.map((record) => toSession({ record, now })).toSorted(compareByActivity);
+  }
+
+  private async replaceToken(token: string, amr?: readonly string[]): Promise<RotatedSession> {
+    const { idleTimeoutMs, absoluteTimeoutMs } = this.parts.policy;
+    for (let attempt = 1; attempt <= MAX_ROTATE_ATTEMPTS; attempt++) {
+      const checked = await this.parts.authenticator.check(token);
+      if (!checked.live) {
+        return { rotated: false, reason: checked.reason === 'wrong-secret' && attempt > 1 ? 'superseded' : 'absent' };
+      }
+      const { id, tokenHash: expectedTokenHash } = checked.record;
+      const minted = this.parts.tokens.mint(id);
+      const authentication = amr && { amr: [...amr], idleTimeoutMs, absoluteTimeoutMs };
+      const outcome = await this.parts.store.rotate({
+        id,
+        expectedTokenHash,
+        tokenHash: minted.hash,
+        cause: 'rotation',
+        authentication,
+      });
+      if (outcome.applied) {
+        const session = toSession(outcome);
+        this.events.emit(amr ? 'reauthenticated' : 'rotated', session);
+        return { rotated: true, session, token: minted.token };
+      }
+      if (outcome.reason === 'absent') return { rotated: false, reason: 'absent' };
+      // Superseded: by another rotation, or only by the same token's hash under a newer key. The next check tells.
+    }
+    return { rotated: false, reason: 'superseded' };
+  }
+
+  private announceCreated(
+    created: LiveSession,
+    { token, ended }: { token: string; ended: readonly EndedSession[] },
+  ): CreatedSession {
+    const session = toSession(created);
+    this.events.emit('created', session);
+    for (const one of ended) this.events.emit('ended', one);
+    return { session, token };
+  }
+
+  private limitFor(userId: string | null) {
+    const { maxSessionsPerUser: max, onLimit } = this.parts.policy;
+    return max === undefined || userId === null ? undefined : { max, onLimit };
+  }
+}

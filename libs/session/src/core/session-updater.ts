@@ -1,0 +1,56 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { KeyedQueue } from './keyed-queue.js';
+import { assertStorableData, type JsonObject } from './session-data.js';
+import { SessionUpdateConflictError } from './session-errors.js';
+import type { LiveSession, SessionStore } from './session-store.js';
+
+const MAX_ATTEMPTS = 64;
+const MAX_BACKOFF_MS = 20;
+
+/** Where an update starts from: what the caller has seen, or only the id. */
+export type UpdateBase = { readonly id: string; readonly version?: number; readonly data?: JsonObject };
+
+/**
+ * Changes a session's data by compare-and-set on its version, with bounded retry. Updates of one session made in this
+ * process wait for each other, so that only other processes can cause a conflict.
+ */
+export class SessionUpdater {
+  private readonly queue = new KeyedQueue();
+
+  constructor(
+    private readonly store: SessionStore,
+    private readonly maxDataBytes: number,
+  ) {}
+
+  /**
+   * @param change - Called again with newer data after each conflict.
+   * @returns The session as it is after the update, or `undefined` when it is not live.
+   */
+  update(base: UpdateBase, change: (data: JsonObject) => JsonObject | Promise<JsonObject>) {
+    return this.queue.run(base.id, () => this.compareAndSet(base, change));
+  }
+
+  private async compareAndSet(
+    base: UpdateBase,
+    change: (data: JsonObject) => JsonObject | Promise<JsonObject>,
+  ): Promise<LiveSession | undefined> {
+    let seen = await this.startingPoint(base);
+    for (let attempt = 1; seen && attempt <= MAX_ATTEMPTS; attempt++) {
+      const data = await change(seen.data);
+      assertStorableData(data, this.maxDataBytes);
+      const outcome = await this.store.update({ id: base.id, expectedVersion: seen.version, data });
+      if (outcome.applied) return outcome;
+      if (outcome.reason === 'absent') return undefined;
+      seen = outcome.record;
+      await wait(Math.random() * Math.min(attempt, MAX_BACKOFF_MS));
+    }
+    if (seen) throw new SessionUpdateConflictError(base.id, MAX_ATTEMPTS);
+    return undefined;
+  }
+
+  private async startingPoint(base: UpdateBase): Promise<{ version: number; data: JsonObject } | undefined> {
+    if (base.version !== undefined && base.data !== undefined) return { version: base.version, data: base.data };
+    const found = await this.store.find(base.id);
+    return found.live ? found.record : undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import type { SessionData } from './session-data.js';
+import type { SessionRecord } from './session-record.js';
+import type { LiveSession } from './session-store.js';
+
+/**
+ * A live session as an application sees it: a frozen snapshot taken at `checkedAt`. It holds no secret and may be
+ * returned from an API. Change it through `SessionService`; assigning to it or to its data throws.
+ */
+export interface Session extends Omit<SessionRecord, 'tokenHash' | 'data'> {
+  readonly data: Readonly<SessionData>;
+  /** The store's time at which the session was found live. */
+  readonly checkedAt: Date;
+}
+
+/** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
+export function toSession({ record, now }: LiveSession): Session {
+  return Object.freeze({
+    id: record.id,
+    userId: record.userId,
+    version: record.version,
+    createdAt: record.createdAt,
+    lastSeenAt: record.lastSeenAt,
+    expiresAt: record.expiresAt,
+    absoluteExpiresAt: record.absoluteExpiresAt,
+    authenticatedAt: record.authenticatedAt,
+    amr: Object.freeze([...record.amr]),
+    ipAddress: record.ipAddress,
+    userAgent: record.userAgent,
+    device: record.device,
+    checkedAt: now,
+    get data() {
+      return deepFreeze(record.data) as Readonly<SessionData>;
+    },
+  });
+}
+
+/** Order for lists: last seen first, then newest first. */
+export function compareByActivity(a: Session, b: Session): number {
+  return b.lastSeenAt.getTime() - a.lastSeenAt.getTime() || (a.id < b.id ? 1 : -1);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
+}
