@@ -47,3 +47,4 @@ export type {
   UserRevocation,
 } from './core/session-store.js';
 export type { Session } from './core/session.js';
+export { MemorySessionStore, memoryStore, type MemoryStoreOptions } from './stores/memory/index.js';

@@ -1,0 +1,21 @@
+import { SessionConfigurationError } from '../../core/session-errors.js';
+import type { SessionStoreDefinition } from '../../core/session-store.js';
+import { MemorySessionStore } from './memory-session.store.js';
+
+export interface MemoryStoreOptions {
+  /** The most sessions held; one more is refused with `SessionStoreFullError`. Default 100,000. */
+  readonly maxSessions?: number;
+  /** The store's clock, for tests. Default the system's. */
+  readonly now?: () => Date;
+}
+
+/** Sessions in this process only: for tests and first steps, not for two instances or a restart. */
+export function memoryStore({
+  maxSessions = 100_000,
+  now = () => new Date(),
+}: MemoryStoreOptions = {}): SessionStoreDefinition {
+  if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) {
+    throw new SessionConfigurationError('memoryStore.maxSessions', `must be a positive integer, but is ${maxSessions}`);
+  }
+  return { name: 'memory', inject: [], create: () => new MemorySessionStore({ maxSessions, now }) };
+}
