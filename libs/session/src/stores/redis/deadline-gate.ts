@@ -1,0 +1,76 @@
+import { toUnavailable, unavailable } from './redis-errors.js';
+
+/** Operations whose deadline passed and whose command the client still holds; beyond that none are added. */
+const MAX_ABANDONED = 512;
+
+/** An operation under way; `deadlineAtMs` is monotonic time. */
+export type GatedWork<T> = (deadlineAtMs: number) => Promise<T>;
+
+/**
+ * Gives every operation a deadline of its own, whatever the client's options are, and keeps commands from piling up in
+ * a client that does not get rid of them.
+ */
+export class DeadlineGate {
+  private running = 0;
+  private abandoned = 0;
+  private probedAtMs = -Infinity;
+  private onIdle: (() => void) | undefined;
+
+  constructor(readonly timeoutMs: number) {}
+
+  /**
+   * @param work - Starts the operation; called at once.
+   * @param onLateResult - Told what came of an operation after its caller was told that it failed.
+   * @throws {SessionStoreUnavailableError} No answer in time, or an error as answer.
+   */
+  async run<T>(work: GatedWork<T>, onLateResult?: (result: T) => void): Promise<T> {
+    const startedAtMs = performance.now();
+    if (this.abandoned >= MAX_ABANDONED && !this.mayProbe(startedAtMs)) {
+      throw unavailable(`${this.abandoned} earlier commands have not been answered`);
+    }
+    this.running += 1;
+    try {
+      return await this.settleInTime(work(startedAtMs + this.timeoutMs), onLateResult);
+    } catch (error) {
+      throw toUnavailable(error);
+    } finally {
+      this.running -= 1;
+      if (this.running === 0) this.onIdle?.();
+    }
+  }
+
+  /** Resolves when every operation under way was answered or given up. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onIdle = resolve;
+      if (this.running === 0) resolve();
+    });
+  }
+
+  private settleInTime<T>(operation: Promise<T>, onLateResult?: (result: T) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        this.abandoned += 1;
+        reject(unavailable(`no answer within ${this.timeoutMs} ms`));
+      }, this.timeoutMs);
+      const settle = (outcome: () => void) => {
+        clearTimeout(timer);
+        if (isLate) this.abandoned -= 1;
+        outcome();
+      };
+      operation.then(
+        (result) => settle(() => (isLate ? onLateResult?.(result) : resolve(result))),
+        (error: unknown) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  /** One operation per deadline goes through, so that recovery is noticed even if a client never settles the old ones. */
+  private mayProbe(nowMs: number): boolean {
+    if (nowMs - this.probedAtMs < this.timeoutMs) return false;
+    this.probedAtMs = nowMs;
+    return true;
+  }
+}

@@ -1,0 +1,3 @@
+export type { RedisClient } from './redis-client.js';
+export { RedisSessionStore } from './redis-session.store.js';
+export { redisStore, type RedisClientSource, type RedisStoreOptions, type RedisStoreSettings } from './redis-store.js';

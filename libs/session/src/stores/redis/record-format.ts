@@ -1,0 +1,96 @@
+import type { JsonObject } from '../../core/session-data.js';
+import type { SessionRecord } from '../../core/session-record.js';
+
+const FORMAT = '1';
+const TOKEN_HASH_BYTES = 32;
+const MAX_INSTANT_MS = 8_640_000_000_000_000;
+
+/** Second line of a record: what never changes after the session began. */
+interface StoredDetails {
+  readonly ip: string | null;
+  readonly ua: string | null;
+  readonly device: string | null;
+}
+
+type Details = Pick<SessionRecord, 'ipAddress' | 'userAgent' | 'device'>;
+
+/** Base64url of a user id, so that scripts can compare it; empty for an anonymous session. */
+export function encodeUserId(userId: string | null): string {
+  return userId === null ? '' : Buffer.from(userId, 'utf8').toString('base64url');
+}
+
+export function decodeUserId(text: string): string | null {
+  return text === '' ? null : Buffer.from(text, 'base64url').toString('utf8');
+}
+
+export function encodeHash(tokenHash: Uint8Array): string {
+  return Buffer.from(tokenHash).toString('base64url');
+}
+
+export function encodeDetails({ ipAddress, userAgent, device }: Details): string {
+  return JSON.stringify({ ip: ipAddress, ua: userAgent, device } satisfies StoredDetails);
+}
+
+/**
+ * Puts a record together from its two fields; the layout is at the head of `scripts/include/session-hash.lua`.
+ *
+ * @returns `undefined` when a value is broken or in a format of the future.
+ */
+export function decodeRecord(id: string, value: string, activity: string | null): SessionRecord | undefined {
+  if (activity === null) return undefined;
+  const [header = '', details = '', amr = '', data = ''] = value.split('\n', 4);
+  const [format, version, hash = '', createdAt, absoluteExpiresAt, authenticatedAt, user = ''] = header.split('|');
+  const [lastSeenAt, expiresAt] = activity.split('|');
+  if (format !== FORMAT) return undefined;
+  try {
+    const tokenHash = Buffer.from(hash, 'base64url');
+    if (tokenHash.byteLength !== TOKEN_HASH_BYTES) return undefined;
+    const { ip, ua, device } = parseObject(details);
+    return {
+      id,
+      userId: decodeUserId(user),
+      tokenHash,
+      data: parseObject(data),
+      version: parseInteger(version),
+      createdAt: parseInstant(createdAt),
+      lastSeenAt: parseInstant(lastSeenAt),
+      expiresAt: parseInstant(expiresAt),
+      absoluteExpiresAt: parseInstant(absoluteExpiresAt),
+      authenticatedAt: authenticatedAt === '' ? null : parseInstant(authenticatedAt),
+      amr: parseTexts(amr),
+      ipAddress: textOrNull(ip),
+      userAgent: textOrNull(ua),
+      device: textOrNull(device),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function parseObject(json: string): JsonObject {
+  const value: unknown = JSON.parse(json);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not an object');
+  return value as JsonObject;
+}
+
+function parseTexts(json: string): string[] {
+  const value: unknown = JSON.parse(json);
+  if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw new TypeError('not texts');
+  return value as string[];
+}
+
+function parseInteger(text: string | undefined): number {
+  const value = Number(text);
+  if (text === undefined || text === '' || !Number.isSafeInteger(value)) throw new TypeError('not an integer');
+  return value;
+}
+
+function parseInstant(text: string | undefined): Date {
+  const ms = parseInteger(text);
+  if (ms < 0 || ms > MAX_INSTANT_MS) throw new RangeError('not an instant');
+  return new Date(ms);
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

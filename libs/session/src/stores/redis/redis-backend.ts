@@ -1,0 +1,68 @@
+import { bindCommand, listMasters, type RedisClient, type RedisCommand } from './redis-client.js';
+import type { RedisConnection } from './redis-connection.js';
+import { unavailable } from './redis-errors.js';
+import { ScriptRunner, type ScriptName } from './script-runner.js';
+import { ServerClock } from './server-clock.js';
+
+/** After these another server may be the one that answers. */
+const CHANGE_OF_SERVER = ['ready', '+node', '-node'];
+
+/** One connected client: the two kinds of command that the store sends, and the servers' time. */
+export class RedisBackend {
+  readonly clock: ServerClock;
+  private readonly client: RedisClient;
+  private readonly hmget: RedisCommand;
+  private readonly scripts: ScriptRunner;
+  private readonly onChangeOfServer = () => this.clock.forget();
+
+  constructor(private readonly connection: RedisConnection) {
+    this.client = connection.client;
+    this.hmget = bindCommand(this.client, 'hmget');
+    this.scripts = new ScriptRunner(this.client);
+    this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
+    for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
+    this.clock.start();
+  }
+
+  /** Values of hash fields, `null` for those that are not there. */
+  async readFields(key: string, ...fields: string[]): Promise<(string | null)[]> {
+    this.assertConnected();
+    const reply = await this.hmget(key, ...fields);
+    if (!Array.isArray(reply)) throw new TypeError('HMGET did not answer with an array');
+    return reply.map((value: unknown) => (typeof value === 'string' ? value : null));
+  }
+
+  async runScript(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {
+    this.assertConnected();
+    return this.scripts.run(name, key, args);
+  }
+
+  /** A monotonic deadline as the last ms of server time at which a script may still act. */
+  async encodeDeadline(deadlineAtMs: number): Promise<string> {
+    this.assertConnected();
+    return String(Math.floor(await this.clock.earliestMsAt(deadlineAtMs)));
+  }
+
+  close(): void {
+    this.clock.stop();
+    for (const event of CHANGE_OF_SERVER) this.client.off(event, this.onChangeOfServer);
+    this.connection.close();
+  }
+
+  /** A client that is not ready would queue the command or refuse it: better to fail at once. */
+  private assertConnected(): void {
+    const { status } = this.client;
+    if (status !== 'ready') throw unavailable(`not connected to ${this.connection.address} (${status})`);
+  }
+}
+
+function bindTime(client: RedisClient) {
+  const time = bindCommand(client, 'time');
+  return async () => {
+    const reply = await time();
+    const [seconds, microseconds] = Array.isArray(reply) ? reply.map(Number) : [];
+    if (seconds === undefined || microseconds === undefined)
+      throw new TypeError('TIME did not answer with two numbers');
+    return seconds * 1000 + Math.floor(microseconds / 1000);
+  };
+}

@@ -1,0 +1,43 @@
+import { SessionError, SessionStoreUnavailableError } from '../../core/session-errors.js';
+
+/** What Redis or the client said, without the command: its arguments hold token hashes and session data. */
+export class RedisReplyError extends Error {
+  readonly code: string | undefined;
+
+  constructor(error: unknown) {
+    super(describeRedisError(error));
+    this.name = 'RedisReplyError';
+    this.code = codeOf(error);
+  }
+}
+
+/** Turns whatever a client rejected with into the one error that callers know. */
+export function toUnavailable(error: unknown): SessionError {
+  if (error instanceof SessionError) return error;
+  return unavailable(describeRedisError(error), error);
+}
+
+export function unavailable(problem: string, cause?: unknown): SessionStoreUnavailableError {
+  return new SessionStoreUnavailableError(
+    'redis',
+    problem,
+    cause === undefined ? {} : { cause: new RedisReplyError(cause) },
+  );
+}
+
+/** Whether the reply starts with this code, such as `NOSCRIPT`. */
+export function hasReplyCode(error: unknown, code: string): boolean {
+  return error instanceof Error && error.message.startsWith(code);
+}
+
+/** One line; Redis repeats arguments of a command that it does not know, and those are cut off. */
+export function describeRedisError(error: unknown): string {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+  if (!(first instanceof Error)) return 'unknown error';
+  return first.message.replace(/,? with args beginning with[\s\S]*/, '').slice(0, 200) || (codeOf(first) ?? first.name);
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

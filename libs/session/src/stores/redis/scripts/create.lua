@@ -1,0 +1,80 @@
+--[[
+  Creates a session, enforces the user's limit and ends the session that it replaces.
+
+  KEYS[1]   hash of the user reference
+  ARGV[1]   id
+  ARGV[2]   token hash, base64url
+  ARGV[3]   user id, base64url; empty: anonymous
+  ARGV[4]   idle timeout, ms
+  ARGV[5]   absolute timeout, ms
+  ARGV[6]   details, JSON
+  ARGV[7]   amr, JSON
+  ARGV[8]   data, JSON
+  ARGV[9]   limit of live sessions of the user; empty: none
+  ARGV[10]  'revoke-oldest' or 'reject'
+  ARGV[11]  id of the session to replace, if it is in this hash; else empty
+  ARGV[12]  not after, Unix ms: later than this the caller has given up
+
+  Returns  { 'created', now, record, activity, then id, user, reason of each session that ended }
+           { 'id-taken' } | { 'limit' } | { 'late' }
+
+  The insert is the first write: it is the one that a server out of memory refuses, and then nothing has changed.
+  A client that lost the connection may send this twice; the second run finds the same token hash and says 'created'.
+]]
+--@include session-hash
+local id, hash, user, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[11]
+local now = server_now()
+if now > tonumber(ARGV[12]) then return { 'late' } end
+
+if redis.call('HEXISTS', KEYS[1], id) == 1 then
+  local standing = find_live(id, now)
+  if not standing or standing.hash ~= hash then return { 'id-taken' } end
+  return { 'created', integer(now), standing.value, standing.activity }
+end
+
+local all = read_all(now)
+local mine, ended = {}, {}
+for _, session in ipairs(all.live) do
+  if session.id == replaces then
+    session.reason = 'replaced'
+    table.insert(ended, session)
+  elseif session.user == user and user ~= '' then
+    table.insert(mine, session)
+  end
+end
+
+local limit = tonumber(ARGV[9])
+local excess = limit and user ~= '' and #mine + 1 - limit or 0
+if excess > 0 and ARGV[10] == 'reject' then return { 'limit' } end
+if excess > 0 then
+  table.sort(mine, function(a, b)
+    if a.created ~= b.created then return a.created < b.created end
+    return a.id < b.id
+  end)
+  for i = 1, math.min(excess, #mine) do
+    mine[i].reason = 'evicted'
+    table.insert(ended, mine[i])
+  end
+end
+
+local absolute = now + tonumber(ARGV[5])
+local expires = math.min(now + tonumber(ARGV[4]), absolute)
+local record = encode_record({
+  version = 1, hash = hash, created = integer(now), absolute = absolute,
+  authenticated = user ~= '' and integer(now) or '', user = user, change = '', header_rest = '',
+  details = ARGV[6], amr = ARGV[7], data = ARGV[8], rest = '',
+})
+local activity = encode_activity(now, expires)
+redis.call('HSETNX', KEYS[1], id, record)
+redis.call('HSET', KEYS[1], id .. ':t', activity)
+
+local reply = { 'created', integer(now), record, activity }
+for _, session in ipairs(ended) do
+  drop(session.id)
+  table.insert(reply, session.id)
+  table.insert(reply, session.user)
+  table.insert(reply, session.reason)
+end
+for _, expired in ipairs(all.expired) do drop(expired) end
+keep_until(math.max(expires, latest_expiry(all.live)), now, #all.unreadable > 0)
+return reply

@@ -1,0 +1,129 @@
+--[[
+  One user's sessions in one hash, as every script reads and writes them.
+
+  KEYS[1] is the hash. Its fields, for each session:
+    <id>    record, four lines:
+              1|version|token hash|createdAtMs|absoluteExpiresAtMs|authenticatedAtMs or nothing|user or nothing|last change or nothing
+              details as JSON
+              amr as JSON
+              data as JSON
+            Hash and user id are in base64url; JSON text holds no raw line break. More parts at the end of the first
+            line, and more lines, are kept as they are: a later version may add some.
+    <id>:t  activity: lastSeenAtMs|expiresAtMs
+    <id>:l  lease, used by the hybrid store alone
+  JSON is never decoded here. Instants are Unix time in ms by this server's clock.
+]]
+local HEADER = '^1|%d+|[%w_%-]+|(%d+)|(%d+)|%d*|([%w_%-]*)|'
+local RECORD = '^1|(%d+)|([%w_%-]+)|(%d+)|(%d+)|(%d*)|([%w_%-]*)|([%w_%-]*)([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)(.*)$'
+local ACTIVITY = '^(%d+)|(%d+)'
+local ID_LENGTH = 36
+local MAX_FIELDS_TO_TIDY = 256
+
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+local function server_now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function encode_activity(last_seen, expires)
+  return integer(last_seen) .. '|' .. integer(expires)
+end
+
+-- A record taken apart, or nil when this version cannot read it.
+local function decode_record(value)
+  local version, hash, created, absolute, authenticated, user, change, header_rest, details, amr, data, rest =
+    string.match(value, RECORD)
+  if not version then return nil end
+  return {
+    version = tonumber(version), hash = hash, created = created, absolute = tonumber(absolute),
+    authenticated = authenticated, user = user, change = change, header_rest = header_rest,
+    details = details, amr = amr, data = data, rest = rest,
+  }
+end
+
+local function encode_record(record)
+  return table.concat({
+    '1', integer(record.version), record.hash, record.created, integer(record.absolute), record.authenticated,
+    record.user, record.change .. record.header_rest,
+  }, '|') .. '\n' .. record.details .. '\n' .. record.amr .. '\n' .. record.data .. record.rest
+end
+
+local function drop(id)
+  redis.call('HDEL', KEYS[1], id, id .. ':t', id .. ':l')
+end
+
+-- The session if it is live: its record taken apart, value (the record as stored), last_seen and expires.
+local function find_live(id, now)
+  local values = redis.call('HMGET', KEYS[1], id, id .. ':t')
+  if not values[1] or not values[2] then return nil end
+  local session = decode_record(values[1])
+  local last_seen, expires = string.match(values[2], ACTIVITY)
+  if not session or not last_seen then return nil end
+  session.value, session.activity = values[1], values[2]
+  session.last_seen, session.expires = tonumber(last_seen), tonumber(expires)
+  if session.expires <= now or session.absolute <= now then return nil end
+  return session
+end
+
+-- Everything in the hash: live sessions, ids of expired ones, ids of those that this version cannot read.
+local function read_all(now)
+  local flat = redis.call('HGETALL', KEYS[1])
+  local values, all = {}, { live = {}, expired = {}, unreadable = {} }
+  for i = 1, #flat, 2 do values[flat[i]] = flat[i + 1] end
+  for i = 1, #flat, 2 do
+    local id, value = flat[i], flat[i + 1]
+    if #id == ID_LENGTH then
+      local activity = values[id .. ':t']
+      local created, absolute, user = string.match(value, HEADER)
+      local expires = activity and tonumber((select(2, string.match(activity, ACTIVITY))))
+      if expires and (expires <= now or (absolute and tonumber(absolute) <= now)) then
+        table.insert(all.expired, id)
+      elseif not created or not expires then
+        table.insert(all.unreadable, id)
+      else
+        table.insert(all.live, {
+          id = id, value = value, activity = activity, created = tonumber(created), expires = expires, user = user,
+        })
+      end
+    end
+  end
+  return all
+end
+
+-- Gives the key the latest expiry inside it; with unreadable sessions inside it only ever moves out.
+local function keep_until(latest, now, has_unreadable)
+  if latest <= now then return end
+  if has_unreadable and redis.call('PTTL', KEYS[1]) >= latest - now then return end
+  redis.call('PEXPIREAT', KEYS[1], integer(latest))
+end
+
+local function latest_expiry(sessions)
+  local latest = 0
+  for _, session in ipairs(sessions) do
+    if not session.reason and session.expires > latest then latest = session.expires end
+  end
+  return latest
+end
+
+-- Drops expired sessions and sets the key's expiry. `expires`: of the session just written, or 0.
+local function tidy(now, expires)
+  if redis.call('HLEN', KEYS[1]) > MAX_FIELDS_TO_TIDY then
+    -- Too many to look through on behalf of one session: the key must outlive it, the rest waits for a create or list.
+    keep_until(expires, now, true)
+    return
+  end
+  local latest, has_unreadable = expires, false
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if #field == ID_LENGTH + 2 and string.sub(field, -2) == ':t' then
+      local _, other = string.match(redis.call('HGET', KEYS[1], field), ACTIVITY)
+      other = tonumber(other)
+      if not other then has_unreadable = true
+      elseif other <= now then drop(string.sub(field, 1, ID_LENGTH))
+      elseif other > latest then latest = other end
+    end
+  end
+  keep_until(latest, now, has_unreadable)
+end

@@ -1,0 +1,27 @@
+--[[
+  Ends one session. A record that this version cannot read is dropped as well, for a newer version may accept it.
+
+  KEYS[1]  hash of the user reference
+  ARGV[1]  id
+  ARGV[2]  user id in base64url: only a session of this user is ended; '*': anybody's
+  ARGV[3]  '1' when an unreadable record may be dropped: nobody is named, or the id carries that user's reference
+
+  Returns  { 'ended', now, user id in base64url, empty for anonymous } | { 'absent' }
+
+  Late or repeated runs do no harm: nobody gets an id a second time.
+]]
+--@include session-hash
+local id, owner = ARGV[1], ARGV[2]
+local now = server_now()
+local value = redis.call('HGET', KEYS[1], id)
+if not value then return { 'absent' } end
+
+local session = find_live(id, now)
+local _, _, user = string.match(value, HEADER)
+if user and owner ~= '*' and user ~= owner then return { 'absent' } end
+if not user and ARGV[3] ~= '1' then return { 'absent' } end
+
+drop(id)
+tidy(now, 0)
+if not session then return { 'absent' } end
+return { 'ended', integer(now), session.user }

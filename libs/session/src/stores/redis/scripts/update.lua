@@ -1,0 +1,32 @@
+--[[
+  Replaces the data if the version is still the expected one.
+
+  KEYS[1]  hash of the user reference
+  ARGV[1]  id
+  ARGV[2]  expected version
+  ARGV[3]  data, JSON
+  ARGV[4]  id of this change, base64url
+  ARGV[5]  not after, Unix ms
+
+  Returns  { 'applied' | 'conflict', now, record as it stands, activity } | { 'absent' } | { 'late' }
+
+  A client that lost the connection may send this twice; the second run finds its own change and says 'applied'.
+]]
+--@include session-hash
+local id, expected, change = ARGV[1], tonumber(ARGV[2]), ARGV[4]
+local now = server_now()
+if now > tonumber(ARGV[5]) then return { 'late' } end
+
+local session = find_live(id, now)
+if not session then return { 'absent' } end
+if session.version ~= expected then
+  local own = session.version == expected + 1 and session.change == change
+  return { own and 'applied' or 'conflict', integer(now), session.value, session.activity }
+end
+
+session.version = expected + 1
+session.data = ARGV[3]
+session.change = change
+local record = encode_record(session)
+redis.call('HSET', KEYS[1], id, record)
+return { 'applied', integer(now), record, session.activity }
