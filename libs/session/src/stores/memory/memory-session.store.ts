@@ -94,8 +94,8 @@ export class MemorySessionStore implements SessionStore {
     const now = this.open();
     const stored = this.findStored(id, now);
     if (!stored || !isTouchDue(stored.lastSeenAt, now, touchIntervalMs)) return false;
-    const { absoluteExpiresAt } = stored;
-    this.put({ ...stored, lastSeenAt: now, expiresAt: idleExpiryAfter(now, { idleTimeoutMs, absoluteExpiresAt }) });
+    const moved = idleExpiryAfter(now, { idleTimeoutMs, absoluteExpiresAt: stored.absoluteExpiresAt });
+    this.put({ ...stored, lastSeenAt: now, expiresAt: moved > stored.expiresAt ? moved : stored.expiresAt });
     return true;
   }
 

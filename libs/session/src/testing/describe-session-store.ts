@@ -1,0 +1,54 @@
+import { CONTRACT } from './contract/index.js';
+import { StoreWorld } from './store-world.js';
+import type { StoreContractOptions, StoreHarness } from './store-harness.js';
+import { findTestRunner } from './test-runner.js';
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+/**
+ * Defines the tests that every session store has to pass: the promises of the `SessionStore` port, most of them while
+ * two instances race on one backend. Call it at the top of a spec file.
+ *
+ * ```ts
+ * describeSessionStore('dynamo', async () => {
+ *   const table = await createTable();
+ *   const open = () => startedDynamoStore(table);
+ *   const store = await open();
+ *   return { store, secondInstance: open, close: () => table.drop() };
+ * });
+ * ```
+ *
+ * @param name - Of the store, for the titles of the tests.
+ * @param createHarness - Called once for each group of tests, each time for a store on an empty backend.
+ */
+export function describeSessionStore(
+  name: string,
+  createHarness: () => Promise<StoreHarness>,
+  { without = [], timeoutMs = DEFAULT_TIMEOUT_MS }: StoreContractOptions = {},
+): void {
+  const runner = findTestRunner();
+  runner.describe(`session store contract: ${name}`, () => {
+    for (const group of CONTRACT) {
+      if (without.some((subject) => subject === group.subject)) continue;
+      runner.describe(group.subject, () => {
+        let harness: StoreHarness | undefined;
+        let world: StoreWorld | undefined;
+        runner.beforeAll(async () => {
+          harness = await createHarness();
+          world = new StoreWorld(harness, await harness.secondInstance());
+        }, timeoutMs);
+        runner.afterAll(async () => harness?.close(), timeoutMs);
+        group.define((title, test) => {
+          runner.it(
+            title,
+            async () => {
+              if (!world) throw new Error('the harness of this group could not be made');
+              await test(world);
+            },
+            timeoutMs,
+          );
+        });
+      });
+    }
+  });
+}

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { SessionStore } from 'nest-sessions';
+import { redisStore } from 'nest-sessions/redis';
+import type { StoreHarness } from 'nest-sessions/testing';
+import { getServerUrl, QUIET_CONTEXT } from './store-context.js';
+
+/** Redis stores that open their own clients, below a prefix of their own. */
+export async function createRedisHarness(): Promise<StoreHarness> {
+  const url = getServerUrl('TEST_REDIS_URL');
+  const keyPrefix = `contract-${randomUUID()}`;
+  const admin = new Redis(url);
+  const instances: SessionStore[] = [];
+
+  const openStore = async () => {
+    const store = await redisStore({ url, keyPrefix, operationTimeout: '5s' }).create(QUIET_CONTEXT);
+    instances.push(store);
+    await store.start();
+    return store;
+  };
+
+  const listKeys = async () => {
+    const keys = new Set<string>();
+    for await (const batch of admin.scanStream({ match: `${keyPrefix}:*`, count: 1000 })) {
+      for (const key of batch as string[]) keys.add(key);
+    }
+    return [...keys];
+  };
+
+  const keyHolding = async (field: string) => {
+    for (const key of await listKeys()) {
+      if ((await admin.hexists(key, field)) === 1) return key;
+    }
+    throw new Error(`no key holds ${field}`);
+  };
+
+  return {
+    store: await openStore(),
+    secondInstance: openStore,
+    countEntries: async () => {
+      const lengths = await Promise.all((await listKeys()).map((key) => admin.hlen(key)));
+      return lengths.reduce((sum, length) => sum + length, 0);
+    },
+    corrupt: async (id) => {
+      await admin.hset(await keyHolding(id), id, '{"v":"of another time"}');
+    },
+    close: async () => {
+      await Promise.all(instances.map((store) => store.stop()));
+      const keys = await listKeys();
+      if (keys.length > 0) await admin.del(keys);
+      await admin.quit();
+    },
+  };
+}

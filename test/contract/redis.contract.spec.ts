@@ -1,0 +1,4 @@
+import { describeSessionStore } from 'nest-sessions/testing';
+import { createRedisHarness } from './harnesses/redis.harness.js';
+
+describeSessionStore('redis', createRedisHarness);
