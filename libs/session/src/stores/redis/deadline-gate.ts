@@ -28,18 +28,27 @@ export class DeadlineGate {
     if (this.abandoned >= MAX_ABANDONED && !this.mayProbe(startedAtMs)) {
       throw unavailable(`${this.abandoned} earlier commands have not been answered`);
     }
+    return this.hold(async () => {
+      try {
+        return await this.settleInTime(work(startedAtMs + this.timeoutMs), onLateResult);
+      } catch (error) {
+        throw toUnavailable(error);
+      }
+    });
+  }
+
+  /** Counts several operations as one that is under way, for `idle`. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
     this.running += 1;
     try {
-      return await this.settleInTime(work(startedAtMs + this.timeoutMs), onLateResult);
-    } catch (error) {
-      throw toUnavailable(error);
+      return await work();
     } finally {
       this.running -= 1;
       if (this.running === 0) this.onIdle?.();
     }
   }
 
-  /** Resolves when every operation under way was answered or given up. */
+  /** Resolves when every operation under way was answered or given up. For one caller at a time. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.onIdle = resolve;

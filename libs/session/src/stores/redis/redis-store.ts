@@ -4,7 +4,8 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionDependencyToken, SessionStoreDefinition } from '../../core/session-store.js';
 import { assertUsableClient, type RedisClient } from './redis-client.js';
 import { assertRedisUrl, borrowClient, openClient } from './redis-connection.js';
-import { RedisSessionStore, type RedisConnect } from './redis-session.store.js';
+import type { BackendSettings } from './connect-backend.js';
+import { RedisSessionStore } from './redis-session.store.js';
 
 /** Where the client comes from, and how it is used. */
 export type RedisStoreOptions = RedisClientSource & RedisStoreSettings;
@@ -52,7 +53,7 @@ function chooseConnect(
   options: RedisStoreOptions,
   injected: unknown,
   { operationTimeoutMs }: { operationTimeoutMs: number },
-): RedisConnect {
+): BackendSettings['connect'] {
   const { url, client, clientToken } = options;
   if (url !== undefined) {
     const { tls } = options;

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { containsJson } from '../../core/session-data.js';
+import { userReferenceFor, userReferenceOf } from '../../core/session-id.js';
+import type { EndedSession } from '../../core/session-record.js';
+import type {
+  CreateOutcome,
+  FindOutcome,
+  NewSession,
+  RotateOutcome,
+  SessionDataChange,
+  SessionList,
+  SessionListQuery,
+  SessionLogger,
+  SessionRevocation,
+  SessionRotation,
+  SessionTouch,
+  UpdateOutcome,
+  UserRevocation,
+} from '../../core/session-store.js';
+import { decodeRecord, encodeDetails, encodeHash, encodeUserId } from './record-format.js';
+import type { RedisBackend } from './redis-backend.js';
+import { hasReplyCode, unavailable } from './redis-errors.js';
+import { readEnded, readInstant, readList, readLive } from './script-replies.js';
+
+/**
+ * The operations on hashes of sessions, one command each, without deadlines: what is sent and what the reply means.
+ *
+ * `deadlineAtMs` is monotonic time; a script that runs later does nothing, unless it ends sessions: that it still does,
+ * to those that existed before.
+ */
+export class SessionHash {
+  constructor(
+    private readonly backend: RedisBackend,
+    private readonly keyPrefix: string,
+    private readonly logger: SessionLogger,
+  ) {}
+
+  /** @param session.replaces - Must be in the same hash. */
+  async insert(session: NewSession, deadlineAtMs: number): Promise<CreateOutcome> {
+    const { id, limit } = session;
+    const reply = await this.backend.runScript('create', this.keyOf(id), [
+      id,
+      encodeHash(session.tokenHash),
+      encodeUserId(session.userId),
+      String(session.idleTimeoutMs),
+      String(session.absoluteTimeoutMs),
+      encodeDetails(session),
+      JSON.stringify(session.amr),
+      JSON.stringify(session.data),
+      limit ? String(limit.max) : '',
+      limit?.onLimit ?? '',
+      session.replaces ?? '',
+      await this.backend.encodeDeadline(deadlineAtMs),
+    ]);
+    const [status, now = '', value = '', activity = '', ...ended] = refuseLate(reply);
+    if (status === 'limit' || status === 'id-taken') return { created: false, reason: status };
+    const live = readLive(id, [now, value, activity]);
+    if (!live) throw unavailable('the new session could not be read back');
+    return { created: true, ...live, ended: readEnded(live.now, ended) };
+  }
+
+  async find(id: string): Promise<FindOutcome> {
+    const [value = null, activity = null] = await this.readFields(id);
+    if (value === null) return { live: false, reason: 'unknown' };
+    const record = decodeRecord(id, value, activity);
+    if (!record) return { live: false, reason: 'undecodable' };
+    const nowMs = await this.backend.clock.latestMs();
+    const expiresAtMs = Math.min(record.expiresAt.getTime(), record.absoluteExpiresAt.getTime());
+    return nowMs < expiresAtMs ? { live: true, record, now: new Date(nowMs) } : { live: false, reason: 'expired' };
+  }
+
+  async touch({ id, idleTimeoutMs, touchIntervalMs }: SessionTouch, deadlineAtMs: number): Promise<boolean> {
+    const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
+    const args = [id, String(idleTimeoutMs), String(touchIntervalMs), notAfter];
+    const [status] = await this.backend.runScript('touch', this.keyOf(id), args);
+    return status === 'moved';
+  }
+
+  async update({ id, expectedVersion, data }: SessionDataChange, deadlineAtMs: number): Promise<UpdateOutcome> {
+    const changeId = randomBytes(6).toString('base64url');
+    const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
+    const args = [id, String(expectedVersion), JSON.stringify(data), changeId, notAfter];
+    const [status, ...reply] = refuseLate(await this.backend.runScript('update', this.keyOf(id), args));
+    const live = status === 'absent' ? undefined : readLive(id, reply);
+    if (!live) return { applied: false, reason: 'absent' };
+    return status === 'applied' ? { applied: true, ...live } : { applied: false, reason: 'conflict', ...live };
+  }
+
+  async rotate(rotation: SessionRotation, deadlineAtMs: number): Promise<RotateOutcome> {
+    const { id, authentication: renewed } = rotation;
+    const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
+    const hashes = [encodeHash(rotation.expectedTokenHash), encodeHash(rotation.tokenHash)];
+    const renewal = renewed
+      ? [JSON.stringify(renewed.amr), String(renewed.idleTimeoutMs), String(renewed.absoluteTimeoutMs)]
+      : ['', '', ''];
+    const args = [id, ...hashes, notAfter, ...renewal];
+    const [status, ...reply] = refuseLate(await this.backend.runScript('rotate', this.keyOf(id), args));
+    if (status === 'superseded') return { applied: false, reason: 'superseded' };
+    const live = status === 'applied' ? readLive(id, reply) : undefined;
+    return live ? { applied: true, ...live } : { applied: false, reason: 'absent' };
+  }
+
+  async end({ id, userId, reason, endedBy }: SessionRevocation): Promise<EndedSession | undefined> {
+    const owner = userId === undefined ? '*' : encodeUserId(userId);
+    const mayDropUnreadable = userId === undefined || userReferenceFor(userId) === userReferenceOf(id);
+    const args = [id, owner, mayDropUnreadable ? '1' : '0'];
+    const [status, now, user = ''] = await this.backend.runScript('revoke', this.keyOf(id), args);
+    if (status !== 'ended') return undefined;
+    const [ended] = readEnded(readInstant(now), [id, user, reason]);
+    return ended && { ...ended, endedBy };
+  }
+
+  async endAll(revocation: UserRevocation, deadlineAtMs: number): Promise<EndedSession[]> {
+    const { userId, exceptId = '', reason, endedBy } = revocation;
+    const args = [encodeUserId(userId), exceptId, await this.backend.encodeDeadline(deadlineAtMs)];
+    const reply = await this.backend.runScript('revokeAll', this.keyOfUser(userId), args);
+    const [, now, unreadable, ...ids] = refuseLate(reply);
+    if (unreadable !== '0') this.logger.warn(`a revocation dropped ${unreadable} sessions that cannot be decoded`);
+    const endedAt = readInstant(now);
+    return ids.map((id) => ({ id, userId, endedAt, endReason: reason, endedBy }));
+  }
+
+  async list({ userId, dataContains = {} }: SessionListQuery): Promise<SessionList> {
+    const reply = await this.backend.runScript('list', this.keyOfUser(userId), [encodeUserId(userId)]);
+    const { now, records, undecodable } = readList(reply);
+    if (undecodable.length > 0) {
+      this.logger.warn(`a list leaves out sessions that cannot be decoded: ${undecodable.join(', ')}`);
+    }
+    return { now, records: records.filter(({ data }) => containsJson(data, dataContains)) };
+  }
+
+  private async readFields(id: string): Promise<(string | null)[]> {
+    try {
+      return await this.backend.readFields(this.keyOf(id), id, `${id}:t`);
+    } catch (error) {
+      // Somebody else's string or list is under our key: that is no session, and no outage either.
+      if (hasReplyCode(error, 'WRONGTYPE')) return ['', null];
+      throw error;
+    }
+  }
+
+  private keyOf(sessionId: string): string {
+    return `${this.keyPrefix}:{${userReferenceOf(sessionId)}}`;
+  }
+
+  private keyOfUser(userId: string): string {
+    return `${this.keyPrefix}:{${userReferenceFor(userId)}}`;
+  }
+}
+
+function refuseLate(reply: string[]): string[] {
+  if (reply[0] === 'late') throw unavailable('the command reached the server too late, so it did nothing');
+  return reply;
+}
