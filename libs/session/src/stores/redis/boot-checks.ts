@@ -5,12 +5,12 @@ import type { RedisConnection } from './redis-connection.js';
 import { describeRedisError, hasReplyCode, unavailable } from './redis-errors.js';
 
 const OLDEST_SERVER = [6, 2] as const;
-const CREDENTIAL_ERRORS = ['WRONGPASS', 'NOAUTH', 'ERR invalid password'];
+const REFUSALS = ['WRONGPASS', 'NOAUTH', 'ERR invalid password', 'ERR DB index'];
 
 /**
  * Waits for the connection.
  *
- * @throws {SessionConfigurationError} The server refuses the credentials.
+ * @throws {SessionConfigurationError} The server refuses the credentials or the database.
  * @throws {SessionStoreUnavailableError} Nobody answered in time.
  */
 export async function waitUntilReady(connection: RedisConnection, timeoutMs: number): Promise<void> {
@@ -24,8 +24,8 @@ export async function waitUntilReady(connection: RedisConnection, timeoutMs: num
     await new Promise<void>((resolve, reject) => {
       const poll = () => {
         if (client.status === 'ready') return settle(resolve);
-        const refused = CREDENTIAL_ERRORS.some((code) => hasReplyCode(lastError, code));
-        if (refused) return settle(() => reject(credentialsRefused(option, address, lastError)));
+        const refused = REFUSALS.some((code) => hasReplyCode(lastError, code));
+        if (refused) return settle(() => reject(refusedByServer(option, address, lastError)));
         if (client.status === 'end')
           return settle(() => reject(unreachable(address, 'the client is closed', lastError)));
       };
@@ -96,7 +96,7 @@ async function readInfo(client: RedisClient): Promise<ReadonlyMap<string, string
   }
 }
 
-function credentialsRefused(option: string, address: string, cause: unknown): SessionConfigurationError {
+function refusedByServer(option: string, address: string, cause: unknown): SessionConfigurationError {
   return new SessionConfigurationError(option, `is refused by Redis at ${address}: ${describeRedisError(cause)}`);
 }
 

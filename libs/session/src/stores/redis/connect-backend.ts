@@ -55,8 +55,8 @@ async function tryOut(
     throw new SessionConfigurationError(
       connection.option,
       `connects as a user who lacks a permission at ${connection.address}: ${problem}. Needed are the keys ` +
-        `~${settings.keyPrefix}:* and +eval +evalsha +time +hmget +hget +hgetall +hkeys +hlen +hexists +hset +hsetnx ` +
-        '+hdel +pttl +pexpireat; +info lets the store warn of an eviction policy',
+        `~${settings.keyPrefix}:* and +eval +evalsha +time +hmget +hget +hgetall +hkeys +hlen +hexists +hrandfield +hset ` +
+        '+hsetnx +hdel +pttl +pexpireat; +info lets the store warn of an eviction policy',
     );
   }
 }

@@ -32,7 +32,8 @@ if redis.call('HEXISTS', KEYS[1], id) == 1 then
   return { 'created', integer(now), standing.value, standing.activity }
 end
 
-local all = read_all(now)
+local limit = tonumber(ARGV[9])
+local all = (limit or replaces ~= '') and read_all(now) or { live = {} }
 local mine, ended = {}, {}
 for _, session in ipairs(all.live) do
   if session.id == replaces then
@@ -43,7 +44,6 @@ for _, session in ipairs(all.live) do
   end
 end
 
-local limit = tonumber(ARGV[9])
 local excess = limit and user ~= '' and #mine + 1 - limit or 0
 if excess > 0 and ARGV[10] == 'reject' then return { 'limit' } end
 if excess > 0 then
@@ -75,6 +75,10 @@ for _, session in ipairs(ended) do
   table.insert(reply, session.user)
   table.insert(reply, session.reason)
 end
-for _, expired in ipairs(all.expired) do drop(expired) end
-keep_until(math.max(expires, latest_expiry(all.live)), now, #all.unreadable > 0)
+if all.expired then
+  for _, expired in ipairs(all.expired) do drop(expired) end
+  keep_until(math.max(expires, latest_expiry(all.live)), now, #all.unreadable > 0)
+else
+  tidy(now, expires)
+end
 return reply

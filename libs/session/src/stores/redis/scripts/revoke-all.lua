@@ -21,9 +21,11 @@ for _, id in ipairs(all.unreadable) do
   end
 end
 
-local reply = { now > not_after and 'late' or 'done', integer(now), unreadable }
+local is_late = now > not_after
+local reply = { is_late and 'late' or 'done', integer(now), unreadable }
 for _, session in ipairs(all.live) do
-  if session.user == user and session.id ~= keep and session.created <= not_after then
+  local is_later_sign_in = is_late and session.created > not_after
+  if session.user == user and session.id ~= keep and not is_later_sign_in then
     session.reason = 'revoked'
     drop(session.id)
     table.insert(reply, session.id)

@@ -17,7 +17,8 @@ local HEADER = '^1|%d+|[%w_%-]+|(%d+)|(%d+)|%d*|([%w_%-]*)|'
 local RECORD = '^1|(%d+)|([%w_%-]+)|(%d+)|(%d+)|(%d*)|([%w_%-]*)|([%w_%-]*)([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)(.*)$'
 local ACTIVITY = '^(%d+)|(%d+)'
 local ID_LENGTH = 36
-local MAX_FIELDS_TO_TIDY = 256
+local MAX_FIELDS_TO_TIDY = 128
+local SAMPLED_FIELDS = 32
 
 local function integer(number)
   return string.format('%.0f', number)
@@ -93,10 +94,10 @@ local function read_all(now)
   return all
 end
 
--- Gives the key the latest expiry inside it; with unreadable sessions inside it only ever moves out.
-local function keep_until(latest, now, has_unreadable)
+-- Gives the key the latest expiry inside it; where not all is known of what is inside, it only ever moves out.
+local function keep_until(latest, now, must_not_shorten)
   if latest <= now then return end
-  if has_unreadable and redis.call('PTTL', KEYS[1]) >= latest - now then return end
+  if must_not_shorten and redis.call('PTTL', KEYS[1]) >= latest - now then return end
   redis.call('PEXPIREAT', KEYS[1], integer(latest))
 end
 
@@ -109,21 +110,20 @@ local function latest_expiry(sessions)
 end
 
 -- Drops expired sessions and sets the key's expiry. `expires`: of the session just written, or 0.
+-- Of a hash with many fields only a random part is looked through, more than one create can add, so that a user who
+-- signs in all the time leaves no pile behind; the key then only moves out.
 local function tidy(now, expires)
-  if redis.call('HLEN', KEYS[1]) > MAX_FIELDS_TO_TIDY then
-    -- Too many to look through on behalf of one session: the key must outlive it, the rest waits for a create or list.
-    keep_until(expires, now, true)
-    return
-  end
-  local latest, has_unreadable = expires, false
-  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local is_large = redis.call('HLEN', KEYS[1]) > MAX_FIELDS_TO_TIDY
+  local fields = is_large and redis.call('HRANDFIELD', KEYS[1], SAMPLED_FIELDS) or redis.call('HKEYS', KEYS[1])
+  local latest, must_not_shorten = expires, is_large
+  for _, field in ipairs(fields) do
     if #field == ID_LENGTH + 2 and string.sub(field, -2) == ':t' then
       local _, other = string.match(redis.call('HGET', KEYS[1], field), ACTIVITY)
       other = tonumber(other)
-      if not other then has_unreadable = true
+      if not other then must_not_shorten = true
       elseif other <= now then drop(string.sub(field, 1, ID_LENGTH))
       elseif other > latest then latest = other end
     end
   end
-  keep_until(latest, now, has_unreadable)
+  keep_until(latest, now, must_not_shorten)
 end
