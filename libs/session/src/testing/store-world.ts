@@ -5,8 +5,9 @@ import { createSessionService } from '../core/create-session-service.js';
 import type { SessionPolicy } from '../core/session-policy.js';
 import type { SessionRecord } from '../core/session-record.js';
 import type { SessionService } from '../core/session-service.js';
-import type { FindOutcome, NewSession, SessionLogger, SessionStore, SessionTouch } from '../core/session-store.js';
+import type { FindOutcome, NewSession, SessionStore, SessionTouch } from '../core/session-store.js';
 import { aNewSession } from './new-session.js';
+import { RecordingLogger } from './recording-logger.js';
 import type { StoreHarness } from './store-harness.js';
 
 /** An instance may know the backend's time by an offset that is a little off. */
@@ -20,9 +21,6 @@ const POLICY: SessionPolicy = {
   onLimit: 'revoke-oldest',
   maxDataBytes: 16 * 1024,
 };
-
-const silent = () => undefined;
-const SILENT_LOGGER: SessionLogger = { debug: silent, log: silent, warn: silent, error: silent };
 
 /** What a test of the contract works with: two instances on one backend, and the questions every test asks. */
 export class StoreWorld {
@@ -121,7 +119,7 @@ export class StoreWorld {
   /** The session service of one process on each of the two instances. */
   services(policy: Partial<SessionPolicy> = {}): { here: SessionService; there: SessionService } {
     const [here, there] = [this.store, this.other].map(
-      (store) => createSessionService({ store, policy: { ...POLICY, ...policy }, logger: SILENT_LOGGER }).service,
+      (store) => createSessionService({ store, policy: { ...POLICY, ...policy }, logger: new RecordingLogger() }).service,
     );
     assert(here && there);
     return { here, there };
