@@ -1,0 +1,122 @@
+import { SessionStoreUnavailableError } from '../../core/session-errors.js';
+import { isSessionId } from '../../core/session-id.js';
+import type { EndedSession } from '../../core/session-record.js';
+import type {
+  CleanUpOutcome,
+  CleanUpStep,
+  CreateOutcome,
+  FindOutcome,
+  NewSession,
+  RotateOutcome,
+  SessionDataChange,
+  SessionList,
+  SessionListQuery,
+  SessionRevocation,
+  SessionRotation,
+  SessionStore,
+  SessionTouch,
+  UpdateOutcome,
+  UserRevocation,
+} from '../../core/session-store.js';
+import { runOperation } from './operation.js';
+import { openParts, type PostgresParts, type PostgresSettings } from './postgres-parts.js';
+import { assertUserIdOfType } from './user-id-type.js';
+
+/**
+ * Sessions in two tables of Postgres, read and written by named statements on a DataSource's own pool.
+ *
+ * - find: a primary-key select; those of one turn of the event loop share a statement.
+ * - create, rotate, revoke, revokeAll: one statement each, which writes the audit rows too. With a limit, create is a
+ *   transaction that holds the user's advisory lock.
+ * - update: one conditional statement. touch: gathered, one statement for up to 1000 sessions.
+ * - cleanUp: one short transaction that locks nothing anybody waits for.
+ */
+export class PostgresSessionStore implements SessionStore {
+  readonly name = 'postgres';
+  private parts: PostgresParts | undefined;
+  private isStopped = false;
+
+  constructor(private readonly settings: PostgresSettings) {}
+
+  async start(): Promise<void> {
+    if (!this.parts && !this.isStopped) this.parts = await openParts(this.settings);
+  }
+
+  async create(session: NewSession): Promise<CreateOutcome> {
+    const { creator, undelivered, userIdType } = this.open();
+    if (session.userId !== null) assertUserIdOfType(session.userId, userIdType);
+    return runOperation(
+      {
+        timeoutMs: this.settings.operationTimeoutMs,
+        onLate: (late) => undelivered.settle(session.id, late),
+      },
+      (operation) => creator.create(session, operation),
+    );
+  }
+
+  async find(id: string): Promise<FindOutcome> {
+    const { finder, expiring } = this.open();
+    if (!isSessionId(id)) return { live: false, reason: 'unknown' };
+    const found = await finder.find(id);
+    if (found.live) expiring.observe(found);
+    return found;
+  }
+
+  async touch(touch: SessionTouch): Promise<boolean> {
+    const { touches, expiring } = this.open();
+    if (!isSessionId(touch.id)) return false;
+    const isShort = touch.idleTimeoutMs <= 2 * this.settings.touchFlushIntervalMs;
+    return touches.add(touch, { isUrgent: expiring.take(touch.id) || isShort });
+  }
+
+  async update(change: SessionDataChange): Promise<UpdateOutcome> {
+    return this.open().changer.update(change);
+  }
+
+  async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
+    return this.open().changer.rotate(rotation);
+  }
+
+  async revoke(revocation: SessionRevocation): Promise<EndedSession | undefined> {
+    const { ender, userIdType } = this.open();
+    if (revocation.userId !== undefined) assertUserIdOfType(revocation.userId, userIdType);
+    return ender.revoke(revocation);
+  }
+
+  async revokeAll(revocation: UserRevocation): Promise<EndedSession[]> {
+    const { ender, userIdType } = this.open();
+    assertUserIdOfType(revocation.userId, userIdType);
+    return ender.revokeAll(revocation);
+  }
+
+  async listByUser(query: SessionListQuery): Promise<SessionList> {
+    const { finder, userIdType } = this.open();
+    assertUserIdOfType(query.userId, userIdType);
+    return finder.listByUser(query);
+  }
+
+  async cleanUp(step: CleanUpStep): Promise<CleanUpOutcome> {
+    const { cleaner } = this.open();
+    return runOperation({ timeoutMs: this.settings.cleanUpTimeoutMs }, (operation) => cleaner.cleanUp(step, operation));
+  }
+
+  async flush(): Promise<void> {
+    await this.open().touches.flush();
+  }
+
+  async stop(): Promise<void> {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    const { parts } = this;
+    this.parts = undefined;
+    if (!parts) return;
+    await parts.touches.flush();
+    parts.undelivered.stop();
+    await parts.connection.close();
+  }
+
+  private open(): PostgresParts {
+    if (this.parts) return this.parts;
+    throw new SessionStoreUnavailableError(this.name, this.isStopped ? 'it was stopped' : 'it was not started');
+  }
+}

@@ -1,0 +1,72 @@
+import type { RotateOutcome, SessionDataChange, SessionRotation, UpdateOutcome } from '../../core/session-store.js';
+import { runOperation } from './operation.js';
+import type { PostgresPool } from './postgres-pool.js';
+import type { SessionFinder } from './session-finder.js';
+import { toDate, toRecord, type SessionRow } from './session-row.js';
+import type { Statement } from './statement.js';
+import type { ChangeStatements } from './statements/change-statements.js';
+import type { AgedTouch } from './touch-queue.js';
+
+export interface SessionChangerParts {
+  readonly pool: PostgresPool;
+  readonly statements: ChangeStatements;
+  readonly finder: SessionFinder;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Conditional changes of one live session, and the gathered ones of many. Why a change did not apply is asked
+ * afterwards, in a statement that sees what was committed meanwhile.
+ */
+export class SessionChanger {
+  constructor(private readonly parts: SessionChangerParts) {}
+
+  async update({ id, expectedVersion, data }: SessionDataChange): Promise<UpdateOutcome> {
+    const changed = await this.change(this.parts.statements.update, [id, expectedVersion, JSON.stringify(data)]);
+    if (changed) return { applied: true, ...changed };
+    const found = await this.parts.finder.find(id);
+    if (!found.live) return { applied: false, reason: 'absent' };
+    return { applied: false, reason: 'conflict', record: found.record, now: found.now };
+  }
+
+  async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
+    const { statements } = this.parts;
+    const { id, cause, authentication } = rotation;
+    const values = [id, Buffer.from(rotation.expectedTokenHash), Buffer.from(rotation.tokenHash)];
+    const rotated = authentication
+      ? await this.change(statements.reauthenticate, [
+          ...values,
+          [...authentication.amr],
+          authentication.idleTimeoutMs,
+          authentication.absoluteTimeoutMs,
+        ])
+      : await this.change(cause === 'rehash' ? statements.rehash : statements.rotate, values);
+    if (rotated) return { applied: true, ...rotated };
+    const found = await this.parts.finder.find(id);
+    return { applied: false, reason: found.live ? 'superseded' : 'absent' };
+  }
+
+  /** @returns The ids of those that moved. */
+  async touchMany(touches: readonly AgedTouch[]): Promise<string[]> {
+    const { pool, statements, timeoutMs } = this.parts;
+    const values = [
+      touches.map(({ id }) => id),
+      touches.map(({ ageMs }) => ageMs),
+      touches.map(({ idleTimeoutMs }) => idleTimeoutMs),
+      touches.map(({ touchIntervalMs }) => touchIntervalMs),
+    ];
+    const moved = await runOperation({ timeoutMs }, (operation) =>
+      pool.query<{ id: string }>(operation, statements.touch, values),
+    );
+    return moved.map(({ id }) => id);
+  }
+
+  private async change(statement: Statement, values: readonly unknown[]) {
+    const { pool, timeoutMs } = this.parts;
+    const [row] = await runOperation({ timeoutMs }, (operation) =>
+      pool.query<SessionRow>(operation, statement, values),
+    );
+    const record = row && toRecord(row);
+    return record && { record, now: toDate(row.now_ms) };
+  }
+}

@@ -1,0 +1,33 @@
+/** Names and types of the columns, as Postgres prints them; `user id` is the application's choice. */
+export const SESSION_COLUMNS = {
+  id: 'uuid',
+  user_id: 'user id',
+  token_hash: 'bytea',
+  data: 'jsonb',
+  version: 'integer',
+  created_at: 'timestamp with time zone',
+  last_seen_at: 'timestamp with time zone',
+  expires_at: 'timestamp with time zone',
+  absolute_expires_at: 'timestamp with time zone',
+  authenticated_at: 'timestamp with time zone',
+  amr: 'text[]',
+  ip_address: 'inet',
+  user_agent: 'text',
+  device: 'text',
+  ended_at: 'timestamp with time zone',
+  end_reason: 'text',
+  ended_by: 'text',
+  purge_after: 'timestamp with time zone',
+} as const;
+
+export const AUDIT_COLUMNS = {
+  id: 'bigint',
+  at: 'timestamp with time zone',
+  event: 'text',
+  session_id: 'uuid',
+  user_id: 'user id',
+  reason: 'text',
+  actor: 'text',
+  ip_address: 'inet',
+  user_agent: 'text',
+} as const;

@@ -1,0 +1,36 @@
+import type { EndedSession } from '../../core/session-record.js';
+import type { SessionRevocation, UserRevocation } from '../../core/session-store.js';
+import { runOperation } from './operation.js';
+import type { PostgresPool } from './postgres-pool.js';
+import { toEnded, type EndedRow } from './session-row.js';
+import type { Statement } from './statement.js';
+import type { EndStatements } from './statements/end-statements.js';
+
+export interface SessionEnderParts {
+  readonly pool: PostgresPool;
+  readonly statements: EndStatements;
+  readonly timeoutMs: number;
+  readonly retentionMs: number;
+}
+
+/** Ends live sessions, with their audit rows. What has resolved is committed. */
+export class SessionEnder {
+  constructor(private readonly parts: SessionEnderParts) {}
+
+  async revoke({ id, userId, reason, endedBy }: SessionRevocation): Promise<EndedSession | undefined> {
+    const [ended] = await this.end(this.parts.statements.revoke, [id, userId ?? null, reason, endedBy]);
+    return ended;
+  }
+
+  revokeAll({ userId, exceptId, reason, endedBy }: UserRevocation): Promise<EndedSession[]> {
+    return this.end(this.parts.statements.revokeAll, [userId, exceptId ?? null, reason, endedBy]);
+  }
+
+  private async end(statement: Statement, values: readonly unknown[]): Promise<EndedSession[]> {
+    const { pool, timeoutMs, retentionMs } = this.parts;
+    const rows = await runOperation({ timeoutMs }, (operation) =>
+      pool.query<EndedRow>(operation, statement, [...values, retentionMs]),
+    );
+    return rows.map(toEnded);
+  }
+}

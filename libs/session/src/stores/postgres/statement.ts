@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+
+/** A statement with the name under which each connection keeps it prepared. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The name holds a digest of the text: two stores on one pool never share a name for different statements. */
+export function defineStatement(operation: string, text: string): Statement {
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return { name: `nest-sessions-${operation}-${digest}`, text };
+}
+
+/** SQL for an instant as whole Unix ms, whatever `DateStyle`, `TimeZone` and type parsers the connection has. */
+export function unixMs(expression: string): string {
+  return `(date_part('epoch', ${expression}) * 1000)::bigint`;
+}
+
+/** The start of the transaction, in whole ms as everything that is stored. */
+export const TRANSACTION_TIME = `date_trunc('milliseconds', now())`;
+
+/** The moment of evaluation: after every wait for a lock. */
+export const CLOCK_TIME = `date_trunc('milliseconds', clock_timestamp())`;
+
+/** SQL for a parameter or column of ms as an interval. */
+export function interval(ms: string): string {
+  return `(${ms}::float8 * interval '1 millisecond')`;
+}
+
+/**
+ * SQL for when cleanup may look at a session that expires then: the next full hour, so that most touches leave the
+ * indexed column as it is and stay HOT. In UTC, so that connections of different time zones agree.
+ */
+export function purgeHour(expiresAt: string): string {
+  return `(date_trunc('hour', ${expiresAt}, 'UTC') + interval '1 hour')`;
+}

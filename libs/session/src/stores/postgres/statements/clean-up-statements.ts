@@ -1,0 +1,60 @@
+import type { TableNames } from '../identifiers.js';
+import { defineStatement, interval } from '../statement.js';
+import { auditEnded } from './audit-insert.js';
+
+export type CleanUpStatements = ReturnType<typeof cleanUpStatements>;
+
+/**
+ * Batches by physical position of rows that nobody else has locked: short, and never in anybody's way. Each returns one
+ * row with the number of rows handled.
+ */
+export function cleanUpStatements({ sessions, audit }: TableNames) {
+  return {
+    /** $1 batch size, $2 retention in ms. A session touched since its hour was written has a later expiry and stays. */
+    markExpired: defineStatement(
+      'mark-expired',
+      `with ended as (
+  update ${sessions} s
+  set ended_at = s.expires_at, end_reason = 'expired', purge_after = s.expires_at + ${interval('$2')}
+  where s.ctid = any(array(
+    select c.ctid from ${sessions} c
+    where c.ended_at is null and c.purge_after <= now() and c.expires_at <= now()
+    order by c.purge_after limit $1::integer for update skip locked
+  ))
+  returning s.*
+),
+audited as (${auditEnded(audit, 'ended')})
+select count(*)::integer as handled from ended`,
+    ),
+
+    /** $1 batch size */
+    deleteEnded: defineStatement(
+      'delete-ended',
+      `with deleted as (
+  delete from ${sessions} s
+  where s.ctid = any(array(
+    select c.ctid from ${sessions} c
+    where c.ended_at is not null and c.purge_after <= now()
+    order by c.purge_after limit $1::integer for update skip locked
+  ))
+  returning 1
+)
+select count(*)::integer as handled from deleted`,
+    ),
+
+    /** $1 batch size, $2 retention in ms */
+    deleteAudit: defineStatement(
+      'delete-audit',
+      `with deleted as (
+  delete from ${audit} a
+  where a.ctid = any(array(
+    select c.ctid from ${audit} c
+    where c.at <= now() - ${interval('$2')}
+    order by c.at limit $1::integer for update skip locked
+  ))
+  returning 1
+)
+select count(*)::integer as handled from deleted`,
+    ),
+  };
+}

@@ -1,0 +1,79 @@
+import type { TableNames } from '../identifiers.js';
+import { ENDED_COLUMNS, RECORD_COLUMNS } from '../session-row.js';
+import { CLOCK_TIME, defineStatement, interval, purgeHour } from '../statement.js';
+import type { UserIdType } from '../user-id-type.js';
+import { auditEnded, auditInsert } from './audit-insert.js';
+
+export type CreateStatements = ReturnType<typeof createStatements>;
+
+const UNLIMITED = `room as (select true as is_free),
+victims as (select null::uuid as id where false)`;
+
+/**
+ * One statement each: the new session, the end of the one that it replaces and of those that must make room, and the
+ * audit rows of all. One row is returned: with a null id nothing was created, because of the limit or because the id
+ * is taken.
+ *
+ * $1 id, $2 user id, $3 token hash, $4 data, $5 amr, $6 IP address, $7 user agent, $8 device, $9 idle timeout in ms,
+ * $10 absolute timeout in ms, $11 id to replace or null, $12 retention in ms
+ */
+export function createStatements(tables: TableNames, userIdType: UserIdType) {
+  return {
+    create: defineStatement('create', createText(tables, userIdType, UNLIMITED)),
+
+    /**
+     * $13 the most live sessions, $14 whether the oldest make room. Only exact while the user's lock is held that was
+     * taken by an earlier statement of the same READ COMMITTED transaction.
+     */
+    createLimited: defineStatement('create-limited', createText(tables, userIdType, limited(tables, userIdType))),
+  };
+}
+
+function limited({ sessions }: TableNames, userIdType: UserIdType): string {
+  return `others as (
+  select s.id, s.created_at from ${sessions} s, clock
+  where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at > clock.at and s.id is distinct from $11::uuid
+),
+room as (select $14::boolean or (select count(*) from others) < $13::bigint as is_free),
+victims as (
+  select id from others order by created_at, id
+  limit case when $14::boolean then greatest(0, (select count(*) from others) + 1 - $13::bigint) else 0 end
+)`;
+}
+
+function createText({ sessions, audit }: TableNames, userIdType: UserIdType, limit: string): string {
+  const absoluteExpiresAt = `clock.at + ${interval('$10')}`;
+  const expiresAt = `clock.at + ${interval('least($9::float8, $10::float8)')}`;
+  return `with clock as materialized (select ${CLOCK_TIME} as at),
+${limit},
+created as (
+  insert into ${sessions} (id, user_id, token_hash, data, amr, ip_address, user_agent, device, version,
+    created_at, last_seen_at, authenticated_at, absolute_expires_at, expires_at, purge_after)
+  select $1::uuid, $2::${userIdType}, $3::bytea, $4::jsonb, $5::text[], $6::inet, $7::text, $8::text, 1,
+    clock.at, clock.at, case when $2::${userIdType} is not null then clock.at end,
+    ${absoluteExpiresAt}, ${expiresAt}, ${purgeHour(expiresAt)}
+  from clock, room where room.is_free
+  on conflict (id) do nothing
+  returning *
+),
+leaving as (
+  select s.id, case when s.id = $11::uuid then 'replaced' else 'evicted' end as reason
+  from ${sessions} s
+  where (s.id = $11::uuid or s.id in (select id from victims)) and s.id <> $1::uuid
+    and s.ended_at is null and s.expires_at > clock_timestamp() and exists (select from created)
+  order by s.id
+  for no key update
+),
+ended as (
+  update ${sessions} s
+  set ended_at = clock.at, end_reason = leaving.reason, purge_after = clock.at + ${interval('$12')}
+  from leaving, clock
+  where s.id = leaving.id
+  returning s.*
+),
+created_audit as (${auditInsert(audit, { from: 'created', event: 'session.created', at: 'created_at' })}),
+ended_audit as (${auditEnded(audit, 'ended')})
+select ${RECORD_COLUMNS}, room.is_free,
+  (select coalesce(json_agg(e), '[]') from (select ${ENDED_COLUMNS} from ended s) e)::text as ended
+from room left join created s on true`;
+}
