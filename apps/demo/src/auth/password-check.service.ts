@@ -1,0 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import type { User } from '../users/user.entity.js';
+import { UsersService, type Credentials } from '../users/users.service.js';
+import { PasswordThrottle } from './password-throttle.js';
+
+export type PasswordCheck =
+  | { readonly outcome: 'right'; readonly user: User }
+  | { readonly outcome: 'wrong' }
+  | { readonly outcome: 'too-many-attempts'; readonly retryAfterSeconds: number };
+
+/** The one place that checks passwords: at sign-in and when a fresh proof is asked for. */
+@Injectable()
+export class PasswordCheckService {
+  private readonly throttle = new PasswordThrottle();
+
+  constructor(private readonly users: UsersService) {}
+
+  async check({ email, password, ipAddress }: Credentials & { ipAddress: string }): Promise<PasswordCheck> {
+    const key = JSON.stringify([email.trim().toLowerCase(), ipAddress]);
+    const retryAfterSeconds = this.throttle.begin(key);
+    if (retryAfterSeconds > 0) return { outcome: 'too-many-attempts', retryAfterSeconds };
+    const user = await this.users.findByPassword({ email, password });
+    if (!user) return { outcome: 'wrong' };
+    this.throttle.forget(key);
+    return { outcome: 'right', user };
+  }
+}

@@ -1,0 +1,39 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { sessionMigrations } from 'nest-sessions/postgres';
+import type { DemoConfig } from '../config/demo-config.js';
+import { CreateUsers1600000000000 } from '../users/create-users.migration.js';
+import { User } from '../users/user.entity.js';
+
+export interface DatabaseSettings {
+  readonly url: string;
+  readonly config: Pick<DemoConfig, 'databaseSchema' | 'sessionStore'>;
+}
+
+/** The default DataSource. Migrations run before anything is served; nothing else changes the schema. */
+@Module({})
+export class DatabaseModule {
+  static register({ url, config }: DatabaseSettings): DynamicModule {
+    const schema = config.databaseSchema;
+    const users = { schema, table: 'users', column: 'id' };
+    const sessionTables = sessionMigrations({ schema, userIdType: 'bigint', users });
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRoot({
+          type: 'postgres',
+          url,
+          schema,
+          applicationName: 'nest-sessions-demo',
+          entities: [User],
+          migrations: [CreateUsers1600000000000, ...(config.sessionStore.kind === 'postgres' ? sessionTables : [])],
+          migrationsRun: true,
+          connectTimeoutMS: 5000,
+          extra: { query_timeout: 10_000 },
+          // A database that is not there is reported at once; what starts this application may try again.
+          toRetry: () => false,
+        }),
+      ],
+    };
+  }
+}

@@ -1,0 +1,42 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+import { SessionGuard, SessionModule, type SessionStoreDefinition } from 'nest-sessions';
+import { AccountModule } from './account/account.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import type { DemoConfig } from './config/demo-config.js';
+import { DatabaseModule } from './database/database.module.js';
+import { DevicesModule } from './devices/devices.module.js';
+import { PagesModule } from './pages/pages.module.js';
+
+export interface DemoModuleSettings {
+  readonly config: DemoConfig;
+  readonly databaseUrl: string;
+  readonly store: SessionStoreDefinition;
+}
+
+/** Everything needs a session but what is marked `@Public()`. */
+@Module({})
+export class DemoModule {
+  static register({ config, databaseUrl, store }: DemoModuleSettings): DynamicModule {
+    return {
+      module: DemoModule,
+      imports: [
+        ScheduleModule.forRoot(),
+        DatabaseModule.register({ url: databaseUrl, config }),
+        SessionModule.forRoot({
+          store,
+          idleTimeout: '30m',
+          absoluteTimeout: '12h',
+          maxSessionsPerUser: 20,
+          insecureCookie: !config.production,
+        }),
+        PagesModule,
+        AuthModule,
+        AccountModule,
+        DevicesModule,
+      ],
+      providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+    };
+  }
+}

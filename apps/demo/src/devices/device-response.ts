@@ -1,0 +1,24 @@
+import type { Session } from 'nest-sessions';
+import { describeClient } from './client-description.js';
+
+/** A session as the JSON API shows it. Nothing here lets anybody act as the session. */
+export interface DeviceResponse {
+  /** The session's public id, to sign it out by. */
+  readonly id: string;
+  /** Whether it is the one that asks. */
+  readonly current: boolean;
+  readonly browser: string | null;
+  readonly system: string | null;
+  readonly label: string;
+  readonly ipAddress: string | null;
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  /** If it is not used until then. */
+  readonly expiresAt: Date;
+}
+
+export function toDeviceResponse(session: Session, current: Session): DeviceResponse {
+  const { browser, system, label } = describeClient(session.userAgent);
+  const { id, ipAddress, createdAt, lastSeenAt, expiresAt } = session;
+  return { id, current: id === current.id, browser, system, label, ipAddress, createdAt, lastSeenAt, expiresAt };
+}

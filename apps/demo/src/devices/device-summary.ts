@@ -1,0 +1,23 @@
+import type { Session } from 'nest-sessions';
+import { describeMoment } from '../pages/moment.js';
+import type { Moment } from '../pages/views.js';
+import { describeClient, type ClientDescription } from './client-description.js';
+
+/** A session as the pages show it. */
+export interface DeviceSummary extends ClientDescription {
+  readonly id: string;
+  readonly ipAddress: string | null;
+  readonly started: Moment;
+  readonly lastActive: Moment;
+}
+
+/** Times are seen from the store's clock, which stamped them, not from this computer's. */
+export function summarizeDevice(session: Session): DeviceSummary {
+  return {
+    ...describeClient(session.userAgent),
+    id: session.id,
+    ipAddress: session.ipAddress,
+    started: describeMoment(session.createdAt, session.checkedAt),
+    lastActive: describeMoment(session.lastSeenAt, session.checkedAt),
+  };
+}

@@ -1,0 +1,16 @@
+/** Messages that a redirect may ask the next page for. Only the key travels in the URL, so nobody can put words in our mouth. */
+export const NOTICES = {
+  'sign-in-required': 'Please sign in to continue.',
+  'session-over': 'Your session has ended. Please sign in again.',
+  'signed-out': 'You are signed out.',
+  'device-signed-out': 'The device is signed out.',
+  'device-already-signed-out': 'That device was already signed out.',
+  'others-signed-out': 'All other devices are signed out.',
+  'no-others': 'There was no other device to sign out.',
+} as const;
+
+export type NoticeKey = keyof typeof NOTICES;
+
+export function findNotice(key: unknown): string | undefined {
+  return typeof key === 'string' && Object.hasOwn(NOTICES, key) ? NOTICES[key as NoticeKey] : undefined;
+}

@@ -1,0 +1,22 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** What a request has on Express and on Fastify. */
+export interface PageRequest {
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** The path alone, without a slash at the end; always of this site, whatever form the request's target had. */
+export function requestPath(url: string): `/${string}` {
+  const { pathname } = new URL(url.replace(/^\/+/, '/'), 'http://localhost');
+  return `/${pathname.replace(/^\/+|\/+$/g, '')}`;
+}
+
+/** Whether the browser still holds a session cookie, so that "your session is over" says more than "please sign in". */
+export function holdsSessionCookie({ headers }: PageRequest): boolean {
+  return /(?:^|;\s*)(?:__Host-)?session=/.test(headers.cookie ?? '');
+}
+
+/** Whether the client would rather see a page than JSON. */
+export function prefersPage({ headers }: PageRequest): boolean {
+  return headers.accept?.includes('text/html') ?? false;
+}

@@ -1,0 +1,14 @@
+import { Global, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { AssetLibrary } from './asset-library.js';
+import { AssetsController } from './assets.controller.js';
+import { HttpExceptionFilter } from './http-exception.filter.js';
+import { Pages } from './pages.service.js';
+
+@Global()
+@Module({
+  controllers: [AssetsController],
+  providers: [AssetLibrary, Pages, { provide: APP_FILTER, useClass: HttpExceptionFilter }],
+  exports: [Pages],
+})
+export class PagesModule {}

@@ -1,0 +1,57 @@
+import type { INestApplication, LoggerService } from '@nestjs/common';
+import type { DemoConfig } from './config/demo-config.js';
+import { printableUrl } from './config/environment.js';
+import { createDemoApp } from './create-demo-app.js';
+import { openDatabase, type OpenDatabase } from './database/open-database.js';
+import { DEMO_USERS } from './users/demo-users.js';
+
+export interface RunningDemo {
+  /** Where to open it. */
+  readonly url: string;
+  /** Finishes what is under way, then stops the application and the embedded database. */
+  stop(): Promise<void>;
+}
+
+const CONTEXT = 'Demo';
+
+/** Starts everything, or stops again what had started and rejects. */
+export async function startDemo(config: DemoConfig, logger: LoggerService): Promise<RunningDemo> {
+  const say = (line: string) => logger.log(line, CONTEXT);
+  const database = await openDatabase(config, say);
+  let app: INestApplication | undefined;
+  const stop = async () => {
+    await app?.close();
+    await database.stop();
+  };
+  try {
+    app = await createDemoApp({ config, databaseUrl: database.url, logger });
+    await app.listen(config.port, config.host);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const url = urlOf(app, config);
+  for (const line of describe(config, database, url)) say(line);
+  return { url, stop };
+}
+
+function describe(config: DemoConfig, database: OpenDatabase, url: string): string[] {
+  const { kind, reason } = config.sessionStore;
+  const where = {
+    memory: 'memory, gone when this process ends',
+    redis: `Redis at ${printableUrl(config.redisUrl ?? 'redis://')}`,
+    postgres: 'Postgres, beside the users',
+  };
+  return [
+    `Sessions are kept in ${where[kind]}: ${reason}.`,
+    `Users are kept in ${database.description}.`,
+    ...DEMO_USERS.map(({ email, password }) => `Sign in as ${email} with the password ${password}`),
+    `Open ${url}`,
+  ];
+}
+
+function urlOf(app: INestApplication, { host }: DemoConfig): string {
+  const address = app.getHttpServer().address() as { port: number };
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`;
+}

@@ -1,0 +1,29 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** The table of users. Its number is lower than that of the session tables, which refer to it. */
+export class CreateUsers1600000000000 implements MigrationInterface {
+  // Named, because a minified or compiled class name must never decide what has run.
+  name = 'CreateUsers1600000000000';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    // Several instances may start at once: one creates the table, the others find it.
+    await queryRunner.query(`select pg_advisory_xact_lock(hashtext('nest-sessions demo migrations'))`);
+    await queryRunner.query(`
+      create table if not exists ${usersTable(queryRunner)} (
+        id bigint generated always as identity primary key,
+        email text not null unique check (email = lower(email)),
+        name text not null,
+        password_hash text not null,
+        created_at timestamptz not null default now()
+      )`);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`drop table ${usersTable(queryRunner)}`);
+  }
+}
+
+function usersTable({ dataSource }: QueryRunner): string {
+  const schema = 'schema' in dataSource.options ? dataSource.options.schema : undefined;
+  return `"${schema ?? 'public'}"."users"`;
+}
