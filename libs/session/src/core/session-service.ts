@@ -1,12 +1,6 @@
 import { normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
-import {
-  assertStorableData,
-  patchData,
-  pickData,
-  type SessionData,
-  type SessionDataPatch,
-} from './session-data.js';
+import { assertStorableData, patchData, pickData, type SessionData, type SessionDataPatch } from './session-data.js';
 import { SessionArgumentError, SessionLimitReachedError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, createSessionId, isSessionId } from './session-id.js';
@@ -163,7 +157,11 @@ export class SessionService {
     return this.replaceToken(token);
   }
 
-  /** Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew. */
+  /**
+   * Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew.
+   *
+   * @throws {SessionArgumentError} The session is anonymous: a sign-in is `create` with `replacesToken`.
+   */
   reauthenticate(token: string, { amr }: { amr: readonly string[] }): Promise<RotatedSession> {
     return this.replaceToken(token, amr);
   }
@@ -207,7 +205,8 @@ export class SessionService {
     options: RevokeOptions & { exceptId?: string } = {},
   ): Promise<readonly EndedSession[]> {
     assertUserId(userId);
-    const { exceptId, reason = 'revoked', endedBy = null } = options;
+    const { reason = 'revoked', endedBy = null } = options;
+    const exceptId = isSessionId(options.exceptId) ? options.exceptId : undefined;
     const ended = await this.parts.store.revokeAll({ userId, exceptId, reason, endedBy });
     for (const session of ended) this.events.emit('ended', session);
     return ended;
@@ -217,10 +216,12 @@ export class SessionService {
    * Exactly the sessions of the user that would authenticate, last seen first.
    *
    * @param query.dataContains - Only those whose data contains this, as Postgres' `jsonb @>` decides.
+   * @throws {SessionArgumentError} The user id is empty or `dataContains` is not JSON.
    */
   async listByUser(userId: string, query: { dataContains?: Partial<SessionData> } = {}): Promise<Session[]> {
     assertUserId(userId);
     const dataContains = query.dataContains && patchData({}, { set: query.dataContains });
+    if (dataContains) assertStorableData(dataContains, Infinity);
     const { records, now } = await this.parts.store.listByUser({ userId, dataContains });
     return records.map((record) => toSession({ record, now })).toSorted(compareByActivity);
   }
@@ -232,7 +233,12 @@ export class SessionService {
       if (!checked.live) {
         return { rotated: false, reason: checked.reason === 'wrong-secret' && attempt > 1 ? 'superseded' : 'absent' };
       }
-      const { id, tokenHash: expectedTokenHash } = checked.record;
+      const { id, userId, tokenHash: expectedTokenHash } = checked.record;
+      if (amr && userId === null) {
+        throw new SessionArgumentError(
+          'an anonymous session has no user to reauthenticate: create one for the user with replacesToken',
+        );
+      }
       const minted = this.parts.tokens.mint(id);
       const authentication = amr && { amr: [...amr], idleTimeoutMs, absoluteTimeoutMs };
       const outcome = await this.parts.store.rotate({

@@ -119,7 +119,8 @@ export class StoreWorld {
   /** The session service of one process on each of the two instances. */
   services(policy: Partial<SessionPolicy> = {}): { here: SessionService; there: SessionService } {
     const [here, there] = [this.store, this.other].map(
-      (store) => createSessionService({ store, policy: { ...POLICY, ...policy }, logger: new RecordingLogger() }).service,
+      (store) =>
+        createSessionService({ store, policy: { ...POLICY, ...policy }, logger: new RecordingLogger() }).service,
     );
     assert(here && there);
     return { here, there };

@@ -1,0 +1,50 @@
+import { createSessionService } from '../../../libs/session/src/core/create-session-service.js';
+import type { SessionPolicy } from '../../../libs/session/src/core/session-policy.js';
+import type { SessionService } from '../../../libs/session/src/core/session-service.js';
+import type { TouchRecorder } from '../../../libs/session/src/core/touch-recorder.js';
+import type { SessionEventMap, SessionStore } from 'nest-sessions';
+import { RecordingLogger } from '../../../libs/session/src/testing/recording-logger.js';
+import { watchStore, type WatchedStore } from './watch-store.js';
+
+export const POLICY: SessionPolicy = {
+  idleTimeoutMs: 30 * 60_000,
+  absoluteTimeoutMs: 12 * 3_600_000,
+  touchIntervalMs: 60_000,
+  onLimit: 'revoke-oldest',
+  maxDataBytes: 4096,
+};
+
+export type HeardEvent = {
+  [Name in keyof SessionEventMap]: readonly [Name, SessionEventMap[Name]];
+}[keyof SessionEventMap];
+
+export interface ServiceSetUp {
+  readonly service: SessionService;
+  readonly touches: TouchRecorder;
+  readonly watched: WatchedStore;
+  /** Every event, in order. */
+  readonly heard: HeardEvent[];
+  /** Every line logged. */
+  readonly lines: string[];
+}
+
+/** A session service on a store whose calls, events and log lines are written down. */
+export function setUpService(
+  store: SessionStore,
+  { tokenKeys, ...policy }: Partial<SessionPolicy> & { tokenKeys?: readonly string[] } = {},
+): ServiceSetUp {
+  const watched = watchStore(store);
+  const logger = new RecordingLogger();
+  const { service, touches } = createSessionService({
+    store: watched.store,
+    policy: { ...POLICY, ...policy },
+    logger,
+    tokenKeys,
+  });
+  const heard: HeardEvent[] = [];
+  service.events.on('created', (event) => void heard.push(['created', event]));
+  service.events.on('rotated', (event) => void heard.push(['rotated', event]));
+  service.events.on('reauthenticated', (event) => void heard.push(['reauthenticated', event]));
+  service.events.on('ended', (event) => void heard.push(['ended', event]));
+  return { service, touches, watched, heard, lines: logger.lines };
+}
