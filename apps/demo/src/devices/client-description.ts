@@ -1,4 +1,4 @@
-import { parse, type Parser } from 'bowser';
+import { BROWSER_MAP, parse, type Parser } from 'bowser';
 
 export type ClientKind = 'desktop' | 'phone' | 'tablet' | 'program';
 
@@ -21,6 +21,8 @@ const PROGRAMS: readonly (readonly [RegExp, string])[] = [
   [/^(?:node|undici|node-fetch)\b/, 'Node.js'],
 ];
 
+const KNOWN_BROWSERS = new Set<string>(Object.values(BROWSER_MAP));
+
 const PLAIN_NAMES: Record<string, string> = {
   'Samsung Internet for Android': 'Samsung Internet',
   'Microsoft Edge': 'Edge',
@@ -35,9 +37,14 @@ export function describeClient(userAgent: string | null): ClientDescription {
   const program = PROGRAMS.find(([pattern]) => pattern.test(userAgent))?.[1];
   if (program) return { browser: program, system: null, label: program, kind: 'program' };
   const parsed = parse(userAgent);
-  const browser = parsed.browser.name ? (PLAIN_NAMES[parsed.browser.name] ?? parsed.browser.name) : null;
+  const browser = browserOf(parsed);
   const system = systemOf(parsed);
   return { browser, system, label: labelOf(browser, system), kind: kindOf(parsed) };
+}
+
+function browserOf({ browser: { name } }: Parser.ParsedResult): string | null {
+  // For what it does not know Bowser takes the first word, which says nothing and could be anything.
+  return name && KNOWN_BROWSERS.has(name) ? (PLAIN_NAMES[name] ?? name) : null;
 }
 
 function systemOf({ os, platform }: Parser.ParsedResult): string | null {

@@ -1,0 +1,65 @@
+import { describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { readDemoConfig } from './demo-config.js';
+import { DemoConfigError } from './demo-config.error.js';
+import { printableUrl } from './environment.js';
+import { findProjectRoot } from './project-root.js';
+
+const REDIS_URL = 'redis://:s3cret@cache.example:6379/1';
+const DATABASE_URL = 'postgres://app:s3cret@db.example/app';
+
+function failureOf(env: Record<string, string>): string {
+  try {
+    readDemoConfig(env);
+  } catch (error) {
+    if (error instanceof DemoConfigError) return error.message;
+    throw error;
+  }
+  return 'no failure';
+}
+
+describe('the configuration of the demo', () => {
+  it('needs nothing: an embedded Postgres in the project folder, on port 3000 of this computer only', () => {
+    const config = readDemoConfig({});
+    expect(config).toMatchObject({ host: 'localhost', port: 3000, httpAdapter: 'express', databaseUrl: undefined });
+    expect(config.dataDir).toBe(join(findProjectRoot(), '.data'));
+  });
+
+  it.each([
+    [{}, 'postgres', 'SESSION_STORE and REDIS_URL are not set'],
+    [{ DATABASE_URL }, 'postgres', 'SESSION_STORE and REDIS_URL are not set'],
+    [{ REDIS_URL }, 'redis', 'REDIS_URL is set and DATABASE_URL is not'],
+    [{ REDIS_URL, DATABASE_URL }, 'postgres', 'DATABASE_URL is set, too'],
+    [{ REDIS_URL, DATABASE_URL, SESSION_STORE: 'redis' }, 'redis', 'SESSION_STORE says so'],
+    [{ SESSION_STORE: 'memory' }, 'memory', 'SESSION_STORE says so'],
+    [{ SESSION_STORE: '', REDIS_URL: '' }, 'postgres', 'SESSION_STORE and REDIS_URL are not set'],
+  ])('from %j takes %s, because %s', (env, kind, reason) => {
+    expect(readDemoConfig(env).sessionStore).toEqual({ kind, reason });
+  });
+
+  it.each([
+    [{ SESSION_STORE: 'mysql' }, 'SESSION_STORE must be memory, redis or postgres, but is "mysql"'],
+    [{ SESSION_STORE: 'redis' }, 'REDIS_URL is needed by SESSION_STORE=redis, such as redis://localhost:6379'],
+    [{ PORT: 'http' }, 'PORT must be a port number from 0 to 65535, but is "http"'],
+    [{ PORT: '70000' }, 'PORT must be a port number from 0 to 65535, but is "70000"'],
+    [{ PORT: '-1' }, 'PORT must be a port number from 0 to 65535, but is "-1"'],
+    [{ HTTP_ADAPTER: 'koa' }, 'HTTP_ADAPTER must be express or fastify, but is "koa"'],
+    [{ REDIS_URL: 'localhost' }, 'REDIS_URL must be a URL such as redis://localhost'],
+    [
+      { DATABASE_URL: 'mysql://root:s3cret@db/app' },
+      'DATABASE_URL must be a URL such as postgres://localhost, but its protocol is mysql:',
+    ],
+    [
+      { DATABASE_SCHEMA: 'a"; drop' },
+      'DATABASE_SCHEMA must be a lower-case Postgres name of letters, digits and _, but is "a\\"; drop"',
+    ],
+  ])('refuses %j in one line that names the variable and no password', (env, message) => {
+    expect(failureOf(env)).toBe(message);
+    expect(message).not.toContain('s3cret');
+  });
+
+  it('prints addresses without user, password and parameters', () => {
+    expect(printableUrl(`${DATABASE_URL}?sslpassword=s3cret`)).toBe('postgres://db.example/app');
+    expect(printableUrl(REDIS_URL)).toBe('redis://cache.example:6379/1');
+  });
+});
