@@ -1,0 +1,34 @@
+import { findRedisBinary, hasDockerCompose } from '../../scripts/lib/redis-binary.mjs';
+import { startRedisInDocker } from '../../scripts/lib/redis-docker.mjs';
+import { startRedisServer } from '../../scripts/lib/redis-server.mjs';
+import { startTestPostgres } from '../../scripts/lib/test-postgres.mjs';
+
+async function startSharedRedis() {
+  const useDocker = !(await findRedisBinary()) && (await hasDockerCompose());
+  return useDocker ? startRedisInDocker() : startRedisServer();
+}
+
+const SERVERS = [
+  { variable: 'TEST_REDIS_URL', start: startSharedRedis },
+  { variable: 'TEST_POSTGRES_URL', start: startTestPostgres },
+];
+
+/** Starts the servers that all specs share, unless the environment names some, and tells the workers where they are. */
+export default async function setUp() {
+  process.env.TEST_RUNNER_PID ??= String(process.pid);
+  const missing = SERVERS.filter(({ variable }) => !process.env[variable]);
+  const outcomes = await Promise.allSettled(
+    missing.map(async ({ variable, start }) => {
+      const server = await start();
+      process.env[variable] = server.url;
+      return server;
+    }),
+  );
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  globalThis.testServers = started;
+  if (failures.length === 0) return;
+  // Jest runs no tear-down after a set-up that failed.
+  await Promise.allSettled(started.map((server) => server.stop()));
+  throw failures.length === 1 ? failures[0] : new AggregateError(failures, failures.map(String).join('\n'));
+}

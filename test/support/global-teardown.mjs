@@ -1,0 +1,4 @@
+/** Ends what the set-up started. */
+export default async function tearDown() {
+  await Promise.all((globalThis.testServers ?? []).map((server) => server.stop()));
+}
