@@ -46,11 +46,9 @@ export function unavailable(problem: string, cause?: unknown): SessionStoreUnava
 
 /** One line that holds no value of a row. */
 export function describePostgresError(error: unknown): string {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  if (!(first instanceof Error)) return 'unknown error';
-  const code = codeOf(first);
+  const { code, message } = readError(error);
   if (code !== undefined && TELLS_VALUES.test(code)) return `SQLSTATE ${code}`;
-  return first.message.slice(0, 200) || (code ?? first.name);
+  return message.slice(0, 200) || (code ?? 'unknown error');
 }
 
 /** Whether other transactions got in the way, so that the same statement may succeed when it is sent again. */
@@ -70,7 +68,15 @@ export function isRefusedLogin(error: unknown): boolean {
 }
 
 function codeOf(error: unknown): string | undefined {
-  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
-  const code: unknown = first instanceof Error && 'code' in first ? first.code : undefined;
-  return typeof code === 'string' ? code : undefined;
+  return readError(error).code;
+}
+
+/** By shape: an error may come from another realm. Of several connection attempts the first one's counts. */
+function readError(error: unknown): { code: string | undefined; message: string } {
+  if (typeof error !== 'object' || error === null) return { code: undefined, message: '' };
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) return readError(error.errors[0]);
+  return {
+    code: 'code' in error && typeof error.code === 'string' ? error.code : undefined,
+    message: 'message' in error && typeof error.message === 'string' ? error.message : '',
+  };
 }

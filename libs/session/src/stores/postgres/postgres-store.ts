@@ -80,7 +80,7 @@ function chooseConnect(
   dataSource: unknown,
   { operationTimeoutMs, preparedStatements }: { operationTimeoutMs: number; preparedStatements: boolean },
 ): PostgresConnect {
-  if (url === undefined) return () => Promise.resolve(borrowDataSource(dataSource, 'postgresStore.dataSource'));
+  if (url === undefined) return async () => borrowDataSource(dataSource, 'postgresStore.dataSource');
   // Poolers refuse a connection that asks for a setting which they do not know.
   const statementTimeoutMs = preparedStatements ? operationTimeoutMs : undefined;
   return () => openDataSource({ url, poolSize, operationTimeoutMs, statementTimeoutMs });

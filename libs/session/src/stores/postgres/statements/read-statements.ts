@@ -1,6 +1,6 @@
 import type { TableNames } from '../identifiers.js';
 import { RECORD_COLUMNS } from '../session-row.js';
-import { defineStatement, TRANSACTION_TIME, unixMs } from '../statement.js';
+import { defineStatement, TRANSACTION_TIME } from '../statement.js';
 import type { UserIdType } from '../user-id-type.js';
 
 export type ReadStatements = ReturnType<typeof readStatements>;
@@ -25,8 +25,5 @@ export function readStatements({ sessions }: TableNames, userIdType: UserIdType)
 from (select ${TRANSACTION_TIME}) clock
 left join ${sessions} s on s.user_id = $1::${userIdType} and ${LIVE_NOW} and ($2::jsonb is null or s.data @> $2::jsonb)`,
     ),
-
-    /** The server's time alone. */
-    now: defineStatement('now', `select ${unixMs(TRANSACTION_TIME)} as now_ms`),
   };
 }
