@@ -53,7 +53,10 @@ async function startWithRetries({ folder, port, persistent, settings, account, b
       const server = await startServerProcess({
         command: join(binaries.folder, 'bin/postgres'),
         args: [
-          ...['-D', folder, '-p', String(chosenPort)],
+          '-D',
+          folder,
+          '-p',
+          String(chosenPort),
           ...Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
         ],
         ready: READY,

@@ -55,8 +55,13 @@ export async function createClusterIfMissing({ folder, binaries, account, durabl
     await run(
       join(binaries.folder, 'bin/initdb'),
       [
-        ...['--pgdata', data, '--username=postgres', '--auth=scram-sha-256'],
-        ...['--pwfile', join(draft, PASSWORD_FILE), '--encoding=UTF8', '--locale=C.UTF-8', '--locale-provider=builtin'],
+        '--username=postgres',
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale-provider=builtin',
+        '--locale=C.UTF-8',
+        `--pgdata=${data}`,
+        `--pwfile=${join(draft, PASSWORD_FILE)}`,
         ...(durable ? [] : ['--no-sync']),
       ],
       { cwd: '/', env: serverEnvironment(), ...(account ? { uid: account.uid, gid: account.gid } : {}) },

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from './embedded-postgres.mjs';
@@ -10,16 +10,15 @@ const FAST = { fsync: 'off', full_page_writes: 'off', max_connections: '200' };
 export async function startTestPostgres({ settings = {}, log } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'nest-sessions-pg-'));
   try {
-    // As root the server runs as another account, which has to get through.
-    await chmod(folder, 0o711);
     const server = await startEmbeddedPostgres({
-      dataDir: join(folder, 'data'),
+      dataDir: folder,
       persistent: false,
       settings: { ...FAST, ...settings },
       log,
     });
     const stop = async () => {
       await server.stop();
+      // Another folder was used when the server's account cannot reach this one.
       await rm(folder, { recursive: true, force: true });
     };
     return { ...server, stop };

@@ -1,0 +1,17 @@
+export {
+  findChromium,
+  startPostgresServer,
+  startRedisCluster,
+  startRedisSentinel,
+  startRedisServer,
+  type RedisCluster,
+  type RedisSentinelGroup,
+  type RedisServer,
+} from '../../scripts/lib/servers.mjs';
+
+/** The address of a server that Jest's set-up started for all specs. */
+export function getServerUrl(name: 'TEST_REDIS_URL' | 'TEST_POSTGRES_URL'): string {
+  const url = process.env[name];
+  if (!url) throw new Error(`${name} is not set: run the tests by "npm run jest", which starts the servers`);
+  return url;
+}
