@@ -47,4 +47,26 @@ export type {
   UserRevocation,
 } from './core/session-store.js';
 export type { Session } from './core/session.js';
+export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
+export { CurrentHttpSession } from './nest/decorators/current-http-session.decorator.js';
+export { CurrentSession } from './nest/decorators/current-session.decorator.js';
+export { NoTouch } from './nest/decorators/no-touch.decorator.js';
+export { Public } from './nest/decorators/public.decorator.js';
+export { RequireFreshSession } from './nest/decorators/require-fresh-session.decorator.js';
+export type { AccessRule } from './nest/decorators/session-metadata.js';
+export { SessionContextError } from './nest/guards/session-context.error.js';
+export { SessionGuard } from './nest/guards/session.guard.js';
+export type { HttpSession, SignIn } from './nest/http/http-session.interface.js';
+export { HttpSessions } from './nest/http/http-sessions.js';
+export { SessionHttpErrors } from './nest/http/session-http-errors.js';
+export type {
+  SessionCleanupOptions,
+  SessionCookieOptions,
+  SessionModuleAsyncOptions,
+  SessionModuleOptions,
+  SessionModuleRootOptions,
+  SessionOptionsFactory,
+} from './nest/options/session-module-options.interface.js';
+export { SESSION_OPTIONS, SESSION_STORE } from './nest/session.constants.js';
+export { SessionModule } from './nest/session.module.js';
 export { MemorySessionStore, memoryStore, type MemoryStoreOptions } from './stores/memory/index.js';

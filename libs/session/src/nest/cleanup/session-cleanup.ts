@@ -1,0 +1,84 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { SessionStore } from '../../core/session-store.js';
+import type { CleanupSettings, SessionSettings } from '../options/session-settings.js';
+import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
+
+/** What one run did. */
+export interface SessionCleanupResult {
+  /** Sessions found expired and marked as ended. */
+  readonly expired: number;
+  /** Ended sessions removed after their retention. */
+  readonly purged: number;
+  /** Audit rows removed after their retention. */
+  readonly auditPurged: number;
+  readonly batches: number;
+  /** `done`: nothing left; `time`: the budget is spent or the application stops; `busy`: another instance is at it. */
+  readonly stoppedBy: 'done' | 'time' | 'busy';
+}
+
+const PROGRESS_INTERVAL_MS = 10_000;
+
+/** Removes what is over, in bounded steps. Expired sessions are refused whether or not it runs. */
+@Injectable()
+export class SessionCleanup {
+  private readonly logger = new Logger(LOG_CONTEXT);
+  private readonly settings: CleanupSettings;
+  private running: Promise<SessionCleanupResult> | undefined;
+  private stopping = false;
+
+  constructor(
+    @Inject(SESSION_STORE) private readonly store: SessionStore,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+  ) {
+    this.settings = settings.cleanup;
+  }
+
+  /**
+   * Cleans up until nothing is left, `cleanup.timeBudget` is spent, or another instance turns out to be at it. A run that
+   * is under way is joined. Rejects with what the store rejects with; what was removed until then stays removed.
+   */
+  run(): Promise<SessionCleanupResult> {
+    return (this.running ??= this.sweep().finally(() => {
+      this.running = undefined;
+    }));
+  }
+
+  /** Ends a run after its current step, and waits for that. No run begins afterwards. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.running?.catch(() => undefined);
+  }
+
+  private async sweep(): Promise<SessionCleanupResult> {
+    const startedAtMs = performance.now();
+    const total = { expired: 0, purged: 0, auditPurged: 0, batches: 0 };
+    let stoppedBy: SessionCleanupResult['stoppedBy'] = 'time';
+    let reportedAtMs = startedAtMs;
+    while (!this.stopping && performance.now() - startedAtMs < this.settings.timeBudgetMs) {
+      const { state, ...step } = await this.store.cleanUp({ batchSize: this.settings.batchSize });
+      total.expired += step.expired;
+      total.purged += step.purged;
+      total.auditPurged += step.auditPurged;
+      total.batches += 1;
+      if (state !== 'more') {
+        stoppedBy = state;
+        break;
+      }
+      if (performance.now() - reportedAtMs >= PROGRESS_INTERVAL_MS) {
+        reportedAtMs = performance.now();
+        this.logger.log(`cleanup goes on: ${describe(total)}`);
+      }
+      await nextTurn();
+    }
+    const tookMs = Math.round(performance.now() - startedAtMs);
+    const summary = `cleanup stopped by "${stoppedBy}" after ${tookMs} ms: ${describe(total)}`;
+    if (total.expired + total.purged + total.auditPurged > 0 || stoppedBy === 'time') this.logger.log(summary);
+    else this.logger.debug(summary);
+    return { ...total, stoppedBy };
+  }
+}
+
+function describe(total: Omit<SessionCleanupResult, 'stoppedBy'>): string {
+  return `${total.expired} expired, ${total.purged} purged, ${total.auditPurged} audit rows purged in ${total.batches} batches`;
+}

@@ -1,0 +1,81 @@
+import type { ArgumentsHost } from '@nestjs/common';
+
+interface IncomingRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The adapter's own answer, which follows its trust proxy setting (ASVS 4.1.3). */
+  readonly ip?: string;
+  /** Node's request, on Fastify. */
+  readonly raw?: object;
+}
+
+type HeaderValue = string | number | readonly string[] | undefined;
+
+interface NodeResponse {
+  readonly headersSent: boolean;
+  getHeader(name: string): HeaderValue;
+  setHeader(name: string, value: string | readonly string[]): unknown;
+}
+
+interface FastifyResponse {
+  readonly sent: boolean;
+  readonly raw: { readonly headersSent: boolean };
+  getHeader(name: string): HeaderValue;
+  header(name: string, value: string | readonly string[]): unknown;
+  removeHeader(name: string): unknown;
+}
+
+/** One request and its response, alike on Express and Fastify. */
+export class HttpExchange {
+  /** Node's own request object: the same one for every guard, interceptor and decorator of a request. */
+  readonly key: object;
+  readonly #request: IncomingRequest;
+  readonly #response: NodeResponse | FastifyResponse;
+
+  constructor(host: ArgumentsHost) {
+    const http = host.switchToHttp();
+    this.#request = http.getRequest<IncomingRequest>();
+    this.#response = http.getResponse<NodeResponse | FastifyResponse>();
+    this.key = this.#request.raw ?? this.#request;
+  }
+
+  get cookieHeader(): string | readonly string[] | undefined {
+    return this.#request.headers.cookie;
+  }
+
+  get ipAddress(): string | null {
+    return this.#request.ip ?? null;
+  }
+
+  get userAgent(): string | null {
+    const value = this.#request.headers['user-agent'];
+    return typeof value === 'string' ? value : null;
+  }
+
+  /** Whether it is too late to set a header. */
+  get isAnswered(): boolean {
+    const response = this.#response;
+    return isNodeResponse(response) ? response.headersSent : response.sent || response.raw.headersSent;
+  }
+
+  /** The values that the response has under this name so far. */
+  listHeader(name: string): string[] {
+    const value = this.#response.getHeader(name);
+    return value === undefined ? [] : [value].flat().map(String);
+  }
+
+  /** Replaces whatever the response has under this name. */
+  setHeader(name: string, value: string | readonly string[]): void {
+    const response = this.#response;
+    if (isNodeResponse(response)) {
+      response.setHeader(name, value);
+      return;
+    }
+    // Fastify's header() would append to Set-Cookie.
+    response.removeHeader(name);
+    response.header(name, value);
+  }
+}
+
+function isNodeResponse(response: NodeResponse | FastifyResponse): response is NodeResponse {
+  return 'setHeader' in response;
+}

@@ -1,0 +1,66 @@
+import type { SessionData } from '../../core/session-data.js';
+import type { Session } from '../../core/session.js';
+
+export interface SignIn {
+  readonly userId: string;
+  readonly data?: Partial<SessionData>;
+  /** How the user proved who they are, as in RFC 8176: `['pwd', 'otp']`. Default none. */
+  readonly amr?: readonly string[];
+  /** A label for the device, at most 100 characters. */
+  readonly device?: string;
+  /** Top-level keys of the replaced session's data to carry over. Default none. */
+  readonly carryOver?: readonly (keyof SessionData)[];
+}
+
+/**
+ * The session of one HTTP request, with its cookie. Everything is done when the promise resolves: await it before you
+ * answer, because a cookie cannot be set afterwards.
+ *
+ * Every method rejects with `SessionStoreUnavailableError` when the store does not answer; the cookie then stays, but
+ * for `signOut`.
+ */
+export interface HttpSession {
+  /** The live session that the request's cookie names. Asks the store once per request, however often it is called. */
+  current(): Promise<Session | undefined>;
+
+  /**
+   * Creates a session with a new token, sets its cookie, and ends the session that the cookie held until now
+   * (`replaced`). IP address and user agent are those of the request.
+   *
+   * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
+   * @throws {SessionDataTooLargeError} The data is over `maxDataSize`.
+   */
+  signIn(input: SignIn): Promise<Session>;
+
+  /** Creates an anonymous session, in place of whatever the cookie held, and sets its cookie. */
+  start(input?: { data?: Partial<SessionData> }): Promise<Session>;
+
+  /**
+   * Says that the user has just proved again who they are: a new token, both timeouts anew, and the session counts as
+   * fresh. The old token is dead.
+   *
+   * @returns The session; `undefined` when it is no longer live. When a parallel request was faster, its response has
+   *   the new cookie and this one gets the session without a cookie.
+   */
+  reauthenticate(input: { amr: readonly string[] }): Promise<Session | undefined>;
+
+  /** Gives the session a new token, for instance after a change of privileges. Returns as `reauthenticate` does. */
+  rotate(): Promise<Session | undefined>;
+
+  /**
+   * Ends the session (`logout`) and clears the cookie, which it does as well when the store failed.
+   *
+   * @returns Whether there was a live session to end.
+   */
+  signOut(): Promise<boolean>;
+
+  /**
+   * Ends one of the current user's sessions by its public id. Ending the current one clears the cookie.
+   *
+   * @returns `false` when the id is unknown, over, or another user's, or nobody is signed in.
+   */
+  revoke(id: string): Promise<boolean>;
+
+  /** Ends all sessions of the current user but this one. Returns how many. */
+  revokeOthers(): Promise<number>;
+}

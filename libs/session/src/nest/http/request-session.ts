@@ -1,0 +1,154 @@
+import type { Logger } from '@nestjs/common';
+import { SessionArgumentError } from '../../core/session-errors.js';
+import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
+import type { SessionStore } from '../../core/session-store.js';
+import { toSession, type Session } from '../../core/session.js';
+import type { HttpExchange } from './http-exchange.js';
+import type { HttpSession, SignIn } from './http-session.interface.js';
+import type { SessionCookies } from './session-cookies.js';
+
+export interface RequestSessionParts {
+  readonly service: SessionService;
+  readonly store: SessionStore;
+  readonly cookies: SessionCookies;
+  readonly logger: Logger;
+}
+
+/** `HttpSession` for one exchange. Its fields are private to the engine, so that logging it shows no token. */
+export class RequestSession implements HttpSession {
+  readonly #parts: RequestSessionParts;
+  readonly #exchange: HttpExchange;
+  readonly #touch: boolean;
+  readonly #isAmbiguous: boolean;
+  #token: string | undefined;
+  #session: Promise<Session | undefined> | undefined;
+
+  constructor(parts: RequestSessionParts, { exchange, touch }: { exchange: HttpExchange; touch: boolean }) {
+    const cookie = parts.cookies.read(exchange);
+    this.#parts = parts;
+    this.#exchange = exchange;
+    this.#touch = touch;
+    this.#isAmbiguous = cookie.found === 'ambiguous';
+    this.#token = cookie.found === 'one' ? cookie.value : undefined;
+  }
+
+  current(): Promise<Session | undefined> {
+    return (this.#session ??= this.#authenticate());
+  }
+
+  signIn({ userId, data, amr, device, carryOver }: SignIn): Promise<Session> {
+    return this.#create({ userId, data, amr, device, carryOver });
+  }
+
+  start({ data }: { data?: CreateSession['data'] } = {}): Promise<Session> {
+    return this.#create({ userId: null, data });
+  }
+
+  reauthenticate({ amr }: { amr: readonly string[] }): Promise<Session | undefined> {
+    return this.#renew((token) => this.#parts.service.reauthenticate(token, { amr }));
+  }
+
+  rotate(): Promise<Session | undefined> {
+    return this.#renew((token) => this.#parts.service.rotate(token));
+  }
+
+  async signOut(): Promise<boolean> {
+    try {
+      const session = await this.current();
+      if (!session) return false;
+      const endedBy = session.userId ?? undefined;
+      return await this.#parts.service.revoke(session.id, { reason: 'logout', endedBy });
+    } finally {
+      this.#forget();
+    }
+  }
+
+  async revoke(id: string): Promise<boolean> {
+    const session = await this.current();
+    if (!session) return false;
+    const isCurrent = id === session.id;
+    if (session.userId === null && !isCurrent) return false;
+    const userId = session.userId ?? undefined;
+    const revoked = await this.#parts.service.revoke(id, { userId, endedBy: userId });
+    if (isCurrent) this.#forget();
+    return revoked;
+  }
+
+  async revokeOthers(): Promise<number> {
+    const session = await this.current();
+    if (!session || session.userId === null) return 0;
+    const ended = await this.#parts.service.revokeOthers(session, { endedBy: session.userId });
+    return ended.length;
+  }
+
+  async #authenticate(): Promise<Session | undefined> {
+    const { service, cookies, logger } = this.#parts;
+    if (this.#isAmbiguous) {
+      logger.warn(`ambiguous: a request carried two different "${cookies.name}" cookies and counts as signed out`);
+      if (!this.#exchange.isAnswered) cookies.clearHostOnly(this.#exchange);
+      return undefined;
+    }
+    const checked = await service.authenticate(this.#token, { touch: this.#touch });
+    if (checked.outcome === 'live') return checked.session;
+    logger.debug(`a request has no live session: ${checked.reason}`);
+    return undefined;
+  }
+
+  async #create(input: CreateSession): Promise<Session> {
+    this.#assertUnanswered();
+    const created = await this.#parts.service.create({
+      ...input,
+      ipAddress: this.#exchange.ipAddress,
+      userAgent: this.#exchange.userAgent,
+      replacesToken: this.#token,
+    });
+    if (this.#exchange.isAnswered) {
+      // The token never left, so nobody could use the session: it must not count against the user's limit either.
+      await this.#parts.service.revoke(created.session.id);
+      this.#assertUnanswered();
+    }
+    return this.#adopt(created);
+  }
+
+  async #renew(replaceToken: (token: string) => Promise<RotatedSession>): Promise<Session | undefined> {
+    this.#assertUnanswered();
+    const session = await this.current();
+    if (!session || this.#token === undefined) return undefined;
+    const renewed = await replaceToken(this.#token);
+    if (renewed.rotated) return this.#adopt(renewed);
+    if (renewed.reason === 'absent') return this.#hold(undefined);
+    const found = await this.#parts.store.find(session.id);
+    return this.#hold(found.live ? toSession(found) : undefined);
+  }
+
+  #adopt({ session, token }: CreatedSession): Promise<Session> {
+    this.#token = token;
+    this.#parts.cookies.set(this.#exchange, { token, session });
+    return this.#hold(session);
+  }
+
+  #hold<T extends Session | undefined>(session: T): Promise<T> {
+    const held = Promise.resolve(session);
+    this.#session = held;
+    return held;
+  }
+
+  #forget(): void {
+    this.#token = undefined;
+    void this.#hold(undefined);
+    if (this.#exchange.isAnswered) {
+      this.#parts.logger.warn(
+        'a session ended after its response was sent: the dead cookie stays until it is replaced',
+      );
+      return;
+    }
+    this.#parts.cookies.clear(this.#exchange);
+  }
+
+  #assertUnanswered(): void {
+    if (!this.#exchange.isAnswered) return;
+    throw new SessionArgumentError(
+      'the response has been sent, so its session cookie cannot be set: await HttpSession before answering',
+    );
+  }
+}

@@ -1,0 +1,68 @@
+import {
+  ConflictException,
+  HttpException,
+  Injectable,
+  Logger,
+  PayloadTooLargeException,
+  ServiceUnavailableException,
+  type ArgumentsHost,
+} from '@nestjs/common';
+import {
+  SessionDataTooLargeError,
+  SessionLimitReachedError,
+  SessionStoreUnavailableError,
+  SessionUpdateConflictError,
+} from '../../core/session-errors.js';
+import { LOG_CONTEXT } from '../session.constants.js';
+import { HttpExchange } from './http-exchange.js';
+
+const RETRY_AFTER_SECONDS = 5;
+const OUTAGE_LOG_INTERVAL_MS = 10_000;
+
+/**
+ * What session errors are over HTTP. `SessionModule` answers with it; inject it into a catch-all exception filter of your
+ * own to answer alike.
+ *
+ * Bodies are `{ statusCode, error, message }` and tell a client what it can act on, never whose session it was about.
+ */
+@Injectable()
+export class SessionHttpErrors {
+  private readonly logger = new Logger(LOG_CONTEXT);
+  private outageLoggedAtMs = -Infinity;
+
+  /**
+   * The exception to answer with, its headers already set on the response. `undefined` for anything that is the
+   * application's fault (`SessionArgumentError`) or no session error at all: 500 is right for those.
+   */
+  findException(error: unknown, host: ArgumentsHost): HttpException | undefined {
+    if (error instanceof SessionStoreUnavailableError) return this.unavailable(error, host);
+    if (error instanceof SessionLimitReachedError) {
+      return new ConflictException(body(409, 'session_limit_reached', 'Too many sessions'), { cause: error });
+    }
+    if (error instanceof SessionUpdateConflictError) {
+      return new ConflictException(body(409, 'session_update_conflict', 'Try again'), { cause: error });
+    }
+    if (error instanceof SessionDataTooLargeError) {
+      return new PayloadTooLargeException(body(413, 'session_data_too_large', 'Payload Too Large'), { cause: error });
+    }
+    return undefined;
+  }
+
+  private unavailable(error: SessionStoreUnavailableError, host: ArgumentsHost): HttpException {
+    this.logOutage(error);
+    const exchange = new HttpExchange(host);
+    if (!exchange.isAnswered) exchange.setHeader('retry-after', String(RETRY_AFTER_SECONDS));
+    return new ServiceUnavailableException(body(503, 'sessions_unavailable', 'Service Unavailable'), { cause: error });
+  }
+
+  private logOutage(error: SessionStoreUnavailableError): void {
+    const nowMs = performance.now();
+    if (nowMs - this.outageLoggedAtMs < OUTAGE_LOG_INTERVAL_MS) return;
+    this.outageLoggedAtMs = nowMs;
+    this.logger.error(`requests are answered with 503 (further ones within 10 s are not logged): ${error.message}`);
+  }
+}
+
+function body(statusCode: number, error: string, message: string) {
+  return { statusCode, error, message };
+}

@@ -1,0 +1,41 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import type { SessionStore } from '../../core/session-store.js';
+import type { TouchRecorder } from '../../core/touch-recorder.js';
+import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
+import { LOG_CONTEXT, SESSION_CORE, SESSION_STORE } from '../session.constants.js';
+
+/**
+ * Stops in two steps. When shutdown begins: no more cleanup, gathered touches written. After the server has answered its
+ * last request: touches written again, store stopped.
+ *
+ * Nest shuts down importing modules before imported and global ones, so this belongs to a module that is not global: the
+ * store stops before `TypeOrmModule`, which is global, closes its data source.
+ */
+@Injectable()
+export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
+  private readonly logger = new Logger(LOG_CONTEXT);
+
+  constructor(
+    @Inject(SESSION_STORE) private readonly store: SessionStore,
+    @Inject(SESSION_CORE) private readonly core: { readonly touches: TouchRecorder },
+    private readonly schedule: SessionCleanupSchedule,
+  ) {}
+
+  async onModuleDestroy(): Promise<void> {
+    await this.schedule.stop();
+    await this.writeTouches();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.writeTouches();
+    await this.store.stop();
+  }
+
+  private async writeTouches(): Promise<void> {
+    try {
+      await this.core.touches.settle();
+    } catch (error) {
+      this.logger.warn(`the last activity of some sessions was not written: ${String(error)}`);
+    }
+  }
+}

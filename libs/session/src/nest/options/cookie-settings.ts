@@ -1,0 +1,109 @@
+import { SessionConfigurationError } from '../../core/session-errors.js';
+import { assertFlag, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
+import type { SessionModuleOptions } from './session-module-options.interface.js';
+
+export interface CookieSettings {
+  readonly name: string;
+  /** `undefined`: the cookie goes to the host that set it only. */
+  readonly domain: string | undefined;
+  readonly sameSite: 'lax' | 'strict' | 'none';
+  readonly secure: boolean;
+  readonly persistent: boolean;
+}
+
+const TOKEN_LENGTH = 64;
+/** Browsers drop a cookie whose name and value are longer (RFC 6265bis 5.6). */
+const MAX_COOKIE_BYTES = 4096;
+/** `token` of RFC 9110: no control character, blank, `=`, `;` or other separator (CVE-2024-47764). */
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+/** Longest first. Browsers compare them without case and enforce what they promise. */
+const PREFIXES = ['__Host-Http-', '__Host-', '__Secure-', '__Http-'];
+
+/** @throws {SessionConfigurationError} Browsers would refuse the cookie, or it would be weaker than its name says. */
+export function resolveCookieSettings({
+  cookie = {},
+  insecureCookie = false,
+}: Pick<SessionModuleOptions, 'cookie' | 'insecureCookie'>): CookieSettings {
+  assertFlag(insecureCookie, 'insecureCookie');
+  if (insecureCookie && process.env.NODE_ENV === 'production') {
+    throw new SessionConfigurationError(
+      'insecureCookie',
+      'is for development over plain http on localhost, but NODE_ENV is "production": remove it and serve https',
+    );
+  }
+  assertKnownOptions(cookie, ['name', 'domain', 'sameSite', 'persistent'], 'cookie');
+  const { domain, sameSite = 'lax', persistent = false } = cookie;
+  const { name = defaultName(domain, insecureCookie) } = cookie;
+  assertOneOf(sameSite, ['lax', 'strict', 'none'], 'cookie.sameSite');
+  assertFlag(persistent, 'cookie.persistent');
+  if (domain !== undefined) assertDomain(domain);
+  assertName(name);
+  assertPrefixKept({ name, domain, secure: !insecureCookie });
+  if (sameSite === 'none' && insecureCookie) {
+    throw new SessionConfigurationError('cookie.sameSite', "'none' needs a Secure cookie: leave out insecureCookie");
+  }
+  return { name, domain, sameSite, persistent, secure: !insecureCookie };
+}
+
+/** What to say at boot of a cookie that works but protects less than the default. */
+export function listCookieWarnings({ name, sameSite, secure }: CookieSettings): string[] {
+  const warnings: string[] = [];
+  if (!secure)
+    warnings.push('insecureCookie is on: the session cookie travels over plain http. Never do this in public');
+  else if (!/^__(Host|Secure)-/.test(name)) {
+    warnings.push(
+      `cookie.name "${name}" has no __Host- or __Secure- prefix: other hosts of the domain could plant one`,
+    );
+  }
+  if (sameSite === 'none') warnings.push("cookie.sameSite is 'none': other sites can send requests in the user's name");
+  return warnings;
+}
+
+function defaultName(domain: string | undefined, insecure: boolean): string {
+  if (insecure) return 'session';
+  return domain === undefined ? '__Host-session' : '__Secure-session';
+}
+
+function assertName(name: unknown): void {
+  if (typeof name !== 'string' || !COOKIE_NAME.test(name)) {
+    throw new SessionConfigurationError(
+      'cookie.name',
+      `must be letters, digits and -_. or other characters of an HTTP token, but is ${describeValue(name)}`,
+    );
+  }
+  if (name.length + TOKEN_LENGTH > MAX_COOKIE_BYTES) {
+    throw new SessionConfigurationError(
+      'cookie.name',
+      `is ${name.length} bytes long: with the token of ${TOKEN_LENGTH} that is over the ${MAX_COOKIE_BYTES} which browsers keep`,
+    );
+  }
+}
+
+function assertDomain(domain: unknown): void {
+  if (typeof domain === 'string' && HOST_NAME.test(domain)) return;
+  throw new SessionConfigurationError(
+    'cookie.domain',
+    `must be a host name such as 'example.com', without scheme, port and leading dot, but is ${describeValue(domain)}`,
+  );
+}
+
+function assertPrefixKept({ name, domain, secure }: Pick<CookieSettings, 'name' | 'domain' | 'secure'>): void {
+  const prefix = PREFIXES.find((one) => name.toLowerCase().startsWith(one.toLowerCase()));
+  if (prefix === undefined) return;
+  if (!name.startsWith(prefix)) {
+    throw new SessionConfigurationError(
+      'cookie.name',
+      `must spell its prefix "${prefix}": browsers hold it to that one`,
+    );
+  }
+  if (!secure) {
+    throw new SessionConfigurationError('cookie.name', `starts with "${prefix}", which insecureCookie cannot keep`);
+  }
+  if (domain !== undefined && prefix.startsWith('__Host-')) {
+    throw new SessionConfigurationError(
+      'cookie.name',
+      `starts with "${prefix}", which browsers refuse together with cookie.domain: start it with "__Secure-"`,
+    );
+  }
+}

@@ -1,0 +1,73 @@
+import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
+import type { Duration } from '../../core/duration.js';
+import type { SessionStoreDefinition } from '../../core/session-store.js';
+
+/** What `SessionModule` is told. Every value is checked at boot; an unknown name is refused. */
+export interface SessionModuleOptions {
+  /** `memoryStore()`, `redisStore()`, `postgresStore()`, or one of your own. */
+  readonly store: SessionStoreDefinition;
+  /** A session ends this long after it was last seen. Default `'30m'`. */
+  readonly idleTimeout?: Duration;
+  /** A session ends this long after the user proved who they are, whatever they do. Default `'12h'`. */
+  readonly absoluteTimeout?: Duration;
+  /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
+  readonly touchInterval?: Duration;
+  /** The most live sessions of one user. Default no limit. */
+  readonly maxSessionsPerUser?: number;
+  /** What one session more does: end the oldest, or fail with `SessionLimitReachedError`. Default `'revoke-oldest'`. */
+  readonly onLimit?: 'revoke-oldest' | 'reject';
+  /** The most bytes of a session's data as JSON in UTF-8. Default 4096. */
+  readonly maxDataSize?: number;
+  /**
+   * Secrets of at least 32 bytes, newest first: tokens are stored as HMAC-SHA-256 and forged ones are refused without
+   * asking the store. Default none: tokens are stored as SHA-256.
+   */
+  readonly tokenKeys?: readonly (string | Uint8Array)[];
+  readonly cookie?: SessionCookieOptions;
+  /**
+   * For development over plain http on localhost: a cookie without `Secure` and without name prefix. Refused when
+   * `NODE_ENV` is `production`. Default `false`.
+   */
+  readonly insecureCookie?: boolean;
+  /** `false`: no scheduled job; `SessionCleanup` still runs on demand. */
+  readonly cleanup?: false | SessionCleanupOptions;
+  /** How long a store that keeps ended sessions keeps them. Default `'30d'`. */
+  readonly retention?: Duration;
+  /** How long audit rows are kept. Default `'365d'`. */
+  readonly auditRetention?: Duration;
+}
+
+export interface SessionCookieOptions {
+  /** Default `'__Host-session'`, or `'__Secure-session'` with a `domain`. */
+  readonly name?: string;
+  /** Shares the cookie with all hosts below this one. Default the host only. */
+  readonly domain?: string;
+  /** Default `'lax'`. `'none'` lets other sites send requests in the user's name: protect against that. */
+  readonly sameSite?: 'lax' | 'strict' | 'none';
+  /** Whether the cookie outlives the browser's own session, until `absoluteExpiresAt` and 400 days at most. Default `false`. */
+  readonly persistent?: boolean;
+}
+
+export interface SessionCleanupOptions {
+  /** Time between two runs, varied by a tenth. Default `'15m'`. */
+  readonly interval?: Duration;
+  /** The most rows of one kind in one step. Default 1000. */
+  readonly batchSize?: number;
+  /** A run takes no further step after this time. Default `'1m'`. */
+  readonly timeBudget?: Duration;
+}
+
+/** For `useClass` and `useExisting` of `SessionModule.forRootAsync`. */
+export interface SessionOptionsFactory {
+  createSessionOptions(): SessionModuleOptions | Promise<SessionModuleOptions>;
+}
+
+interface SessionModuleExtras {
+  /** Whether every module can inject sessions without importing `SessionModule`. Default `true`. */
+  readonly isGlobal?: boolean;
+}
+
+export type SessionModuleRootOptions = SessionModuleOptions & SessionModuleExtras;
+
+export type SessionModuleAsyncOptions = ConfigurableModuleAsyncOptions<SessionModuleOptions, 'createSessionOptions'> &
+  SessionModuleExtras;

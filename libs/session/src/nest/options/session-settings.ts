@@ -1,0 +1,121 @@
+import { parseDuration, type Duration } from '../../core/duration.js';
+import { SessionConfigurationError } from '../../core/session-errors.js';
+import type { SessionPolicy } from '../../core/session-policy.js';
+import type { SessionStoreDefinition } from '../../core/session-store.js';
+import { resolveCookieSettings, type CookieSettings } from './cookie-settings.js';
+import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
+import type { SessionModuleOptions } from './session-module-options.interface.js';
+
+/** The options checked, with defaults filled in and durations in ms. */
+export interface SessionSettings {
+  readonly store: SessionStoreDefinition;
+  readonly policy: SessionPolicy;
+  readonly tokenKeys: readonly (string | Uint8Array)[] | undefined;
+  readonly cookie: CookieSettings;
+  readonly cleanup: CleanupSettings;
+  readonly retentionMs: number;
+  readonly auditRetentionMs: number;
+}
+
+export interface CleanupSettings {
+  readonly scheduled: boolean;
+  readonly intervalMs: number;
+  readonly batchSize: number;
+  readonly timeBudgetMs: number;
+}
+
+const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
+  'store',
+  'idleTimeout',
+  'absoluteTimeout',
+  'touchInterval',
+  'maxSessionsPerUser',
+  'onLimit',
+  'maxDataSize',
+  'tokenKeys',
+  'cookie',
+  'insecureCookie',
+  'cleanup',
+  'retention',
+  'auditRetention',
+];
+const MAX_TOUCH_INTERVAL_MS = 60_000;
+/** Timers of Node.js count to 2^31 ms; a tenth is added for the jitter. */
+const MAX_CLEANUP_INTERVAL_MS = 20 * 86_400_000;
+
+/** @throws {SessionConfigurationError} An option is wrong or unknown. */
+export function resolveSessionSettings(options: SessionModuleOptions): SessionSettings {
+  assertKnownOptions(options, OPTION_NAMES);
+  assertStoreDefinition(options.store);
+  return {
+    store: options.store,
+    policy: resolvePolicy(options),
+    tokenKeys: resolveTokenKeys(options.tokenKeys),
+    cookie: resolveCookieSettings(options),
+    cleanup: resolveCleanup(options.cleanup),
+    retentionMs: parseDuration(options.retention ?? '30d', 'retention'),
+    auditRetentionMs: parseDuration(options.auditRetention ?? '365d', 'auditRetention'),
+  };
+}
+
+function assertStoreDefinition(store: SessionStoreDefinition): void {
+  const given: Partial<SessionStoreDefinition> = store ?? {};
+  if (typeof given.create === 'function' && Array.isArray(given.inject) && typeof given.name === 'string') return;
+  throw new SessionConfigurationError(
+    'store',
+    `must be memoryStore(), redisStore({ ... }), postgresStore({ ... }) or a SessionStoreDefinition of your own, but is ${describeValue(store)}`,
+  );
+}
+
+function resolvePolicy(options: SessionModuleOptions): SessionPolicy {
+  const { onLimit = 'revoke-oldest', maxDataSize = 4096, maxSessionsPerUser } = options;
+  const { idleTimeout = '30m', absoluteTimeout = '12h' } = options;
+  const idleTimeoutMs = parseDuration(idleTimeout, 'idleTimeout');
+  const absoluteTimeoutMs = parseDuration(absoluteTimeout, 'absoluteTimeout');
+  if (idleTimeoutMs > absoluteTimeoutMs) {
+    throw new SessionConfigurationError(
+      'idleTimeout',
+      `is ${idleTimeout}, longer than absoluteTimeout (${absoluteTimeout}), so it would never end a session`,
+    );
+  }
+  const touchIntervalMs = resolveTouchInterval(options.touchInterval, idleTimeoutMs);
+  assertOneOf(onLimit, ['revoke-oldest', 'reject'], 'onLimit');
+  assertCount(maxDataSize, 'maxDataSize');
+  if (maxSessionsPerUser !== undefined) assertCount(maxSessionsPerUser, 'maxSessionsPerUser');
+  return { idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs, maxSessionsPerUser, onLimit, maxDataBytes: maxDataSize };
+}
+
+function resolveTouchInterval(touchInterval: Duration | undefined, idleTimeoutMs: number): number {
+  if (touchInterval === undefined) return Math.max(1, Math.min(MAX_TOUCH_INTERVAL_MS, Math.floor(idleTimeoutMs / 10)));
+  const touchIntervalMs = parseDuration(touchInterval, 'touchInterval');
+  if (touchIntervalMs <= idleTimeoutMs / 2) return touchIntervalMs;
+  throw new SessionConfigurationError(
+    'touchInterval',
+    `is ${touchInterval}, more than half of idleTimeout: people who are active would be signed out`,
+  );
+}
+
+function resolveTokenKeys(tokenKeys: SessionModuleOptions['tokenKeys']): SessionSettings['tokenKeys'] {
+  if (tokenKeys === undefined) return undefined;
+  if (!Array.isArray(tokenKeys) || tokenKeys.length === 0) {
+    throw new SessionConfigurationError('tokenKeys', 'must be an array of at least one key, or be left out');
+  }
+  tokenKeys.forEach((key: unknown, index) => {
+    if (typeof key === 'string' || key instanceof Uint8Array) return;
+    throw new SessionConfigurationError(`tokenKeys[${index}]`, `must be a string or bytes, but is ${typeof key}`);
+  });
+  return tokenKeys;
+}
+
+function resolveCleanup(cleanup: SessionModuleOptions['cleanup']): CleanupSettings {
+  const given = cleanup === false ? {} : (cleanup ?? {});
+  assertKnownOptions(given, ['interval', 'batchSize', 'timeBudget'], 'cleanup');
+  const { interval = '15m', batchSize = 1000, timeBudget = '1m' } = given;
+  assertCount(batchSize, 'cleanup.batchSize');
+  const intervalMs = parseDuration(interval, 'cleanup.interval');
+  if (intervalMs > MAX_CLEANUP_INTERVAL_MS) {
+    throw new SessionConfigurationError('cleanup.interval', `must be at most '20d', but is '${interval}'`);
+  }
+  const timeBudgetMs = parseDuration(timeBudget, 'cleanup.timeBudget');
+  return { scheduled: cleanup !== false, intervalMs, batchSize, timeBudgetMs };
+}

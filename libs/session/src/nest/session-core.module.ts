@@ -1,0 +1,101 @@
+import { ConfigurableModuleBuilder, Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { createSessionService } from '../core/create-session-service.js';
+import { SessionConfigurationError } from '../core/session-errors.js';
+import { SessionService } from '../core/session-service.js';
+import type { SessionDependencyToken, SessionStore } from '../core/session-store.js';
+import { SessionCleanup } from './cleanup/session-cleanup.js';
+import { SessionCleanupSchedule } from './cleanup/session-cleanup.schedule.js';
+import { SessionGuard } from './guards/session.guard.js';
+import { ApplicationFilters } from './http/application-filters.js';
+import { HttpSessions } from './http/http-sessions.js';
+import { SessionCookies } from './http/session-cookies.js';
+import { SessionExceptionFilter } from './http/session-exception.filter.js';
+import { SessionHttpErrors } from './http/session-http-errors.js';
+import { SessionShutdown } from './lifecycle/session-shutdown.js';
+import type { SessionModuleAsyncOptions, SessionModuleOptions } from './options/session-module-options.interface.js';
+import { resolveSessionSettings, type SessionSettings } from './options/session-settings.js';
+import { LOG_CONTEXT, SESSION_CORE, SESSION_OPTIONS, SESSION_SETTINGS, SESSION_STORE } from './session.constants.js';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleOptions>({
+  optionsInjectionToken: SESSION_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createSessionOptions')
+  .build();
+
+/** All providers but the start; not global, see `SessionShutdown`. */
+@Module({
+  providers: [
+    { provide: SESSION_SETTINGS, inject: [SESSION_OPTIONS], useFactory: resolveSessionSettings },
+    { provide: SESSION_CORE, inject: [SESSION_SETTINGS, SESSION_STORE], useFactory: createCore },
+    {
+      provide: SessionService,
+      inject: [SESSION_CORE],
+      useFactory: (core: ReturnType<typeof createCore>) => core.service,
+    },
+    { provide: APP_FILTER, useClass: SessionExceptionFilter },
+    ApplicationFilters,
+    HttpSessions,
+    SessionCleanup,
+    SessionCleanupSchedule,
+    SessionCookies,
+    SessionGuard,
+    SessionHttpErrors,
+    SessionShutdown,
+  ],
+  exports: [
+    SESSION_OPTIONS,
+    SESSION_SETTINGS,
+    SESSION_STORE,
+    SessionService,
+    HttpSessions,
+    SessionCleanup,
+    SessionGuard,
+    SessionHttpErrors,
+  ],
+})
+export class SessionCoreModule extends ConfigurableModuleClass {
+  static override forRoot(options: SessionModuleOptions): DynamicModule {
+    return withStore(super.forRoot(options), provideStore(options?.store?.inject ?? []));
+  }
+
+  static override forRootAsync(options: SessionModuleAsyncOptions): DynamicModule {
+    return withStore(super.forRootAsync(options), provideStore([], assertNothingToInject));
+  }
+}
+
+function withStore(definition: DynamicModule, store: Provider): DynamicModule {
+  return { ...definition, providers: [...(definition.providers ?? []), store] };
+}
+
+function provideStore(
+  inject: readonly SessionDependencyToken[],
+  check: (settings: SessionSettings) => void = () => undefined,
+): Provider<SessionStore> {
+  return {
+    provide: SESSION_STORE,
+    inject: [SESSION_SETTINGS, ...inject],
+    useFactory: async (settings: SessionSettings, ...dependencies: unknown[]) => {
+      check(settings);
+      const { store, retentionMs, auditRetentionMs } = settings;
+      const logger = new Logger(LOG_CONTEXT);
+      return store.create({ logger, retentionMs, auditRetentionMs }, ...dependencies);
+    },
+  };
+}
+
+/** The factory chose the store after Nest had put its providers in order, too late to inject anything more. */
+function assertNothingToInject({ store }: SessionSettings): void {
+  if (store.inject.length === 0) return;
+  const tokens = store.inject.map((token) => (typeof token === 'function' ? token.name : String(token))).join(', ');
+  throw new SessionConfigurationError(
+    'store',
+    `asks for ${tokens} to be injected, which forRootAsync cannot do for it: inject that into the factory and hand it on, ` +
+      'as in "inject: [DataSource], useFactory: (dataSource) => ({ store: postgresStore({ dataSource }) })"',
+  );
+}
+
+function createCore({ policy, tokenKeys }: SessionSettings, store: SessionStore) {
+  return createSessionService({ store, policy, tokenKeys, logger: new Logger(LOG_CONTEXT) });
+}

@@ -1,0 +1,30 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { SessionStartup } from './lifecycle/session-startup.js';
+import type {
+  SessionModuleAsyncOptions,
+  SessionModuleRootOptions,
+} from './options/session-module-options.interface.js';
+import { SessionCoreModule } from './session-core.module.js';
+
+/**
+ * Server-side sessions. Set it up once, in the root module; being global it need not be imported elsewhere.
+ *
+ * Boot fails with `SessionConfigurationError` when an option is wrong, and with what the store says when it cannot be used.
+ */
+@Module({})
+// eslint-disable-next-line typescript/no-extraneous-class -- Nest configures modules by static methods
+export class SessionModule {
+  /** With a store that names providers, such as a `DataSource`, Nest injects them; they must be global or have no scope. */
+  static forRoot({ isGlobal = true, ...options }: SessionModuleRootOptions): DynamicModule {
+    return surround(SessionCoreModule.forRoot(options), isGlobal);
+  }
+
+  /** The store must not name providers here: inject them into the factory and hand them to the store. */
+  static forRootAsync({ isGlobal = true, ...options }: SessionModuleAsyncOptions): DynamicModule {
+    return surround(SessionCoreModule.forRootAsync(options), isGlobal);
+  }
+}
+
+function surround(core: DynamicModule, isGlobal: boolean): DynamicModule {
+  return { module: SessionModule, global: isGlobal, imports: [core], providers: [SessionStartup], exports: [core] };
+}
