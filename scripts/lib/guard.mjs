@@ -6,12 +6,12 @@ let guardian;
 let guardedCount = 0;
 
 function startGuardian() {
-  const { PATH = '', TEST_RUNNER_PID } = process.env;
+  const { PATH = '', TEST_RUNNER_PIDS } = process.env;
   const child = spawn(process.execPath, [GUARDIAN], {
     detached: true,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'inherit'],
-    env: { PATH, ...(TEST_RUNNER_PID ? { TEST_RUNNER_PID } : {}) },
+    env: { PATH, ...(TEST_RUNNER_PIDS ? { TEST_RUNNER_PIDS } : {}) },
   });
   child.unref();
   child.stdin.unref();

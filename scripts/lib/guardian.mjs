@@ -1,6 +1,6 @@
 // Ends servers whose owner is gone, however it went. Started by guard.mjs, which writes one JSON message a line to
 // stdin: { add: { pid, stopSignal, forceSignal, remove } } or { release: pid }. The pipe closes with the owner, even
-// when that was killed; TEST_RUNNER_PID names a second process that must be alive, for owners that outlive their runner.
+// when that was killed; TEST_RUNNER_PIDS lists other processes that must be alive, for owners that outlive their runner.
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { isAlive, signalProcess } from './process-signals.mjs';
 const GRACE_MS = 10_000;
 const POLL_MS = 250;
 const guarded = new Map();
-const runnerPid = Number(process.env.TEST_RUNNER_PID ?? 0);
+const runnerPids = (process.env.TEST_RUNNER_PIDS ?? '').split(',').filter(Boolean).map(Number);
 
 async function end({ pid, stopSignal, forceSignal, remove }) {
   signalProcess(pid, stopSignal);
@@ -35,8 +35,8 @@ lines.on('line', (line) => {
   else guarded.delete(release);
 });
 lines.on('close', endAll);
-if (runnerPid > 0) {
+if (runnerPids.length > 0) {
   setInterval(() => {
-    if (!isAlive(runnerPid)) endAll();
+    if (!runnerPids.every(isAlive)) endAll();
   }, POLL_MS);
 }

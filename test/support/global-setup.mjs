@@ -15,7 +15,7 @@ const SERVERS = [
 
 /** Starts the servers that all specs share, unless the environment names some, and tells the workers where they are. */
 export default async function setUp() {
-  process.env.TEST_RUNNER_PID ??= String(process.pid);
+  process.env.TEST_RUNNER_PIDS = [process.env.TEST_RUNNER_PIDS, process.pid].filter(Boolean).join(',');
   const missing = SERVERS.filter(({ variable }) => !process.env[variable]);
   const outcomes = await Promise.allSettled(
     missing.map(async ({ variable, start }) => {
