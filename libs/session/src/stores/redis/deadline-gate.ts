@@ -30,7 +30,8 @@ export class DeadlineGate {
     }
     return this.hold(async () => {
       try {
-        return await this.settleInTime(work(startedAtMs + this.timeoutMs), onLateResult);
+        const deadlineAtMs = startedAtMs + this.timeoutMs;
+        return await this.settleInTime(work(deadlineAtMs), { deadlineAtMs, onLateResult });
       } catch (error) {
         throw toUnavailable(error);
       }
@@ -56,14 +57,25 @@ export class DeadlineGate {
     });
   }
 
-  private settleInTime<T>(operation: Promise<T>, onLateResult?: (result: T) => void): Promise<T> {
+  private settleInTime<T>(
+    operation: Promise<T>,
+    { deadlineAtMs, onLateResult }: { deadlineAtMs: number; onLateResult?: (result: T) => void },
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let isLate = false;
-      const timer = setTimeout(() => {
+      const giveUp = () => {
+        // Timers count from the start of their turn of the event loop and so fire early. A script that runs before the
+        // deadline counts, so nobody may give up before it.
+        const leftMs = deadlineAtMs - performance.now();
+        if (leftMs > 0) {
+          timer = setTimeout(giveUp, leftMs);
+          return;
+        }
         isLate = true;
         this.abandoned += 1;
         reject(unavailable(`no answer within ${this.timeoutMs} ms`));
-      }, this.timeoutMs);
+      };
+      let timer = setTimeout(giveUp, this.timeoutMs);
       const settle = (outcome: () => void) => {
         clearTimeout(timer);
         if (isLate) this.abandoned -= 1;

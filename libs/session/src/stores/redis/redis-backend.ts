@@ -37,10 +37,10 @@ export class RedisBackend {
     return this.scripts.run(name, key, args);
   }
 
-  /** A monotonic deadline as the last ms of server time at which a script may still act. */
+  /** A monotonic deadline as the last full ms of server time before it: from the next one on a script may not act. */
   async encodeDeadline(deadlineAtMs: number): Promise<string> {
     this.assertConnected();
-    return String(Math.floor(await this.clock.earliestMsAt(deadlineAtMs)));
+    return String(Math.floor(await this.clock.earliestMsAt(deadlineAtMs)) - 1);
   }
 
   close(): void {

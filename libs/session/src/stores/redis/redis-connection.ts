@@ -4,6 +4,7 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 import { assertUsableClient, type RedisClient } from './redis-client.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
+const DISCONNECT_TIMEOUT_MS = 100;
 const MIN_SOCKET_TIMEOUT_MS = 2_000;
 const MAX_RETRY_DELAY_MS = 1_000;
 
@@ -48,13 +49,14 @@ export async function openClient(
   });
   const options: RedisOptions = {
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     socketTimeout: Math.max(MIN_SOCKET_TIMEOUT_MS, 4 * operationTimeoutMs),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
     // A master that became a replica keeps our connection: leave it, and ask again who is the master.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: (error) => error.message.includes('READONLY'),
     connectionName: 'nest-sessions',
   };
   const redis = new Redis(url, tls ? { ...options, tls } : options);

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { SessionError, SessionStoreUnavailableError } from '../../core/session-errors.js';
 
 /** What Redis or the client said, without the command: its arguments hold token hashes and session data. */
@@ -27,17 +28,24 @@ export function unavailable(problem: string, cause?: unknown): SessionStoreUnava
 
 /** Whether the reply starts with this code, such as `NOSCRIPT`. */
 export function hasReplyCode(error: unknown, code: string): boolean {
-  return error instanceof Error && error.message.startsWith(code);
+  return isNativeError(error) && error.message.startsWith(code);
 }
 
 /** One line; Redis repeats arguments of a command that it does not know, and those are cut off. */
 export function describeRedisError(error: unknown): string {
-  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
-  if (!(first instanceof Error)) return 'unknown error';
+  const first = firstOf(error);
+  if (!isNativeError(first)) return 'unknown error';
   return first.message.replace(/,? with args beginning with[\s\S]*/, '').slice(0, 200) || (codeOf(first) ?? first.name);
 }
 
+/** A connection tried on several addresses, or a question to several servers, fails with all their errors. */
+function firstOf(error: unknown): unknown {
+  if (!isNativeError(error) || !('errors' in error) || !Array.isArray(error.errors)) return error;
+  const [first] = error.errors as unknown[];
+  return first;
+}
+
 function codeOf(error: unknown): string | undefined {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code: unknown = isNativeError(error) && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }

@@ -1,0 +1,78 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
+import type { SessionStore } from 'nest-sessions';
+
+/** What a store said to the log. */
+export class CollectingLogger {
+  readonly lines: string[] = [];
+  readonly debug = (message: string) => void this.lines.push(`debug ${message}`);
+  readonly log = (message: string) => void this.lines.push(`log ${message}`);
+  readonly warn = (message: string) => void this.lines.push(`warn ${message}`);
+  readonly error = (message: string) => void this.lines.push(`error ${message}`);
+
+  get warnings(): string[] {
+    return this.lines.filter((line) => line.startsWith('warn '));
+  }
+}
+
+/** Stores and clients that are closed together at the end. */
+export class RedisFixture {
+  readonly keyPrefix = `test-${randomBytes(4).toString('hex')}`;
+  readonly logger = new CollectingLogger();
+  private readonly closers: (() => Promise<unknown>)[] = [];
+
+  constructor(readonly url: string) {}
+
+  /** A store that was not started. */
+  async make(options: Partial<RedisStoreOptions> = {}): Promise<SessionStore> {
+    const source = 'client' in options ? {} : { url: this.url };
+    const settings = { keyPrefix: this.keyPrefix, ...source, ...options } as RedisStoreOptions;
+    const context = { logger: this.logger, retentionMs: 1, auditRetentionMs: 1 };
+    const store = await redisStore(settings).create(context);
+    this.closers.unshift(() => store.stop());
+    return store;
+  }
+
+  async open(options: Partial<RedisStoreOptions> = {}): Promise<SessionStore> {
+    const store = await this.make(options);
+    await store.start();
+    return store;
+  }
+
+  /** A client of the test's own. */
+  client(options: RedisOptions = {}): Redis {
+    const client = new Redis(this.url, options);
+    client.on('error', () => undefined);
+    this.closers.push(() => Promise.resolve(client.disconnect()));
+    return client;
+  }
+
+  keyOf(sessionId: string): string {
+    return `${this.keyPrefix}:{${sessionId.slice(19, 23)}${sessionId.slice(24)}}`;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closers) await close();
+  }
+}
+
+/** Tries until it passes; what is waited for has no event that could be awaited. */
+export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000): Promise<T> {
+  const deadlineMs = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+      await wait(25);
+    }
+  }
+}
+
+/** How often the server ran a command, scripts included. */
+export async function countCalls(client: Redis, command: string): Promise<number> {
+  const stats = await client.info('commandstats');
+  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+}
