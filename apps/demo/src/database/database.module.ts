@@ -2,7 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { sessionMigrations } from 'nest-sessions/postgres';
 import type { DemoConfig } from '../config/demo-config.js';
-import { CreateUsers1600000000000 } from '../users/create-users.migration.js';
+import { CreateUsers1795300000000 } from '../users/create-users.migration.js';
 import { User } from '../users/user.entity.js';
 
 export interface DatabaseSettings {
@@ -26,7 +26,7 @@ export class DatabaseModule {
           schema,
           applicationName: 'nest-sessions-demo',
           entities: [User],
-          migrations: [CreateUsers1600000000000, ...(config.sessionStore.kind === 'postgres' ? sessionTables : [])],
+          migrations: [CreateUsers1795300000000, ...(config.sessionStore.kind === 'postgres' ? sessionTables : [])],
           migrationsRun: true,
           connectTimeoutMS: 5000,
           extra: { query_timeout: 10_000 },

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** The table of users. Its number is lower than that of the session tables, which refer to it. */
-export class CreateUsers1600000000000 implements MigrationInterface {
+export class CreateUsers1795300000000 implements MigrationInterface {
   // Named, because a minified or compiled class name must never decide what has run.
-  name = 'CreateUsers1600000000000';
+  name = 'CreateUsers1795300000000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
     // Several instances may start at once: one creates the table, the others find it.

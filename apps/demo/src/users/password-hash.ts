@@ -35,6 +35,6 @@ export async function verifyPassword(password: string, storedHash: string): Prom
 
 function toOptions({ logN, r, p }: ScryptCost): ScryptOptions {
   const N = 2 ** logN;
-  // Node wants a little more than the 128 * N * r bytes that scrypt itself needs.
-  return { N, r, p, maxmem: 128 * N * r * 2 };
+  // Node counts a little more than the 128 * r * (N + p) bytes that scrypt itself needs.
+  return { N, r, p, maxmem: 128 * r * (N + p) + 65_536 };
 }

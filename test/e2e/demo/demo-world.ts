@@ -1,0 +1,131 @@
+import type { INestApplication } from '@nestjs/common';
+import { randomBytes, scryptSync } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { memoryStore, type SessionStoreDefinition } from 'nest-sessions';
+import { postgresStore } from 'nest-sessions/postgres';
+import { redisStore } from 'nest-sessions/redis';
+import { readDemoConfig, type DemoConfig } from '../../../apps/demo/src/config/demo-config.js';
+import { createDemoApp } from '../../../apps/demo/src/create-demo-app.js';
+import { DEMO_USERS } from '../../../apps/demo/src/users/demo-users.js';
+import { getServerUrl } from '../../support/servers.js';
+import { StoreSwitches } from './controllable-store.js';
+import { DemoVisitor, type Answer, type VisitorOptions } from './demo-visitor.js';
+import { LogCapture } from './log-capture.js';
+
+export type StoreKind = 'memory' | 'redis' | 'postgres';
+
+export interface DemoWorldOptions {
+  readonly store: StoreKind;
+  /** Default Express. */
+  readonly httpAdapter?: 'express' | 'fastify';
+  /** More of the demo's environment. */
+  readonly env?: Record<string, string>;
+}
+
+/** The demo, listening on a free port, with a schema and a key prefix of its own. */
+export class DemoWorld {
+  readonly logs = new LogCapture();
+  readonly answers: Answer[] = [];
+  readonly switches = new StoreSwitches();
+  private app: INestApplication | undefined;
+
+  private constructor(
+    readonly schema: string,
+    readonly config: DemoConfig,
+    /** A connection of the test's own, which sees the world's tables without a schema's name. */
+    readonly sql: Client,
+    readonly redis: Redis,
+  ) {}
+
+  static async start({ store, httpAdapter = 'express', env = {} }: DemoWorldOptions): Promise<DemoWorld> {
+    const schema = `demo_${randomBytes(8).toString('hex')}`;
+    const databaseUrl = getServerUrl('TEST_POSTGRES_URL');
+    const redisUrl = getServerUrl('TEST_REDIS_URL');
+    const config = readDemoConfig({
+      SESSION_STORE: store,
+      HTTP_ADAPTER: httpAdapter,
+      DATABASE_URL: databaseUrl,
+      DATABASE_SCHEMA: schema,
+      REDIS_URL: redisUrl,
+      ...env,
+    });
+    const sql = new Client({ connectionString: databaseUrl });
+    await sql.connect();
+    await sql.query(`create schema "${schema}"`);
+    await sql.query(`set search_path to "${schema}"`);
+    const world = new DemoWorld(schema, config, sql, new Redis(redisUrl));
+    await world.boot();
+    await world.cheapenPasswords();
+    return world;
+  }
+
+  get url(): string {
+    const address = this.application.getHttpServer().address() as { port: number };
+    return `http://localhost:${address.port}`;
+  }
+
+  get keyPrefix(): string {
+    return this.schema;
+  }
+
+  /** Somebody at a browser of their own. */
+  visitor(options: Pick<VisitorOptions, 'userAgent'> = {}): DemoVisitor {
+    return new DemoVisitor({ ...options, baseUrl: this.url, onAnswer: (answer) => this.answers.push(answer) });
+  }
+
+  /** Ends the application and starts it again on the same data. */
+  async restart(): Promise<void> {
+    await this.application.close();
+    await this.boot();
+  }
+
+  async close(): Promise<void> {
+    await this.app?.close();
+    await this.sql.query(`drop schema "${this.schema}" cascade`);
+    await this.sql.end();
+    const keys = await this.listKeys();
+    if (keys.length > 0) await this.redis.del(keys);
+    await this.redis.quit();
+  }
+
+  async listKeys(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const batch of this.redis.scanStream({ match: `${this.keyPrefix}:*`, count: 1000 })) {
+      keys.push(...(batch as string[]));
+    }
+    return keys;
+  }
+
+  private async boot(): Promise<void> {
+    this.app = await createDemoApp({
+      config: this.config,
+      databaseUrl: this.config.databaseUrl ?? '',
+      logger: this.logs,
+      store: this.switches.wrap(this.storeDefinition()),
+    });
+    await this.app.listen(0, 'localhost');
+  }
+
+  /** The same passwords, with hashes that cost less to check, because these tests sign in hundreds of times. */
+  private async cheapenPasswords(): Promise<void> {
+    for (const { email, password } of DEMO_USERS) {
+      const key = scryptSync(password, 'salt', 32, { N: 2, r: 1, p: 1 }).toString('base64url');
+      const hash = `$scrypt$ln=1,r=1,p=1$${Buffer.from('salt').toString('base64url')}$${key}`;
+      await this.sql.query('update users set password_hash = $1 where email = $2', [hash, email]);
+    }
+  }
+
+  /** As `sessionStoreFor` chooses, but with keys of this world. */
+  private storeDefinition(): SessionStoreDefinition {
+    const { kind } = this.config.sessionStore;
+    if (kind === 'memory') return memoryStore();
+    if (kind === 'redis') return redisStore({ url: this.config.redisUrl ?? '', keyPrefix: this.keyPrefix });
+    return postgresStore({ schema: this.schema, userIdType: 'bigint' });
+  }
+
+  private get application(): INestApplication {
+    if (!this.app) throw new Error('the demo has not started');
+    return this.app;
+  }
+}
