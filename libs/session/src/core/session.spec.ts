@@ -35,7 +35,7 @@ describe('toSession', () => {
 
   it('is a snapshot: assigning to it or to its data throws', () => {
     const session = toSession({ record: aRecord(), now: NOW });
-    const data = session.data as { cart: { sku: string }[] };
+    const data = session.data as object as { cart: { sku: string }[] };
     expect(() => Object.assign(session, { userId: 'eve' })).toThrow(TypeError);
     expect(() => Object.assign(data, { admin: true })).toThrow(TypeError);
     expect(() => data.cart.push({ sku: 'b' })).toThrow(TypeError);

@@ -104,14 +104,19 @@ export class StoreWorld {
     }
   }
 
-  /** Asks for a session until it is no longer live; each answer until then must be within its expiry. */
-  async pollUntilOver(id: string, eachTime: () => Promise<unknown> = () => Promise.resolve()): Promise<FindOutcome> {
+  /** Asks for a session until it is no longer live, which it must not be after `latestAt`. */
+  async pollUntilOver(
+    id: string,
+    { latestAt, eachTime }: { latestAt: Date; eachTime?: () => Promise<unknown> },
+  ): Promise<FindOutcome> {
     for (;;) {
+      const askedAt = await this.now();
       const found = await this.store.find(id);
       if (!found.live) return found;
+      assert(askedAt.getTime() <= latestAt.getTime() + CLOCK_MARGIN_MS, 'a session was returned after its expiry');
       assert(found.now < found.record.expiresAt, 'a session was returned at or after its expiry');
       assert(found.record.expiresAt <= found.record.absoluteExpiresAt, 'expiresAt is past absoluteExpiresAt');
-      await eachTime();
+      await eachTime?.();
       await this.passTime(POLL_INTERVAL_MS);
     }
   }

@@ -90,7 +90,7 @@ async function assertExpiresAt(
   wantedAtMs: number,
   eachTime?: () => Promise<unknown>,
 ): Promise<void> {
-  const outcome = await world.pollUntilOver(id, eachTime);
+  const outcome = await world.pollUntilOver(id, { latestAt: new Date(wantedAtMs), eachTime });
   assert(!outcome.live);
   assert(['expired', 'unknown'].includes(outcome.reason), `the reason is ${outcome.reason}`);
   // 25 ms: an instance may know the backend's time by an offset that is a little off.
