@@ -317,7 +317,13 @@ describe('the Redis store when Redis fails', () => {
       for (const store of stores) {
         await eventually(async () => expect(await store.find('x')).toEqual({ live: false, reason: 'unknown' }));
       }
+      // The client that we opened says so itself; of the other its owner is told.
+      expect(ownFixture.logger.lines).toEqual([
+        expect.stringMatching(/^warn lost the connection to Redis at 127\.0\.0\.1:\d+.*: sessions are unavailable/),
+        expect.stringMatching(/^log connected to Redis at 127\.0\.0\.1:\d+ again$/),
+      ]);
       await ownFixture.close();
+      expect(ownFixture.logger.lines).toHaveLength(2);
       await again.stop();
       await own.stop();
     });

@@ -22,7 +22,7 @@ export async function connectBackend(settings: BackendSettings): Promise<RedisBa
   try {
     warnWithoutErrorListener(connection, logger);
     await waitUntilReady(connection, startTimeoutMs);
-    const opened = (backend = new RedisBackend(connection));
+    const opened = (backend = new RedisBackend(connection, logger));
     await new DeadlineGate(startTimeoutMs).run(async (deadlineAtMs) => {
       await checkServers(connection, logger);
       await tryOut(opened, { settings, connection, deadlineAtMs });

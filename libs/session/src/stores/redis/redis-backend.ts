@@ -1,3 +1,5 @@
+import type { SessionLogger } from '../../core/session-store.js';
+import { logConnection } from './connection-log.js';
 import { bindCommand, listMasters, type RedisClient, type RedisCommand } from './redis-client.js';
 import type { RedisConnection } from './redis-connection.js';
 import { unavailable } from './redis-errors.js';
@@ -13,14 +15,19 @@ export class RedisBackend {
   private readonly client: RedisClient;
   private readonly hmget: RedisCommand;
   private readonly scripts: ScriptRunner;
+  private readonly stopLog: () => void;
   private readonly onChangeOfServer = () => this.clock.forget();
 
-  constructor(private readonly connection: RedisConnection) {
+  constructor(
+    private readonly connection: RedisConnection,
+    logger: SessionLogger,
+  ) {
     this.client = connection.client;
     this.hmget = bindCommand(this.client, 'hmget');
     this.scripts = new ScriptRunner(this.client);
     this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
     for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
+    this.stopLog = connection.isOwned ? logConnection(connection, logger) : () => undefined;
     this.clock.start();
   }
 
@@ -45,6 +52,7 @@ export class RedisBackend {
 
   close(): void {
     this.clock.stop();
+    this.stopLog();
     for (const event of CHANGE_OF_SERVER) this.client.off(event, this.onChangeOfServer);
     this.connection.close();
   }
