@@ -36,7 +36,7 @@ export async function startEmbeddedPostgres({ dataDir, port, persistent, setting
     dataDir: folder,
     pid: server.pid,
     stop,
-    kill: server.kill,
+    kill: (signal) => server.kill(signal),
   };
 }
 

@@ -25,82 +25,79 @@ export class ServerStartError extends Error {
  * @param remove - Folder that is removed once the server has ended; left alone when it did not come up.
  * @throws {ServerStartError} The server ended, or said nothing of the kind within a minute.
  */
-export async function startServerProcess({
-  command,
-  args,
-  ready,
-  account,
-  env = process.env,
-  stopSignal = 'SIGTERM',
-  forceSignal = 'SIGKILL',
-  remove,
-  onLine = () => {},
-}) {
+export async function startServerProcess({ ready, remove, onLine, ...options }) {
+  const { stopSignal = 'SIGTERM', forceSignal = 'SIGKILL' } = options;
+  const server = spawnServer(options);
+  const release =
+    server.pid === undefined ? () => {} : guardProcess({ pid: server.pid, stopSignal, forceSignal, remove });
+  const end = () => endProcess({ ...server, stopSignal, forceSignal });
+  try {
+    await waitUntilReady({ server, ready, onLine, command: options.command });
+  } catch (error) {
+    await end();
+    release();
+    throw error;
+  }
+  // Where there is a folder to remove, that is guarded too.
+  if (!remove) void server.exited.then(release);
+
+  let stopping;
+  const stop = () => {
+    stopping ??= (async () => {
+      await end();
+      if (remove) await rm(remove, { recursive: true, force: true, maxRetries: 5 });
+      release();
+    })();
+    return stopping;
+  };
+  const { pid, exited, closed } = server;
+  return { pid, exited, closed, stop, kill: (signal) => signalProcess(pid, signal) };
+}
+
+function spawnServer({ command, args, account, env = process.env, cwd = '/' }) {
   const child = spawn(command, args, {
     detached: true,
-    cwd: '/',
+    cwd,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(account ? { uid: account.uid, gid: account.gid } : {}),
   });
-  const { pid } = child;
-  const release = pid === undefined ? () => {} : guardProcess({ pid, stopSignal, forceSignal, remove });
-  const lastLines = [];
-  const waiting = {};
-  waiting.promise = new Promise((resolve, reject) => Object.assign(waiting, { resolve, reject }));
+  child.unref();
   const exited = new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`));
   });
-
-  for (const stream of [child.stdout, child.stderr]) {
+  const outputs = [child.stdout, child.stderr].map((stream) => {
     stream.unref();
-    createInterface({ input: stream }).on('line', (line) => {
-      lastLines.push(line);
-      if (lastLines.length > KEPT_LINES) lastLines.shift();
-      if (ready.test(line)) waiting.resolve();
-      onLine(line);
-    });
-  }
-  child.unref();
-
-  const cleanUp = async () => {
-    if (remove) await rm(remove, { recursive: true, force: true, maxRetries: 5 });
-    release();
-  };
-  let stopping;
-  const stop = () => {
-    stopping ??= (async () => {
-      await endProcess({ pid, exited, stopSignal, forceSignal });
-      await cleanUp();
-    })();
-    return stopping;
-  };
-  // Without a folder to remove there is nothing left to guard.
-  if (!remove) void exited.then(release);
-
-  const fail = (reason) => waiting.reject(new ServerStartError(`${command} ${reason}`, lastLines.join('\n')));
-  const timer = setTimeout(fail, START_TIMEOUT_MS, `was not ready after ${START_TIMEOUT_MS / 1000} s`);
-  // Its last words may come in after its end.
-  void exited.then((how) => setTimeout(fail, 50, `ended with ${how}`));
-  try {
-    await waiting.promise;
-  } catch (error) {
-    await endProcess({ pid, exited, stopSignal, forceSignal });
-    release();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-  return { pid, exited, stop, kill: (signal) => signalProcess(pid, signal) };
+    return createInterface({ input: stream });
+  });
+  // Each ends with its stream, or never begins when there is no process.
+  const ended = outputs.map((output) => new Promise((resolve) => void output.once('close', resolve)));
+  const closed = Promise.all([exited, ...ended]).then(() => undefined);
+  const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  return { pid: child.pid, exited, closed, outputs, isRunning };
 }
 
-async function endProcess({ pid, exited, stopSignal, forceSignal }) {
-  if (pid === undefined) return;
-  let hasExited = false;
-  void exited.then(() => (hasExited = true));
-  await Promise.resolve();
-  if (hasExited) return;
+async function waitUntilReady({ server, ready, onLine = () => {}, command }) {
+  const lastLines = [];
+  let timer;
+  await new Promise((resolve, reject) => {
+    for (const output of server.outputs) {
+      output.on('line', (line) => {
+        lastLines.push(line);
+        if (lastLines.length > KEPT_LINES) lastLines.shift();
+        if (ready.test(line)) resolve();
+        onLine(line);
+      });
+    }
+    const fail = (reason) => reject(new ServerStartError(`${command} ${reason}`, lastLines.join('\n')));
+    timer = setTimeout(fail, START_TIMEOUT_MS, `was not ready after ${START_TIMEOUT_MS / 1000} s`);
+    void Promise.all([server.exited, server.closed]).then(([how]) => fail(`ended with ${how}`));
+  }).finally(() => clearTimeout(timer));
+}
+
+async function endProcess({ pid, exited, isRunning, stopSignal, forceSignal }) {
+  if (!isRunning()) return;
   signalProcess(pid, stopSignal);
   // One that a test has frozen cannot act on a signal.
   signalProcess(pid, 'SIGCONT');
