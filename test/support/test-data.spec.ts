@@ -19,11 +19,12 @@ describe('the data of a spec file', () => {
   });
 
   it('has a Postgres schema of its own, which is gone in the end', async () => {
-    const { url, schema, drop } = await createTestSchema();
+    const mine = await createTestSchema();
+    const { url, schema } = mine;
     const client = new Client({ connectionString: url });
     await client.connect();
     await client.query(`create table ${schema}.things (id int)`);
-    await drop();
+    await mine.drop();
     const { rows } = await client.query('select 1 from pg_namespace where nspname = $1', [schema]);
     expect(rows).toEqual([]);
     await client.end();
