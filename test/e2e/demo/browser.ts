@@ -30,6 +30,7 @@ export class Person {
 
   static async arrive(browser: Browser, options: Parameters<Browser['newContext']>[0]): Promise<Person> {
     const context = await browser.newContext(options);
+    context.setDefaultTimeout(15_000);
     return new Person(await context.newPage(), context);
   }
 

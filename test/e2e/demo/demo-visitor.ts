@@ -68,7 +68,7 @@ export class DemoVisitor {
     throw new Error(`the page has no form with a button ${button}`);
   }
 
-  private async send(path: string, init: RequestInit & { headers: Fields }): Promise<Answer> {
+  private async send(path: string, init: Omit<RequestInit, 'headers'> & { headers: Fields }): Promise<Answer> {
     const response = await fetch(`${this.options.baseUrl}${path}`, {
       ...init,
       redirect: 'manual',
