@@ -1,16 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
+import type { RedisClient } from 'nest-sessions/redis';
+import { SCRIPTS } from '../../libs/session/src/stores/redis/scripts.generated.js';
 import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
-import { createSessionId } from '../../libs/session/src/core/session-id.js';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { countCalls, eventually, RedisFixture } from './redis-fixture.js';
-import { startProxy } from './redis-proxy.js';
+import { eventually, RedisFixture, rejection } from './redis-fixture.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 
 const MINUTE_MS = 60_000;
 const TIMEOUT_MS = 200;
-const anotherId = createSessionId('bob');
 /** Two busy cores are shared with other suites. */
 const SLACK_MS = 400;
 
@@ -29,14 +28,23 @@ function everyOperation(store: SessionStore) {
   };
 }
 
-/** Waits for a rejection and says how long that took. */
-async function rejection(call: () => Promise<unknown>) {
-  const startedAtMs = performance.now();
-  const error = await call().then(
-    () => new Error('it did not reject'),
-    (reason: unknown) => reason,
-  );
-  return { error, elapsedMs: performance.now() - startedAtMs };
+/** Nothing but the interface that the store asks for, and revocations that fail as often as told. */
+function failingToRevoke(client: Redis, failures: number): RedisClient {
+  let left = failures;
+  return {
+    call: (command, ...args) => {
+      const fails = args[0] === SCRIPTS.revoke.sha1 && left-- > 0;
+      return fails ? Promise.reject(new Error('READONLY')) : client.call(command, ...args);
+    },
+    on: (event, listener) => client.on(event, listener),
+    off: (event, listener) => client.off(event, listener),
+    listenerCount: (event) => client.listenerCount(event),
+    connect: () => client.connect(),
+    get status() {
+      return client.status;
+    },
+    options: {},
+  };
 }
 
 describe('the Redis store when Redis fails', () => {
@@ -118,127 +126,6 @@ describe('the Redis store when Redis fails', () => {
     });
   });
 
-  describe('by running a command after its caller gave up (pain 23)', () => {
-    /** Lets the operation time out against a stopped server, and then run there. */
-    async function runLate(operate: (store: SessionStore) => Promise<unknown>, prepare = create) {
-      const client = fixture.client();
-      const store = await fixture.open({ client, operationTimeout: '50ms' });
-      const session = await prepare(store, { limit: { max: 1, onLimit: 'revoke-oldest' } });
-      const before = await redis.hgetall(session.key);
-      server.kill('SIGSTOP');
-      const { error } = await rejection(() => operate(store));
-      expect(error).toMatchObject({ message: expect.stringContaining('no answer within') });
-      server.kill('SIGCONT');
-      // Replies come in order: when this one is there, the late command has run.
-      await client.ping();
-      return { store, before, after: await redis.hgetall(session.key), session };
-    }
-
-    it('creates nothing, and ends nothing for its sake', async () => {
-      const limit = { max: 1, onLimit: 'revoke-oldest' } as const;
-      const late = aNewSession({ userId: 'alice', limit });
-      const { before, after, store } = await runLate((one) => one.create(late));
-      expect(after).toEqual(before);
-      expect(await store.find(late.id)).toEqual({ live: false, reason: 'unknown' });
-    });
-
-    it('does not pass activity of then for activity of now', async () => {
-      let id = '';
-      const { before, after } = await runLate(
-        (one) => one.touch({ id, idleTimeoutMs: MINUTE_MS, touchIntervalMs: 0 }),
-        async (store) => {
-          const session = await create(store);
-          ({ id } = session);
-          return session;
-        },
-      );
-      expect(after).toEqual(before);
-    });
-
-    it('neither updates nor rotates', async () => {
-      let session: Awaited<ReturnType<typeof create>> | undefined;
-      const prepare = async (store: SessionStore) => (session = await create(store));
-      const { before, after } = await runLate(async (one) => {
-        const { id = '', tokenHash = aTokenHash() } = session ?? {};
-        const rotating = one.rotate({ id, expectedTokenHash: tokenHash, tokenHash: aTokenHash(), cause: 'rotation' });
-        const updating = one.update({ id, expectedVersion: 1, data: { late: true } });
-        await Promise.all([rotating, updating]);
-      }, prepare);
-      expect(after).toEqual(before);
-    });
-
-    it('still revokes', async () => {
-      let id = '';
-      const { store } = await runLate(
-        (one) => one.revoke({ id, reason: 'logout', endedBy: null }),
-        async (one) => {
-          const session = await create(one);
-          ({ id } = session);
-          return session;
-        },
-      );
-      expect(await store.find(id)).toEqual({ live: false, reason: 'unknown' });
-    });
-  });
-
-  describe('by losing the answer', () => {
-    it('drops a session whose creation was answered too late to be told', async () => {
-      const proxy = await startProxy(server.port);
-      const store = await fixture.open({ url: proxy.url, operationTimeout: `${TIMEOUT_MS}ms` });
-      const session = aNewSession({ userId: 'alice' });
-      proxy.holdReplies();
-      const { error } = await rejection(() => store.create(session));
-      expect(error).toBeInstanceOf(SessionStoreUnavailableError);
-      expect(await redis.hexists(fixture.keyOf(session.id), session.id)).toBe(1);
-      proxy.releaseReplies();
-      await eventually(async () => expect(await redis.dbsize()).toBe(0));
-      await store.stop();
-      await proxy.close();
-    });
-
-    it.each<
-      [string, (store: SessionStore, session: { id: string; tokenHash: Uint8Array }) => Promise<unknown>, object]
-    >([
-      ['create', (store) => store.create(aNewSession({ userId: 'bob', id: anotherId })), { created: true }],
-      [
-        'update',
-        (store, { id }) => store.update({ id, expectedVersion: 1, data: { n: 1 } }),
-        { applied: true, record: { version: 2 } },
-      ],
-      [
-        'rotate',
-        (store, { id, tokenHash }) =>
-          store.rotate({ id, expectedTokenHash: tokenHash, tokenHash: aTokenHash(), cause: 'rotation' }),
-        { applied: true, record: { version: 2 } },
-      ],
-    ])('applies %s once when the client sends it again after a lost connection', async (_name, operate, outcome) => {
-      const proxy = await startProxy(server.port);
-      const client = new Redis(proxy.url, { retryStrategy: () => 1 });
-      client.on('error', () => undefined);
-      const store = await fixture.open({ client, operationTimeout: '5s' });
-      const session = await create(store);
-      await store.find(session.id);
-      const runs = await countCalls(redis, 'evalsha');
-      proxy.holdReplies();
-      const operating = operate(store, session);
-      await eventually(async () => expect(await countCalls(redis, 'evalsha')).toBe(runs + 1));
-      proxy.cut();
-      expect(await operating).toMatchObject(outcome);
-      expect(await countCalls(redis, 'evalsha')).toBeGreaterThanOrEqual(runs + 2);
-      await store.stop();
-      client.disconnect();
-      await proxy.close();
-    });
-
-    it('does not mistake the change of another writer for its own', async () => {
-      const store = await fixture.open();
-      const { id } = await create(store);
-      const change = { id, expectedVersion: 1, data: { n: 1 } };
-      const outcomes = await Promise.all([store.update(change), store.update(change)]);
-      expect(outcomes.filter(({ applied }) => applied)).toHaveLength(1);
-    });
-  });
-
   describe('by refusing', () => {
     it('rejects writes on a demoted master, never says that a revocation is done, and recovers (pain 24)', async () => {
       const store = await fixture.open();
@@ -293,6 +180,36 @@ describe('the Redis store when Redis fails', () => {
     });
   });
 
+  describe('between two steps', () => {
+    it('removes the new session and rejects when the one that it replaces cannot be ended', async () => {
+      const store = await fixture.open({ client: failingToRevoke(fixture.client(), 1) });
+      const anonymous = await create(store, { userId: null });
+      const session = aNewSession({ userId: 'alice', replaces: anonymous.id });
+      const { error } = await rejection(() => store.create(session));
+      expect(error).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE', message: expect.stringContaining('READONLY') });
+      expect(await store.find(session.id)).toEqual({ live: false, reason: 'unknown' });
+      expect(await store.find(anonymous.id)).toMatchObject({ live: true });
+    });
+
+    it('rejects all the same when that cannot be done either: nobody holds the token', async () => {
+      const store = await fixture.open({ client: failingToRevoke(fixture.client(), 2) });
+      const anonymous = await create(store, { userId: null });
+      const { error } = await rejection(() => store.create(aNewSession({ userId: 'alice', replaces: anonymous.id })));
+      expect(error).toBeInstanceOf(SessionStoreUnavailableError);
+      expect(await store.find(anonymous.id)).toMatchObject({ live: true });
+    });
+
+    it('finishes both steps when it is stopped meanwhile', async () => {
+      const store = await fixture.open();
+      const anonymous = await create(store, { userId: null });
+      const session = aNewSession({ userId: 'alice', replaces: anonymous.id });
+      const creating = store.create(session);
+      await store.stop();
+      expect(await creating).toMatchObject({ created: true, ended: [{ id: anonymous.id }] });
+      expect(await redis.keys('*')).toEqual([fixture.keyOf(session.id)]);
+    });
+  });
+
   describe('by going away', () => {
     it('fails at once while there is no connection, queues nothing, and recovers by itself', async () => {
       const own = await startRedisServer();
@@ -326,40 +243,6 @@ describe('the Redis store when Redis fails', () => {
       expect(ownFixture.logger.lines).toHaveLength(2);
       await again.stop();
       await own.stop();
-    });
-  });
-
-  describe("by disagreeing with this process' clock", () => {
-    it.each([-5, 0, 5])(
-      'judges expiry by its own clock, with Date.now off by %i minutes (I4, pain 56)',
-      async (minutes) => {
-        const { now } = Date;
-        jest.spyOn(Date, 'now').mockImplementation(() => now.call(Date) + minutes * MINUTE_MS);
-        const store = await fixture.open();
-        const { id } = await create(store, { idleTimeoutMs: 400 });
-        const [seconds] = await redis.time();
-        const found = await store.find(id);
-        expect(found).toMatchObject({ live: true });
-        expect(Math.abs((found.live ? found.now.getTime() : 0) - Number(seconds) * 1000)).toBeLessThan(3000);
-        await eventually(async () => expect(await store.find(id)).toMatchObject({ live: false }));
-        const [, micros] = await redis.time();
-        expect(Number(micros)).toBeGreaterThanOrEqual(0);
-      },
-    );
-
-    it.each([-5, 5])('asks for the time again when the clock of this process is set by %i minutes', async (minutes) => {
-      const store = await fixture.open();
-      const { id } = await create(store);
-      await store.find(id);
-      const asked = await countCalls(redis, 'time');
-      const { now } = Date;
-      jest.spyOn(Date, 'now').mockImplementation(() => now.call(Date) + minutes * MINUTE_MS);
-      const found = await store.find(id);
-      expect(found).toMatchObject({ live: true });
-      expect(await countCalls(redis, 'time')).toBeGreaterThan(asked);
-      const after = await countCalls(redis, 'time');
-      await store.find(id);
-      expect(await countCalls(redis, 'time')).toBe(after);
     });
   });
 });

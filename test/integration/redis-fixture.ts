@@ -76,3 +76,13 @@ export async function countCalls(client: Redis, command: string): Promise<number
   const stats = await client.info('commandstats');
   return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
 }
+
+/** Waits for a rejection and says how long that took. */
+export async function rejection(call: () => Promise<unknown>) {
+  const startedAtMs = performance.now();
+  const error = await call().then(
+    () => new Error('it did not reject'),
+    (reason: unknown) => reason,
+  );
+  return { error, elapsedMs: performance.now() - startedAtMs };
+}

@@ -1,43 +1,60 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A TCP proxy that can hold replies back and cut connections. */
+/** Bytes in one direction that can be held back. */
+class Lane {
+  private readonly held: [Socket, Buffer][] = [];
+  private isHolding = false;
+
+  pass(to: Socket, bytes: Buffer): void {
+    if (this.isHolding) this.held.push([to, bytes]);
+    else to.write(bytes);
+  }
+
+  hold(): void {
+    this.isHolding = true;
+  }
+
+  release(): void {
+    this.isHolding = false;
+    for (const [to, bytes] of this.held.splice(0)) to.write(bytes);
+  }
+
+  drop(): void {
+    this.isHolding = false;
+    this.held.length = 0;
+  }
+}
+
+/** A TCP proxy before a server on this machine that can hold requests and replies back, and cut connections. */
 export async function startProxy(targetPort: number) {
-  const pairs = new Set<[Socket, Socket]>();
-  let isHolding = false;
-  const held: [Socket, Buffer][] = [];
+  const inbounds = new Set<Socket>();
+  const requests = new Lane();
+  const replies = new Lane();
   const server = createServer((inbound) => {
     const outbound = connect(targetPort, '127.0.0.1');
-    const pair: [Socket, Socket] = [inbound, outbound];
-    pairs.add(pair);
+    inbounds.add(inbound);
     const end = () => {
-      pairs.delete(pair);
+      inbounds.delete(inbound);
       inbound.destroy();
       outbound.destroy();
     };
-    for (const socket of pair) socket.on('error', end).on('close', end);
-    inbound.pipe(outbound);
-    outbound.on('data', (bytes) => {
-      if (isHolding) held.push([inbound, bytes]);
-      else inbound.write(bytes);
-    });
+    for (const socket of [inbound, outbound]) socket.on('error', end).on('close', end);
+    inbound.on('data', (bytes) => requests.pass(outbound, bytes));
+    outbound.on('data', (bytes) => replies.pass(inbound, bytes));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    holdReplies() {
-      isHolding = true;
-    },
-    releaseReplies() {
-      isHolding = false;
-      for (const [socket, bytes] of held.splice(0)) socket.write(bytes);
-    },
+    requests,
+    replies,
+    /** Drops what was held, and every connection. */
     cut() {
-      isHolding = false;
-      held.length = 0;
-      for (const [inbound] of pairs) inbound.destroy();
+      requests.drop();
+      replies.drop();
+      for (const inbound of inbounds) inbound.destroy();
     },
     close: () => {
-      for (const [inbound] of pairs) inbound.destroy();
+      for (const inbound of inbounds) inbound.destroy();
       return new Promise((resolve) => server.close(resolve));
     },
   };
