@@ -67,6 +67,16 @@ export class PostgresWorld {
     return this.admin.query(text, values);
   }
 
+  /** Runs work while the sessions' table has another name. */
+  async withoutTable(work: () => Promise<void>): Promise<void> {
+    await this.admin.query(`alter table ${this.schema}.sessions rename to hidden`);
+    try {
+      await work();
+    } finally {
+      await this.admin.query(`alter table ${this.schema}.hidden rename to sessions`);
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.stores.map((store) => store.stop()));
     await Promise.all(this.dataSources.map(async (one) => (one.isInitialized ? one.destroy() : undefined)));

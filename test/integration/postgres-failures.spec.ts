@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import { SessionStoreUnavailableError } from 'nest-sessions';
+import { aNewSession } from 'nest-sessions/testing';
+import { poolOf, recordQueries, until } from './postgres-probes.js';
+import { PostgresWorld } from './postgres-world.js';
+
+const HOUR_MS = 3_600_000;
+
+let world: PostgresWorld;
+let holder: DataSource;
+beforeAll(async () => {
+  world = await PostgresWorld.open();
+  holder = await world.openDataSource({ poolSize: 1 });
+});
+afterAll(() => world.close());
+
+/** Lets nobody write to the sessions' table, or with `access exclusive` read it either, while the work is done. */
+async function whileLocked(mode: 'share' | 'access exclusive', work: () => Promise<void>): Promise<void> {
+  await holder.transaction(async (manager) => {
+    await manager.query(`lock table ${world.schema}.sessions in ${mode} mode`);
+    await work();
+  });
+}
+
+const countWaiting = async (applicationName: string) => {
+  const rows = await world.query<unknown>(
+    `select 1 from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`,
+    [applicationName],
+  );
+  return rows.length;
+};
+
+describe('connections that the server ends', () => {
+  it('cost nothing when they were idle: the next operations use new ones', async () => {
+    const applicationName = `${world.schema}_idle`;
+    const dataSource = await world.openDataSource({ applicationName, poolSize: 5, poolErrorHandler: () => undefined });
+    const store = await world.openStore({ dataSource });
+    const session = aNewSession({ userId: 'ada' });
+    await store.create(session);
+    for (let round = 0; round < 20; round++) {
+      await world.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
+        applicationName,
+      ]);
+      // Without waiting until the pool has noticed: reads are sent once more.
+      expect(await store.find(session.id)).toMatchObject({ live: true });
+      expect((await store.listByUser({ userId: 'ada' })).records).toHaveLength(1);
+    }
+  });
+
+  it('fail what was under way as unavailable, never as absent, and nothing afterwards (pain 57)', async () => {
+    const applicationName = `${world.schema}_busy`;
+    const dataSource = await world.openDataSource({ applicationName, poolSize: 5, poolErrorHandler: () => undefined });
+    const store = await world.openStore({ dataSource });
+    const sessions = Array.from({ length: 40 }, () => aNewSession({ userId: 'bob' }));
+    await Promise.all(sessions.map((session) => store.create(session)));
+    let outcomes: PromiseSettledResult<unknown>[] = [];
+    await whileLocked('access exclusive', async () => {
+      const underWay = Promise.allSettled(
+        sessions.flatMap(({ id }) => [store.find(id), store.update({ id, expectedVersion: 1, data: { late: true } })]),
+      );
+      await until(async () => (await countWaiting(applicationName)) === 5);
+      await world.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
+        applicationName,
+      ]);
+      await until(async () => (await countWaiting(applicationName)) > 0);
+      void underWay.then((settled) => (outcomes = settled));
+    });
+    await until(async () => outcomes.length === 80);
+    const failed = outcomes.filter(({ status }) => status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const outcome of failed) expect(outcome).toMatchObject({ reason: expect.any(SessionStoreUnavailableError) });
+    const answered = outcomes.filter(({ status }) => status === 'fulfilled');
+    for (const outcome of answered) expect(outcome).toMatchObject({ value: { record: { userId: 'bob' } } });
+    expect((await store.listByUser({ userId: 'bob' })).records).toHaveLength(40);
+    expect(poolOf(dataSource)).toMatchObject({ waitingCount: 0 });
+    expect(poolOf(dataSource).idleCount).toBe(poolOf(dataSource).totalCount);
+  });
+});
+
+describe('a server that does not answer', () => {
+  it('is unavailable once the deadline has passed, and answers again afterwards', async () => {
+    const dataSource = await world.openDataSource({ poolSize: 2 });
+    const store = await world.openStore({ dataSource, operationTimeout: '150ms' });
+    const session = aNewSession({ userId: 'eve' });
+    await store.create(session);
+    await whileLocked('access exclusive', async () => {
+      const outcomes = await Promise.allSettled([
+        store.find(session.id),
+        store.listByUser({ userId: 'eve' }),
+        store.update({ id: session.id, expectedVersion: 1, data: {} }),
+        store.revoke({ id: session.id, reason: 'logout', endedBy: null }),
+        store.create(aNewSession({ userId: 'eve', limit: { max: 2, onLimit: 'reject' } })),
+      ]);
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(SessionStoreUnavailableError) });
+      }
+    });
+    await until(async () => {
+      const found = await store.find(session.id).catch(() => undefined);
+      return found !== undefined;
+    });
+    expect(poolOf(dataSource).waitingCount).toBe(0);
+  });
+
+  it('is not asked for what was given up before a connection was free', async () => {
+    const dataSource = await world.openDataSource({ poolSize: 1 });
+    const store = await world.openStore({ dataSource, operationTimeout: '150ms' });
+    const sent = recordQueries(dataSource);
+    const client = dataSource.createQueryRunner();
+    await client.connect();
+    const userId = 'too late';
+    const limit = { max: 5, onLimit: 'reject' } as const;
+    const given = [aNewSession({ userId }), aNewSession({ userId, limit }), aNewSession({ userId, limit })];
+    const outcomes = await Promise.allSettled(given.map((session) => store.create(session)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    await client.release();
+    expect((await store.listByUser({ userId })).records).toEqual([]);
+    expect(sent.filter(({ name }) => name?.includes('create'))).toEqual([]);
+  });
+});
+
+describe('a session that is created after its caller was told that it was not', () => {
+  const listEvents = async (id: string) =>
+    world.query<{ event: string; reason: string | null }>(
+      'select event, reason from session_audit where session_id = $1 order by id',
+      [id],
+    );
+
+  it.each([
+    ['once it is known', 1],
+    ['though its connection was given up, and the server was still at it', 0],
+  ])('is ended, %s', async (_case, connectionsLeft) => {
+    const dataSource = await world.openDataSource({ poolSize: 1 });
+    const store = await world.openStore({ dataSource, operationTimeout: '100ms' });
+    const session = aNewSession({ userId: 'late' });
+    await whileLocked('share', async () => {
+      await expect(store.create(session)).rejects.toThrow('no answer within 100 ms');
+      await until(async () => poolOf(dataSource).totalCount === connectionsLeft);
+    });
+    await until(async () => (await listEvents(session.id)).length === 2);
+    expect(await listEvents(session.id)).toEqual([
+      { event: 'session.created', reason: null },
+      { event: 'session.ended', reason: 'revoked' },
+    ]);
+    expect((await store.listByUser({ userId: 'late' })).records).toEqual([]);
+  });
+
+  it('with a limit is rolled back instead', async () => {
+    const applicationName = `${world.schema}_limited`;
+    const dataSource = await world.openDataSource({ applicationName });
+    const store = await world.openStore({ dataSource, operationTimeout: '100ms' });
+    const limit = { max: 1, onLimit: 'revoke-oldest' } as const;
+    const first = aNewSession({ userId: 'limited', limit });
+    await store.create(first);
+    const second = aNewSession({ userId: 'limited', limit });
+    await whileLocked('share', async () => {
+      await expect(store.create(second)).rejects.toThrow(SessionStoreUnavailableError);
+      await until(async () => (await countWaiting(applicationName)) === 0);
+    });
+    await dataSource.destroy();
+    expect(await listEvents(second.id)).toEqual([]);
+    expect(await (await world.openStore()).find(first.id)).toMatchObject({ live: true });
+  });
+});
+
+describe('errors of Postgres', () => {
+  it('never repeat a token hash, session data or a value', async () => {
+    const store = await world.openStore();
+    const secret = 'c0ffee'.repeat(10);
+    await world.query(`alter table sessions add constraint nosy check (data->>'card' is null)`);
+    const session = aNewSession({ data: { card: secret }, userAgent: 'a\0b' });
+    for (const one of [session, { ...session, userAgent: null }]) {
+      const error: unknown = await store.create(one).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(Error);
+      const chain = [error, (error as Error).cause].map((link) => [
+        String(link),
+        JSON.stringify(link),
+        Object.values(link as object),
+      ]);
+      const text = JSON.stringify(chain);
+      expect(text).toMatch(/SQLSTATE 2[23]/);
+      expect(text).not.toContain(secret);
+      expect(text).not.toContain(Buffer.from(session.tokenHash).toString('hex'));
+    }
+    await world.query('alter table sessions drop constraint nosy');
+  });
+
+  it('that come from other transactions are tried again: 40 updates and 40 touches of one session meet', async () => {
+    const dataSource = await world.openDataSource({
+      extra: { options: '-c default_transaction_isolation=serializable' },
+    });
+    const store = await world.openStore({ dataSource });
+    const session = aNewSession({ userId: 'serial' });
+    await store.create(session);
+    const sent = recordQueries(dataSource);
+    const lost: unknown[] = [];
+    const updates = Array.from({ length: 40 }, async () => {
+      for (;;) {
+        const found = await store.find(session.id);
+        if (!found.live) throw new Error('the session is gone');
+        const n = Number(found.record.data['n'] ?? 0) + 1;
+        const change = { id: session.id, expectedVersion: found.record.version, data: { n } };
+        // There are more writers than attempts; what is tested is that nothing else goes wrong.
+        const outcome = await store.update(change).catch((error: unknown) => lost.push(error));
+        if (typeof outcome === 'object' && outcome.applied) return;
+      }
+    });
+    const touches = Array.from({ length: 40 }, () => {
+      const moved = store.touch({ id: session.id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
+      return store.flush().then(() => moved);
+    });
+    await Promise.allSettled(touches);
+    await Promise.all(updates);
+    expect(sent.some(({ error }) => error === '40001')).toBe(true);
+    for (const error of lost) expect(String(error)).toContain('could not serialize');
+    const found = await store.find(session.id);
+    expect(found.live && found.record.data).toEqual({ n: 40 });
+  });
+});
