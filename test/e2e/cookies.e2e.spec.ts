@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller, Post, Res } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { CurrentHttpSession, Public, type HttpSession, type SessionModuleOptions } from 'nest-sessions';
+import { AccountController } from './support/account.controller.js';
+import { ADAPTERS, startTestApp, type AdapterName, type TestApp } from './support/test-app.js';
+
+@Controller('themed')
+class ThemedController {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  @Public()
+  @Post('sign-in')
+  async signIn(@CurrentHttpSession() http: HttpSession, @Res({ passthrough: true }) response: unknown) {
+    this.adapterHost.httpAdapter.appendHeader(response, 'Set-Cookie', 'before=1; Path=/');
+    await http.signIn({ userId: 'ada' });
+    this.adapterHost.httpAdapter.appendHeader(response, 'Set-Cookie', 'after=2; Path=/');
+  }
+}
+
+const TOKEN = '[A-Za-z0-9_-]{64}';
+
+const startWith = (adapter: AdapterName, options: Partial<SessionModuleOptions> = {}) =>
+  startTestApp({ adapter, options, controllers: [AccountController, ThemedController] });
+
+const signInWith = async (adapter: AdapterName, options: Partial<SessionModuleOptions>) => {
+  const app = await startWith(adapter, options);
+  try {
+    const { setCookies } = await app.openBrowser().post('/sign-in', { userId: 'ada' });
+    const { setCookies: cleared } = await app.openBrowser().post('/sign-out');
+    return { set: setCookies, cleared };
+  } finally {
+    await app.close();
+  }
+};
+
+describe.each(ADAPTERS)('the session cookie on %s', (adapter) => {
+  describe('going out', () => {
+    let app: TestApp;
+
+    beforeAll(async () => {
+      app = await startWith(adapter);
+    });
+
+    afterAll(() => app?.close());
+
+    it('is __Host-, Secure, HttpOnly, Lax, for the whole host and the browser’s session (ASVS 3.3.1 to 3.3.4)', async () => {
+      const { set, cleared } = await signInWith(adapter, {});
+      expect(set).toEqual([
+        expect.stringMatching(new RegExp(`^__Host-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax$`)),
+      ]);
+      expect(cleared).toEqual([
+        '__Host-session=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
+      ]);
+    });
+
+    it('lasts until the absolute timeout when persistent', async () => {
+      const { set } = await signInWith(adapter, { absoluteTimeout: '2h', cookie: { persistent: true } });
+      expect(set).toEqual([expect.stringContaining('; Max-Age=7200; Path=/')]);
+    });
+
+    it('never asks a browser for more than the 400 days it grants', async () => {
+      const { set } = await signInWith(adapter, { absoluteTimeout: '900d', cookie: { persistent: true } });
+      expect(set).toEqual([expect.stringContaining('; Max-Age=34560000; Path=/')]);
+    });
+
+    it('is __Secure- when shared with a domain, and cleared there', async () => {
+      const { set, cleared } = await signInWith(adapter, { cookie: { domain: 'example.test', sameSite: 'strict' } });
+      expect(set).toEqual([
+        expect.stringMatching(
+          new RegExp(`^__Secure-session=${TOKEN}; Domain=example.test; Path=/; HttpOnly; Secure; SameSite=Strict$`),
+        ),
+      ]);
+      expect(cleared).toEqual([expect.stringMatching(/^__Secure-session=; Max-Age=0; Domain=example.test; Path=\/;/)]);
+    });
+
+    it('has neither prefix nor Secure for development over plain http', async () => {
+      const { set } = await signInWith(adapter, { insecureCookie: true });
+      expect(set).toEqual([expect.stringMatching(new RegExp(`^session=${TOKEN}; Path=/; HttpOnly; SameSite=Lax$`))]);
+    });
+
+    it('leaves the cookies alone that the application sets before and after', async () => {
+      const { setCookies } = await app.openBrowser().post('/themed/sign-in');
+      expect(setCookies.map((line) => line.split('=', 1)[0])).toEqual(['before', '__Host-session', 'after']);
+    });
+
+    it('is set once in a response that signs out and in again', async () => {
+      const browser = app.openBrowser();
+      await browser.post('/sign-in', { userId: 'ada' });
+      const { setCookies } = await browser.post('/switch-user', { userId: 'bob' });
+      expect(setCookies).toEqual([expect.stringMatching(new RegExp(`^__Host-session=${TOKEN};`))]);
+      expect((await browser.get('/me')).json()).toMatchObject({ userId: 'bob' });
+    });
+
+    it('makes its response uncacheable, whatever the handler says (ASVS 14.3.2)', async () => {
+      const { headers } = await app.openBrowser().post('/sign-in-cacheable', { userId: 'ada' });
+      expect(headers['cache-control']).toBe('no-store');
+      expect(headers.vary).toBe('Accept, Cookie');
+      const plain = await app.openBrowser().get('/open');
+      expect(plain.headers['cache-control']).toBeUndefined();
+      expect(plain.headers.vary).toBeUndefined();
+    });
+  });
+
+  describe('coming in', () => {
+    let app: TestApp;
+
+    beforeAll(async () => {
+      app = await startWith(adapter);
+    });
+
+    afterAll(() => app?.close());
+
+    let token: string;
+    let other: string;
+
+    beforeEach(async () => {
+      const tokens = await Promise.all(
+        ['ada', 'mallory'].map(async (userId) => {
+          const browser = app.openBrowser();
+          await browser.post('/sign-in', { userId });
+          return browser.token;
+        }),
+      );
+      [token = '', other = ''] = tokens;
+    });
+
+    const me = (...cookies: string[]) => app.client.send({ path: '/me', cookies });
+
+    it('is found among others, in one header or several, with blanks around it', async () => {
+      const headers = [
+        [`__Host-session=${token}`],
+        [`a=1; __Host-session=${token};b=2`],
+        [`a=1;\t __Host-session \t=\t ${token} \t`],
+        ['a=1', `__Host-session=${token}`, 'b=2'],
+        [`=x; ; __proto__=y; constructor=z; __Host-session=${token}; toString`],
+      ];
+      for (const cookies of headers) expect((await me(...cookies)).json()).toMatchObject({ userId: 'ada' });
+    });
+
+    it('is only the cookie of exactly this name: no other case, no look-alike, nothing decoded', async () => {
+      const names = [
+        '__host-session',
+        '__HOST-SESSION',
+        '\u00a0__Host-session',
+        '__Host-session\u00a0',
+        '%5F%5FHost-session',
+      ];
+      const calls = app.store.calls.length;
+      for (const name of names) expect((await me(`${name}=${token}`)).status).toBe(401);
+      expect(app.store.calls.length).toBe(calls);
+      expect((await me(`\u00a0__Host-session=${other}; __Host-session=${token}`)).json()).toMatchObject({
+        userId: 'ada',
+      });
+    });
+
+    it.each(['', 'undefined', 'null', 'true', '{}', '"', '%00', '..', '0', 'a'.repeat(64), 'é'.repeat(32)])(
+      'never asks the store for the value %j, in quotes neither (Django CVE-2015-3982)',
+      async (value) => {
+        const calls = app.store.calls.length;
+        const bytes = Buffer.from(value).toString('latin1');
+        expect((await me(`__Host-session=${bytes}`)).status).toBe(401);
+        expect((await me(`__Host-session="${token}"`)).status).toBe(401);
+        expect(app.store.calls.length).toBe(calls);
+      },
+    );
+
+    it('counts as signed out when it comes twice with different values, is logged and taken back (pain 60)', async () => {
+      const calls = app.store.calls.length;
+      const responses = [
+        await me(`__Host-session=${other}; x=1; __Host-session=${token}`),
+        await me(`__Host-session=${token}`, `__Host-session=${other}`),
+        await me(`__Host-session=${token}; __Host-session=`),
+      ];
+      for (const response of responses) {
+        expect(response.status).toBe(401);
+        expect(response.setCookies).toEqual([expect.stringMatching(/^__Host-session=; Max-Age=0; Path=\//)]);
+      }
+      expect(app.store.calls.length).toBe(calls);
+      const warnings = app.log.filter((line) => line.startsWith('warn ambiguous'));
+      expect(warnings.length).toBeGreaterThanOrEqual(3);
+      expect((await me(`__Host-session=${token}`)).status).toBe(200);
+    });
+
+    it('is one cookie when it comes twice with the same value', async () => {
+      expect((await me(`__Host-session=${token}; __Host-session=${token}`)).json()).toMatchObject({ userId: 'ada' });
+    });
+
+    it('ends neither session of an ambiguous pair when the visitor signs in', async () => {
+      const response = await app.client.send({
+        method: 'POST',
+        path: '/sign-in',
+        body: { userId: 'carol' },
+        cookies: [`__Host-session=${token}; __Host-session=${other}`],
+      });
+      expect(response.status).toBe(201);
+      expect(response.setCookies).toHaveLength(1);
+      expect((await me(`__Host-session=${token}`)).status).toBe(200);
+      expect((await me(`__Host-session=${other}`)).status).toBe(200);
+    });
+
+    it('is never read from the URL, the body or another header (ASVS 14.2.1)', async () => {
+      const asked = await app.client.send({
+        path: `/me?__Host-session=${token}&session=${token}`,
+        headers: { Authorization: `Bearer ${token}`, 'X-Session': token },
+      });
+      expect(asked.status).toBe(401);
+    });
+  });
+});
