@@ -13,10 +13,10 @@ export async function createRedisHarness(): Promise<StoreHarness> {
   const instances: SessionStore[] = [];
 
   const openStore = async () => {
-    const store = await redisStore({ url, keyPrefix, operationTimeout: '5s' }).create(QUIET_CONTEXT);
-    instances.push(store);
-    await store.start();
-    return store;
+    const opened = await redisStore({ url, keyPrefix, operationTimeout: '5s' }).create(QUIET_CONTEXT);
+    instances.push(opened);
+    await opened.start();
+    return opened;
   };
 
   const listKeys = async () => {
@@ -34,8 +34,13 @@ export async function createRedisHarness(): Promise<StoreHarness> {
     throw new Error(`no key holds ${field}`);
   };
 
+  const store = await openStore().catch((error: unknown) => {
+    admin.disconnect();
+    throw error;
+  });
+
   return {
-    store: await openStore(),
+    store,
     secondInstance: openStore,
     countEntries: async () => {
       const lengths = await Promise.all((await listKeys()).map((key) => admin.hlen(key)));

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, SocketAddress } from 'node:net';
 
 const MAX_USER_AGENT_LENGTH = 512;
 const MAX_DEVICE_LENGTH = 100;
@@ -7,12 +7,16 @@ const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 // eslint-disable-next-line no-control-regex -- that is what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
-/** An address as it is stored: IPv4-mapped ones as IPv4, without an IPv6 zone; `null` when it is not an address. */
+/**
+ * An address as it is stored: in its shortest form, IPv4-mapped ones as IPv4, without an IPv6 zone; `null` when it is
+ * not an address.
+ */
 export function normalizeIpAddress(address: string | null | undefined): string | null {
   if (!address) return null;
   const bare = address.split('%', 1)[0] ?? '';
-  const mapped = IPV4_MAPPED.exec(bare)?.[1] ?? bare;
-  return isIP(mapped) ? mapped.toLowerCase() : null;
+  if (!isIP(bare)) return null;
+  const canonical = new SocketAddress({ address: bare, family: isIP(bare) === 6 ? 'ipv6' : 'ipv4' }).address;
+  return IPV4_MAPPED.exec(canonical)?.[1] ?? canonical;
 }
 
 /** A user agent without control characters, at most 512 characters; `null` when there is none. */

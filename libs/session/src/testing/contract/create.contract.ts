@@ -45,6 +45,37 @@ export const createContract: ContractGroup = {
       assert.deepEqual([...record.amr], []);
     });
 
+    prove('keeps every byte of a token hash', async (world) => {
+      const userId = world.newUserId();
+      const hashes = [0x00, 0x0a, 0x7c, 0x80, 0xff].map((byte) => new Uint8Array(32).fill(byte));
+      hashes.push(Uint8Array.from({ length: 32 }, (_, index) => index * 8));
+      for (const tokenHash of hashes) {
+        const { id } = await world.create({ userId, tokenHash });
+        assert.deepEqual(Buffer.from((await world.getLive(id)).tokenHash), Buffer.from(tokenHash));
+      }
+    });
+
+    prove('keeps authentication methods and device labels as they are, whatever they contain', async (world) => {
+      const userId = world.newUserId();
+      for (const text of ['', ' ', ',', '"', '{}', '{a,b}', 'NULL', 'null', "it's", '\\', '|', '🦊', 'x'.repeat(100)]) {
+        const { id } = await world.create({ userId, amr: [text, 'pwd', text], device: text, userAgent: text });
+        const { amr, device, userAgent } = await world.getLive(id);
+        assert.deepEqual([[...amr], device, userAgent], [[text, 'pwd', text], text, text]);
+      }
+    });
+
+    prove('tells users apart whose ids differ in case, space, or accents', async (world) => {
+      const userIdFor = (name: string) => world.harness.userIdFor?.(name) ?? name;
+      const base = world.newUserId();
+      const names = ['ada', 'Ada', ' ada', 'ada ', 'ad\u00e1', 'ada\u0301', 'ada|', 'ada:{}', "ada'", 'ada%', '🦊'];
+      const users = [...names.map((name) => userIdFor(`${base}${name}`)), userIdFor(base.padEnd(255, 'x'))];
+      const records = await Promise.all(users.map((userId) => world.create({ userId })));
+      for (const [index, userId] of users.entries()) {
+        assert.equal((await world.getLive(records[index]?.id ?? '')).userId, userId);
+        assert.deepEqual(await world.listIds(userId), [records[index]?.id]);
+      }
+    });
+
     prove('stamps every instant by the clock of the backend', async (world) => {
       const before = await world.now();
       const outcome = await world.store.create(

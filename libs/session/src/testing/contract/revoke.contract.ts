@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
+import type { SessionEndReason } from '../../core/session-record.js';
 import { aNewSession, aTokenHash, anIdLike } from '../new-session.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;
+const REASONS: readonly SessionEndReason[] = [
+  'logout',
+  'revoked',
+  'replaced',
+  'evicted',
+  'expired',
+  'rotated-away',
+  'reuse',
+  'undecodable',
+  'admin',
+];
 const BY_ITSELF = { reason: 'revoked', endedBy: null } as const;
 
 export const revokeContract: ContractGroup = {
@@ -20,6 +32,14 @@ export const revokeContract: ContractGroup = {
       await world.assertOver(mine);
       await world.getLive(kept.id);
       assert.deepEqual(await world.listIds(userId), [kept.id]);
+    });
+
+    prove('keeps to every reason there is', async (world) => {
+      for (const reason of REASONS) {
+        const { id } = await world.create({ userId: world.newUserId() });
+        assert.equal((await world.store.revoke({ id, reason, endedBy: "o'perator 🦊" }))?.endReason, reason);
+        assert.equal((await world.other.find(id)).live, false);
+      }
     });
 
     prove('ends an anonymous session', async (world) => {
