@@ -14,17 +14,19 @@ type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }
 
 /** A schema of its own on the test server, with DataSources and stores on it. Drops it at the end. */
 export class PostgresWorld {
-  readonly url = getPostgresUrl();
   readonly schema = `test_${randomBytes(6).toString('hex')}`;
   readonly logged: string[] = [];
   private readonly dataSources: DataSource[] = [];
   private readonly stores: SessionStore[] = [];
 
-  private constructor(readonly admin: DataSource) {}
+  private constructor(
+    readonly url: string,
+    readonly admin: DataSource,
+  ) {}
 
   /** With tables, unless `migrate` is `false`. */
-  static async open({ migrate = true, ...options }: WorldOptions = {}): Promise<PostgresWorld> {
-    const world = new PostgresWorld(new DataSource({ type: 'postgres', url: getPostgresUrl(), poolSize: 4 }));
+  static async open({ migrate = true, url = getPostgresUrl(), ...options }: WorldOptions = {}): Promise<PostgresWorld> {
+    const world = new PostgresWorld(url, new DataSource({ type: 'postgres', url, poolSize: 4 }));
     await world.admin.initialize();
     await world.admin.query(`create schema ${world.schema}`);
     if (migrate) await world.migrate(options);
@@ -77,6 +79,20 @@ export class PostgresWorld {
     }
   }
 
+  /** Does work in a world in a database of its own, where no other test's snapshot keeps dead rows alive. */
+  async inOwnDatabase(work: (world: PostgresWorld) => Promise<void>): Promise<void> {
+    const url = new URL(this.url);
+    url.pathname = `/${this.schema}`;
+    await this.admin.query(`create database ${this.schema}`);
+    try {
+      const world = await PostgresWorld.open({ url: url.href });
+      await work(world);
+      await world.close();
+    } finally {
+      await this.admin.query(`drop database ${this.schema} with (force)`);
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.stores.map((store) => store.stop()));
     await Promise.all(this.dataSources.map(async (one) => (one.isInitialized ? one.destroy() : undefined)));
@@ -85,7 +101,7 @@ export class PostgresWorld {
   }
 }
 
-export type WorldOptions = Partial<SessionMigrationOptions> & { readonly migrate?: boolean };
+export type WorldOptions = Partial<SessionMigrationOptions> & { readonly migrate?: boolean; readonly url?: string };
 
 export type StoreOptions = Exclude<PostgresStoreOptions, { url: string }> & {
   readonly dataSource?: DataSource;
