@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findChromium } from './lib/chromium.mjs';
 import { countTests } from './lib/jest-report.mjs';
 import { runStep } from './lib/run-step.mjs';
 
@@ -55,13 +56,19 @@ async function main() {
     console.error(`\nThe tests were not run: ${checks.failures.join(', ')} failed.`);
     return checks;
   }
-  const tests = await runTests(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  // Installed now where it is missing, rather than within a test's time.
+  if (args.length === 0) await findChromium();
+  const tests = await runTests(args);
   for (const reason of tests.reasons) console.error(`✖ ${reason}`);
   return { passed: checks.passed + tests.passed, failed: tests.failed };
 }
 
 const startedAtMs = performance.now();
-const { passed, failed } = await main();
+const { passed, failed } = await main().catch((error) => {
+  console.error(`\n✖ ${error.message}`);
+  return { passed: 0, failed: 1 };
+});
 console.log(`\neverything took ${((performance.now() - startedAtMs) / 1000).toFixed(0)} s`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chown, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { guardProcess } from './guard.mjs';
 import { findBarrier } from './passable-folder.mjs';
 
 const run = promisify(execFile);
@@ -52,20 +53,7 @@ export async function createClusterIfMissing({ folder, binaries, account, durabl
       const { uid, gid } = account;
       await Promise.all([draft, data, join(draft, PASSWORD_FILE)].map((path) => chown(path, uid, gid)));
     }
-    await run(
-      join(binaries.folder, 'bin/initdb'),
-      [
-        '--username=postgres',
-        '--auth=scram-sha-256',
-        '--encoding=UTF8',
-        '--locale-provider=builtin',
-        '--locale=C.UTF-8',
-        `--pgdata=${data}`,
-        `--pwfile=${join(draft, PASSWORD_FILE)}`,
-        ...(durable ? [] : ['--no-sync']),
-      ],
-      { cwd: '/', env: serverEnvironment(), ...(account ? { uid: account.uid, gid: account.gid } : {}) },
-    ).catch((error) => {
+    await runInitdb({ draft, data, binaries, account, durable }).catch((error) => {
       throw new Error(`initdb failed in ${folder}: ${error.stderr || error.message}`, { cause: error });
     });
     await rename(join(draft, PASSWORD_FILE), join(data, PASSWORD_FILE));
@@ -73,6 +61,27 @@ export async function createClusterIfMissing({ folder, binaries, account, durabl
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+async function runInitdb({ draft, data, binaries, account, durable }) {
+  const running = run(
+    join(binaries.folder, 'bin/initdb'),
+    [
+      '--username=postgres',
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--locale=C.UTF-8',
+      `--pgdata=${data}`,
+      `--pwfile=${join(draft, PASSWORD_FILE)}`,
+      ...(durable ? [] : ['--no-sync']),
+    ],
+    { cwd: '/', env: serverEnvironment(), ...(account ? { uid: account.uid, gid: account.gid } : {}) },
+  );
+  const { pid } = running.child;
+  const release =
+    pid === undefined ? () => {} : guardProcess({ pid, stopSignal: 'SIGKILL', forceSignal: 'SIGKILL', remove: draft });
+  await running.finally(release);
 }
 
 export function readPassword(folder) {
