@@ -59,7 +59,10 @@ export async function startTestApp(settings: TestAppSettings): Promise<TestApp> 
   };
 }
 
-function createAdapter({ adapter, trustProxy = false }: TestAppSettings): AbstractHttpAdapter {
+export function createAdapter({
+  adapter,
+  trustProxy = false,
+}: Pick<TestAppSettings, 'adapter' | 'trustProxy'>): AbstractHttpAdapter {
   if (adapter === 'fastify') return new FastifyAdapter({ trustProxy });
   const express = new ExpressAdapter();
   express.set('trust proxy', trustProxy);

@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Get, Injectable, Module, type ExecutionContext, type Type } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  CurrentSession,
+  memoryStore,
+  Public,
+  RequireFreshSession,
+  SessionContextError,
+  SessionGuard,
+  SessionModule,
+  type Duration,
+  type Session,
+} from 'nest-sessions';
+import { ADAPTERS, startTestApp } from '../e2e/support/test-app.js';
+
+@Controller('mixed')
+class MixedController {
+  @Get('guarded')
+  guarded(@CurrentSession() { userId }: Session) {
+    return { userId };
+  }
+
+  @Public()
+  @Get('public')
+  open() {
+    return { open: true };
+  }
+}
+
+@Public()
+@Controller('public-class')
+class PublicController {
+  @Get('open')
+  open() {
+    return { open: true };
+  }
+
+  @RequireFreshSession('10m')
+  @Get('fresh')
+  fresh() {
+    return { fresh: true };
+  }
+}
+
+@RequireFreshSession('1h')
+@Controller('fresh-class')
+class FreshController {
+  @Get('inherited')
+  inherited() {
+    return { fresh: true };
+  }
+
+  @Public()
+  @Get('open')
+  open() {
+    return { open: true };
+  }
+}
+
+const callOf = (type: string, controller: Type<object>, method: string): ExecutionContext =>
+  ({
+    getType: () => type,
+    getClass: () => controller,
+    getHandler: () => Reflect.get(controller.prototype as object, method) as () => void,
+  }) as unknown as ExecutionContext;
+
+describe.each(ADAPTERS)('SessionGuard as APP_GUARD on %s', (adapter) => {
+  const start = (guard: Type<SessionGuard> = SessionGuard) =>
+    startTestApp({
+      adapter,
+      controllers: [MixedController, PublicController, FreshController],
+      providers: [{ provide: APP_GUARD, useClass: guard }],
+      configure: async (nest) => {
+        nest.setGlobalPrefix('api');
+        await Promise.resolve();
+      },
+    });
+
+  it('guards everything but what is public, the handler’s rule before its class’s, below a prefix (pain 33)', async () => {
+    const app = await start();
+    const statusOf = async (path: string) => (await app.client.send({ path: `/api${path}` })).status;
+    expect(await statusOf('/mixed/guarded')).toBe(401);
+    expect(await statusOf('/mixed/public')).toBe(200);
+    expect(await statusOf('/public-class/open')).toBe(200);
+    expect(await statusOf('/public-class/fresh')).toBe(401);
+    expect(await statusOf('/fresh-class/inherited')).toBe(401);
+    expect(await statusOf('/fresh-class/open')).toBe(200);
+    await app.close();
+  });
+
+  it('lets subclasses add a condition and answer otherwise', async () => {
+    @Injectable()
+    class StrictGuard extends SessionGuard {
+      protected override isAccepted(session: Session): boolean {
+        return session.amr.includes('otp');
+      }
+
+      protected override refuseAbsent(): boolean {
+        return false;
+      }
+    }
+    const app = await start(StrictGuard);
+    const withAmr = async (...amr: string[]) => {
+      const { token } = await app.sessions.create({ userId: 'ada', amr });
+      return app.client.send({ path: '/api/mixed/guarded', cookies: [`__Host-session=${token}`] });
+    };
+    expect((await app.client.send({ path: '/api/mixed/guarded' })).status).toBe(403);
+    expect((await withAmr('pwd')).status).toBe(403);
+    expect((await withAmr('pwd', 'otp')).json()).toEqual({ userId: 'ada' });
+    await app.close();
+  });
+});
+
+describe('SessionGuard before anything but HTTP (pain 34)', () => {
+  let app: TestingModule;
+  let guard: SessionGuard;
+
+  beforeAll(async () => {
+    app = await Test.createTestingModule({
+      imports: [SessionModule.forRoot({ store: memoryStore(), cleanup: false })],
+    }).compile();
+    await app.init();
+    guard = app.get(SessionGuard);
+  });
+
+  afterAll(() => app?.close());
+
+  it.each(['ws', 'rpc', 'graphql', 'carrier-pigeon'])('refuses %s calls and says so', async (type) => {
+    const call = guard.canActivate(callOf(type, MixedController, 'guarded'));
+    await expect(call).rejects.toThrow(SessionContextError);
+    await expect(call).rejects.toThrow(`refused the "${type}" call of MixedController.guarded: mark it @Public()`);
+  });
+
+  it.each(['ws', 'rpc', 'graphql'])('lets public %s calls pass', async (type) => {
+    expect(await guard.canActivate(callOf(type, MixedController, 'open'))).toBe(true);
+  });
+});
+
+describe('rules on handlers and classes', () => {
+  it('are refused when a handler has both: it would be open which one protects it', () => {
+    expect(() => {
+      class Both {
+        @Public()
+        @RequireFreshSession('10m')
+        act(): void {}
+      }
+      return Both;
+    }).toThrow('Both.act has more than one of @Public() and @RequireFreshSession(): keep one');
+    expect(() => {
+      @RequireFreshSession('10m')
+      @Public()
+      class Both {}
+      return Both;
+    }).toThrow('Both has more than one of');
+  });
+
+  it.each(['10', 'ten minutes', '', '-5m'])('are refused when the age is %j', (age) => {
+    expect(() => RequireFreshSession(age as Duration)).toThrow(/^@RequireFreshSession\(\) must be a positive duration/);
+  });
+
+  it('of a base class may be replaced by a subclass', async () => {
+    @Public()
+    class Base {
+      act(): void {}
+    }
+    @RequireFreshSession('5m')
+    class Strict extends Base {}
+    @Module({ imports: [SessionModule.forRoot({ store: memoryStore(), cleanup: false })] })
+    class RootModule {}
+
+    const app = await Test.createTestingModule({ imports: [RootModule] }).compile();
+    const guard = app.get(SessionGuard);
+    expect(await guard.canActivate(callOf('ws', Base, 'act'))).toBe(true);
+    await expect(guard.canActivate(callOf('ws', Strict, 'act'))).rejects.toThrow(SessionContextError);
+    await app.close();
+  });
+});

@@ -1,0 +1,160 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { memoryStore, SessionConfigurationError, SessionModule, type SessionModuleOptions } from 'nest-sessions';
+import { resolveSessionSettings } from '../../libs/session/src/nest/options/session-settings.js';
+
+const KEY = 'k'.repeat(32);
+
+/** As JavaScript, or a configuration file, would hand it over. */
+const optionsOf = (options: object) => ({ store: memoryStore(), ...options }) as SessionModuleOptions;
+
+const refusalOf = (options: object): SessionConfigurationError => {
+  try {
+    resolveSessionSettings(optionsOf(options));
+  } catch (error) {
+    if (error instanceof SessionConfigurationError) return error;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(options)}`);
+};
+
+describe('the options of SessionModule (pain 42)', () => {
+  it('have the documented defaults', () => {
+    expect(resolveSessionSettings(optionsOf({}))).toMatchObject({
+      policy: {
+        idleTimeoutMs: 30 * 60_000,
+        absoluteTimeoutMs: 12 * 3_600_000,
+        touchIntervalMs: 60_000,
+        maxSessionsPerUser: undefined,
+        onLimit: 'revoke-oldest',
+        maxDataBytes: 4096,
+      },
+      tokenKeys: undefined,
+      cookie: { name: '__Host-session', domain: undefined, sameSite: 'lax', secure: true, persistent: false },
+      cleanup: { scheduled: true, intervalMs: 15 * 60_000, batchSize: 1000, timeBudgetMs: 60_000 },
+      retentionMs: 30 * 86_400_000,
+      auditRetentionMs: 365 * 86_400_000,
+    });
+  });
+
+  it('touch ten times per idle timeout when that is short', () => {
+    expect(resolveSessionSettings(optionsOf({ idleTimeout: '5m' })).policy.touchIntervalMs).toBe(30_000);
+    expect(resolveSessionSettings(optionsOf({ idleTimeout: '5ms' })).policy.touchIntervalMs).toBe(1);
+  });
+
+  it('take undefined for "not given", as configuration services do', () => {
+    const given = { idleTimeout: undefined, cookie: { name: undefined }, cleanup: undefined, tokenKeys: undefined };
+    expect(resolveSessionSettings(optionsOf(given)).cookie.name).toBe('__Host-session');
+  });
+
+  it('keep cleanup on demand possible when its schedule is off', () => {
+    expect(resolveSessionSettings(optionsOf({ cleanup: false })).cleanup).toMatchObject({
+      scheduled: false,
+      batchSize: 1000,
+    });
+  });
+
+  it.each<[object, string]>([
+    [{ idleTimeOut: '5m' }, 'idleTimeOut'],
+    [{ store: undefined }, 'store'],
+    [{ store: memoryStore }, 'store'],
+    [{ store: new Map() }, 'store'],
+    [{ store: null }, 'store'],
+    [{ idleTimeout: 30 }, 'idleTimeout'],
+    [{ idleTimeout: '30' }, 'idleTimeout'],
+    [{ idleTimeout: '0m' }, 'idleTimeout'],
+    [{ idleTimeout: '13h' }, 'idleTimeout'],
+    [{ absoluteTimeout: 'never' }, 'absoluteTimeout'],
+    [{ absoluteTimeout: '20m' }, 'idleTimeout'],
+    [{ touchInterval: '16m' }, 'touchInterval'],
+    [{ touchInterval: '-1m' }, 'touchInterval'],
+    [{ maxSessionsPerUser: 0 }, 'maxSessionsPerUser'],
+    [{ maxSessionsPerUser: 2.5 }, 'maxSessionsPerUser'],
+    [{ maxSessionsPerUser: '5' }, 'maxSessionsPerUser'],
+    [{ maxSessionsPerUser: Number.NaN }, 'maxSessionsPerUser'],
+    [{ onLimit: 'evict' }, 'onLimit'],
+    [{ maxDataSize: -1 }, 'maxDataSize'],
+    [{ maxDataSize: Infinity }, 'maxDataSize'],
+    [{ tokenKeys: [] }, 'tokenKeys'],
+    [{ tokenKeys: KEY }, 'tokenKeys'],
+    [{ tokenKeys: [KEY, undefined] }, 'tokenKeys[1]'],
+    [{ cookie: null }, 'cookie'],
+    [{ cookie: { secure: false } }, 'cookie.secure'],
+    [{ cookie: { sameSite: 'Lax' } }, 'cookie.sameSite'],
+    [{ cookie: { sameSite: 'none' }, insecureCookie: true }, 'cookie.sameSite'],
+    [{ cookie: { persistent: 'yes' } }, 'cookie.persistent'],
+    [{ cookie: { domain: 'https://example.test' } }, 'cookie.domain'],
+    [{ cookie: { domain: '.example.test' } }, 'cookie.domain'],
+    [{ cookie: { domain: 'example.test; Path=/x' } }, 'cookie.domain'],
+    [{ cookie: { domain: 'example.test:3000' } }, 'cookie.domain'],
+    [{ insecureCookie: 'true' }, 'insecureCookie'],
+    [{ cleanup: true }, 'cleanup'],
+    [{ cleanup: { every: '1h' } }, 'cleanup.every'],
+    [{ cleanup: { interval: '21d' } }, 'cleanup.interval'],
+    [{ cleanup: { interval: '' } }, 'cleanup.interval'],
+    [{ cleanup: { batchSize: 0 } }, 'cleanup.batchSize'],
+    [{ cleanup: { timeBudget: '1 m' } }, 'cleanup.timeBudget'],
+    [{ retention: '30' }, 'retention'],
+    [{ auditRetention: 'forever' }, 'auditRetention'],
+  ])('refuse %j and name %s', (options, name) => {
+    const refusal = refusalOf(options);
+    expect(refusal.option).toBe(name);
+    expect(refusal.message.startsWith(`${name} `)).toBe(true);
+  });
+
+  it.each(['a;b', 'a b', 'a=b', 'a\rb', 'a\nb', 'a\tb', 'a,b', '"a"', 'ä', '', 'a\0', 'x'.repeat(4033), 7])(
+    'refuse the cookie name %j (CVE-2024-47764, ASVS 3.3.5)',
+    (name) => {
+      expect(refusalOf({ cookie: { name } }).option).toBe('cookie.name');
+    },
+  );
+
+  it.each<[string, object]>([
+    ['__Host-id', { domain: 'example.test' }],
+    ['__Host-Http-id', { domain: 'example.test' }],
+    ['__host-id', {}],
+    ['__SECURE-id', {}],
+  ])('refuse the cookie name %s with %j, whose prefix browsers would enforce', (name, more) => {
+    expect(refusalOf({ cookie: { name, ...more } }).option).toBe('cookie.name');
+  });
+
+  it.each(['__Host-id', '__Secure-id', '__Http-id', '__Host-Http-id'])('refuse %s on an insecure cookie', (name) => {
+    expect(refusalOf({ cookie: { name }, insecureCookie: true }).option).toBe('cookie.name');
+  });
+
+  it.each([
+    ['__Host-Http-id', {}],
+    ['__Secure-id', { domain: 'example.test' }],
+    ['x'.repeat(4032), {}],
+  ])('accept the cookie name %s with %j', (name, more) => {
+    expect(resolveSessionSettings(optionsOf({ cookie: { name, ...more } })).cookie.name).toBe(name);
+  });
+});
+
+describe('insecureCookie', () => {
+  const before = process.env.NODE_ENV;
+
+  afterEach(() => {
+    process.env.NODE_ENV = before;
+  });
+
+  it('is refused in production (ASVS 3.3.1)', () => {
+    process.env.NODE_ENV = 'production';
+    expect(refusalOf({ insecureCookie: true }).message).toMatch(/^insecureCookie is for development/);
+    expect(resolveSessionSettings(optionsOf({ insecureCookie: false })).cookie.secure).toBe(true);
+  });
+});
+
+describe('a wrong option', () => {
+  it.each<[object, RegExp]>([
+    [{ idleTimeOut: '5m' }, /^idleTimeOut is not an option of SessionModule: it knows store, idleTimeout, /],
+    [{ tokenKeys: ['too short'] }, /^tokenKeys\[0\] must have at least 32 bytes/],
+  ])('%j fails the boot', async (options, message) => {
+    const root = Test.createTestingModule({ imports: [SessionModule.forRoot(optionsOf(options))] });
+    await expect(root.compile()).rejects.toThrow(message);
+    const later = Test.createTestingModule({
+      imports: [SessionModule.forRootAsync({ useFactory: () => optionsOf(options) })],
+    });
+    await expect(later.compile()).rejects.toThrow(message);
+  });
+});
