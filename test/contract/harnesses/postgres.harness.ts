@@ -38,7 +38,7 @@ export async function createPostgresHarness(userIdType: UserIdType = 'text'): Pr
   };
 
   const close = async () => {
-    await Promise.all(instances.map((store) => store.stop()));
+    await Promise.all(instances.map((instance) => instance.stop()));
     await admin.query(`drop schema if exists "${schema}" cascade`);
     await admin.destroy();
   };

@@ -50,7 +50,7 @@ export async function createRedisHarness(): Promise<StoreHarness> {
       await admin.hset(await keyHolding(id), id, '{"v":"of another time"}');
     },
     close: async () => {
-      await Promise.all(instances.map((store) => store.stop()));
+      await Promise.all(instances.map((instance) => instance.stop()));
       const keys = await listKeys();
       if (keys.length > 0) await admin.del(keys);
       await admin.quit();
