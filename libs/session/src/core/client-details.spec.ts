@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
+import { normalizeActor, normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
 
 // eslint-disable-next-line no-control-regex -- none of them may be left
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
@@ -39,6 +39,7 @@ describe('normalizeIpAddress', () => {
 describe.each([
   ['normalizeUserAgent', normalizeUserAgent, 512],
   ['normalizeDevice', normalizeDevice, 100],
+  ['normalizeActor', normalizeActor, 255],
 ])('%s', (_name, normalize, maxLength) => {
   it('leaves no text that could forge a line in a log (ASVS 16.4.1)', () => {
     expect(normalize('curl/8\r\n2026-11-23 INFO signed in as root\u2028\u0085\u001b[31m')).toBe(

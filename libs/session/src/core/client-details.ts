@@ -2,6 +2,7 @@ import { isIP, SocketAddress } from 'node:net';
 
 const MAX_USER_AGENT_LENGTH = 512;
 const MAX_DEVICE_LENGTH = 100;
+const MAX_ACTOR_LENGTH = 255;
 const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 // C0 and C1 control characters and line separators: they could forge lines in a log (ASVS 16.4.1).
 // eslint-disable-next-line no-control-regex -- that is what is looked for
@@ -27,6 +28,11 @@ export function normalizeUserAgent(userAgent: string | null | undefined): string
 /** A device label without control characters, at most 100 characters; `null` when there is none. */
 export function normalizeDevice(device: string | null | undefined): string | null {
   return cleanText(device, MAX_DEVICE_LENGTH);
+}
+
+/** Who ended a session, without control characters, at most 255 characters; `null` when nobody is named. */
+export function normalizeActor(actor: string | null | undefined): string | null {
+  return cleanText(actor, MAX_ACTOR_LENGTH);
 }
 
 function cleanText(text: string | null | undefined, maxLength: number): string | null {

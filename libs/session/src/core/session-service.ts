@@ -1,4 +1,5 @@
-import { normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
+import { toAuthenticationMethods } from './authentication-methods.js';
+import { normalizeActor, normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
 import { assertStorableData, patchData, pickData, type SessionData, type SessionDataPatch } from './session-data.js';
 import { SessionArgumentError, SessionLimitReachedError } from './session-errors.js';
@@ -89,6 +90,7 @@ export class SessionService {
     const carried = replaced.live ? pickData(replaced.record.data, input.carryOver ?? []) : {};
     const data = patchData(carried, { set: input.data });
     assertStorableData(data, this.parts.policy.maxDataBytes);
+    const amr = toAuthenticationMethods(input.amr);
     for (let attempt = 1; attempt <= MAX_ID_ATTEMPTS; attempt++) {
       const id = createSessionId(input.userId);
       const { token, hash } = this.parts.tokens.mint(id);
@@ -97,7 +99,7 @@ export class SessionService {
         userId: input.userId,
         tokenHash: hash,
         data,
-        amr: [...(input.amr ?? [])],
+        amr,
         ipAddress: normalizeIpAddress(input.ipAddress),
         userAgent: normalizeUserAgent(input.userAgent),
         device: normalizeDevice(input.device),
@@ -162,8 +164,8 @@ export class SessionService {
    *
    * @throws {SessionArgumentError} The session is anonymous: a sign-in is `create` with `replacesToken`.
    */
-  reauthenticate(token: string, { amr }: { amr: readonly string[] }): Promise<RotatedSession> {
-    return this.replaceToken(token, amr);
+  async reauthenticate(token: string, { amr }: { amr: readonly string[] }): Promise<RotatedSession> {
+    return this.replaceToken(token, toAuthenticationMethods(amr));
   }
 
   /**
@@ -179,8 +181,8 @@ export class SessionService {
   async revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
     if (!isSessionId(id)) return false;
     if (options.userId !== undefined) assertUserId(options.userId);
-    const { userId, reason = 'revoked', endedBy = null } = options;
-    const ended = await this.parts.store.revoke({ id, userId, reason, endedBy });
+    const { userId, reason = 'revoked', endedBy } = options;
+    const ended = await this.parts.store.revoke({ id, userId, reason, endedBy: normalizeActor(endedBy) });
     if (ended) this.events.emit('ended', ended);
     return ended !== undefined;
   }
@@ -205,7 +207,8 @@ export class SessionService {
     options: RevokeOptions & { exceptId?: string } = {},
   ): Promise<readonly EndedSession[]> {
     assertUserId(userId);
-    const { reason = 'revoked', endedBy = null } = options;
+    const { reason = 'revoked' } = options;
+    const endedBy = normalizeActor(options.endedBy);
     const exceptId = isSessionId(options.exceptId) ? options.exceptId : undefined;
     const ended = await this.parts.store.revokeAll({ userId, exceptId, reason, endedBy });
     for (const session of ended) this.events.emit('ended', session);
@@ -240,7 +243,7 @@ export class SessionService {
         );
       }
       const minted = this.parts.tokens.mint(id);
-      const authentication = amr && { amr: [...amr], idleTimeoutMs, absoluteTimeoutMs };
+      const authentication = amr && { amr, idleTimeoutMs, absoluteTimeoutMs };
       const outcome = await this.parts.store.rotate({
         id,
         expectedTokenHash,
