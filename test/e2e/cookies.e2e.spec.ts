@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Post, Res } from '@nestjs/common';
+import { Controller, Param, Post, Redirect, Res, StreamableFile } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { CurrentHttpSession, Public, type HttpSession, type SessionModuleOptions } from 'nest-sessions';
+import { Readable } from 'node:stream';
+import { Gate } from '../support/barrier.js';
 import { AccountController } from './support/account.controller.js';
 import { ADAPTERS, startTestApp, type AdapterName, type TestApp } from './support/test-app.js';
 
@@ -16,7 +18,38 @@ class ThemedController {
     await http.signIn({ userId: 'ada' });
     this.adapterHost.httpAdapter.appendHeader(response, 'Set-Cookie', 'after=2; Path=/');
   }
+
+  @Public()
+  @Post('redirect')
+  @Redirect('/me', 303)
+  async redirect(@CurrentHttpSession() http: HttpSession): Promise<void> {
+    await http.signIn({ userId: 'ada' });
+  }
+
+  @Public()
+  @Post('stream')
+  async stream(@CurrentHttpSession() http: HttpSession): Promise<StreamableFile> {
+    await http.signIn({ userId: 'ada' });
+    return new StreamableFile(Readable.from(['a', 'b', 'c']));
+  }
+
+  /** Answers first and signs in afterwards, or while the store is still at it. */
+  @Public()
+  @Post('too-late/:moment')
+  async tooLate(
+    @Param('moment') moment: string,
+    @CurrentHttpSession() http: HttpSession,
+    @Res() response: unknown,
+  ): Promise<void> {
+    const answer = () => this.adapterHost.httpAdapter.reply(response, { answered: true }, 201);
+    if (moment === 'before') await answer();
+    const signedIn = http.signIn({ userId: `late-${moment}` });
+    if (moment === 'during') await answer();
+    reportTooLate(await signedIn.catch((error: unknown) => error));
+  }
 }
+
+let reportTooLate: (outcome: unknown) => void = () => undefined;
 
 const TOKEN = '[A-Za-z0-9_-]{64}';
 
@@ -91,6 +124,26 @@ describe.each(ADAPTERS)('the session cookie on %s', (adapter) => {
       expect(setCookies).toEqual([expect.stringMatching(new RegExp(`^__Host-session=${TOKEN};`))]);
       expect((await browser.get('/me')).json()).toMatchObject({ userId: 'bob' });
     });
+
+    it.each(['redirect', 'stream'])('goes out with a %s (pain 31)', async (kind) => {
+      const browser = app.openBrowser();
+      await browser.post(`/themed/${kind}`);
+      expect((await browser.get('/me')).json()).toMatchObject({ userId: 'ada' });
+    });
+
+    it.each(['before', 'during'])(
+      'cannot be set when the answer was sent %s, and no session is left',
+      async (moment) => {
+        const outcome = new Promise((resolve) => (reportTooLate = resolve));
+        const gate = new Gate();
+        app.store.before = (method) => (method === 'create' ? gate.pass() : undefined);
+        expect((await app.openBrowser().post(`/themed/too-late/${moment}`)).setCookies).toEqual([]);
+        gate.open();
+        expect(await outcome).toMatchObject({ code: 'SESSION_ARGUMENT' });
+        app.store.recover();
+        expect(await app.sessions.listByUser(`late-${moment}`)).toEqual([]);
+      },
+    );
 
     it('makes its response uncacheable, whatever the handler says (ASVS 14.3.2)', async () => {
       const { headers } = await app.openBrowser().post('/sign-in-cacheable', { userId: 'ada' });
@@ -180,6 +233,35 @@ describe.each(ADAPTERS)('the session cookie on %s', (adapter) => {
       const warnings = app.log.filter((line) => line.startsWith('warn ambiguous'));
       expect(warnings.length).toBeGreaterThanOrEqual(3);
       expect((await me(`__Host-session=${token}`)).status).toBe(200);
+    });
+
+    it('is taken back where only this host gets it when it is shared with a domain', async () => {
+      const shared = await startWith(adapter, { cookie: { domain: 'example.test' } });
+      const pair = [`__Secure-session=${token}; __Secure-session=${other}`];
+      const refused = await shared.client.send({ path: '/me', cookies: pair });
+      expect(refused.setCookies).toEqual([expect.stringMatching(/^__Secure-session=; Max-Age=0; Path=\/;/)]);
+      const signedIn = await shared.client.send({
+        method: 'POST',
+        path: '/sign-in',
+        body: { userId: 'ada' },
+        cookies: pair,
+      });
+      expect(signedIn.setCookies).toEqual([
+        expect.stringMatching(/^__Secure-session=; Max-Age=0; Path=\/;/),
+        expect.stringMatching(new RegExp(`^__Secure-session=${TOKEN}; Domain=example.test;`)),
+      ]);
+      await shared.close();
+    });
+
+    it('never reaches the store when it was made without our key', async () => {
+      const keyed = await startWith(adapter, { tokenKeys: ['a key of at least thirty-two bytes'] });
+      const calls = keyed.store.calls.length;
+      expect((await keyed.client.send({ path: '/me', cookies: [`__Host-session=${token}`] })).status).toBe(401);
+      expect(keyed.store.calls.length).toBe(calls);
+      const browser = keyed.openBrowser();
+      await browser.post('/sign-in', { userId: 'ada' });
+      expect((await browser.get('/me')).status).toBe(200);
+      await keyed.close();
     });
 
     it('is one cookie when it comes twice with the same value', async () => {

@@ -209,7 +209,7 @@ export function describeSessionJourneys(storeName: string, openStore: () => Prom
       expect(answers.filter((right) => !right)).toEqual([]);
       expect(app.store.calls.length).toBe(calls);
       expect(await backend.countEntries()).toBe(entries);
-    });
+    }, 120_000);
 
     it('says nothing secret in any log line', async () => {
       const { browser } = await signIn('quiet');

@@ -216,7 +216,12 @@ describe('the scheduled cleanup', () => {
   });
 
   it('fails the boot without a scheduler, and says what to add', async () => {
-    const failure = await boot().catch((error: unknown) => error);
+    const store = new WatchedStore(memoryStore());
+    @Module({ imports: [SessionModule.forRoot({ store: store.definition })] })
+    class RootModule {}
+    const settings = { logger: false as const, abortOnError: false };
+    const failure = await NestFactory.createApplicationContext(RootModule, settings).catch((error: unknown) => error);
+    expect(store.calls).toEqual([]);
     expect(failure).toBeInstanceOf(SessionConfigurationError);
     expect((failure as Error).message).toMatch(/^cleanup needs .* "ScheduleModule\.forRoot\(\)" .* "cleanup: false"$/);
   });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import { memoryStore, SessionConfigurationError, SessionModule, type SessionModuleOptions } from 'nest-sessions';
+import { listCookieWarnings } from '../../libs/session/src/nest/options/cookie-settings.js';
 import { resolveSessionSettings } from '../../libs/session/src/nest/options/session-settings.js';
 
 const KEY = 'k'.repeat(32);
@@ -142,6 +143,23 @@ describe('insecureCookie', () => {
     process.env.NODE_ENV = 'production';
     expect(refusalOf({ insecureCookie: true }).message).toMatch(/^insecureCookie is for development/);
     expect(resolveSessionSettings(optionsOf({ insecureCookie: false })).cookie.secure).toBe(true);
+  });
+});
+
+describe('a cookie that protects less than the default', () => {
+  it.each<[object, RegExp]>([
+    [{ insecureCookie: true }, /^insecureCookie is on: the session cookie travels over plain http/],
+    [{ cookie: { name: 'id' } }, /^cookie\.name "id" has no __Host- or __Secure- prefix/],
+    [{ cookie: { sameSite: 'none' } }, /^cookie\.sameSite is 'none': other sites can send requests/],
+  ])('%j is warned of at boot', (options, warning) => {
+    expect(listCookieWarnings(resolveSessionSettings(optionsOf(options)).cookie)).toEqual([
+      expect.stringMatching(warning),
+    ]);
+  });
+
+  it('is not the default one, nor one for a domain', () => {
+    expect(listCookieWarnings(resolveSessionSettings(optionsOf({})).cookie)).toEqual([]);
+    expect(listCookieWarnings(resolveSessionSettings(optionsOf({ cookie: { domain: 'a.test' } })).cookie)).toEqual([]);
   });
 });
 

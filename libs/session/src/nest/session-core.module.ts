@@ -51,6 +51,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     SessionService,
     HttpSessions,
     SessionCleanup,
+    SessionCleanupSchedule,
     SessionGuard,
     SessionHttpErrors,
   ],

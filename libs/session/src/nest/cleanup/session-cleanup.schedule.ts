@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { CleanupSettings, SessionSettings } from '../options/session-settings.js';
@@ -13,7 +13,7 @@ const JITTER = 0.1;
  * registry ends the job.
  */
 @Injectable()
-export class SessionCleanupSchedule implements OnModuleInit, OnApplicationBootstrap {
+export class SessionCleanupSchedule implements OnApplicationBootstrap {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly settings: CleanupSettings;
   private timer: NodeJS.Timeout | undefined;
@@ -27,7 +27,7 @@ export class SessionCleanupSchedule implements OnModuleInit, OnApplicationBootst
   }
 
   /** @throws {SessionConfigurationError} The application has no scheduler. */
-  onModuleInit(): void {
+  assertSchedulable(): void {
     if (!this.settings.scheduled || this.registry) return;
     throw new SessionConfigurationError(
       'cleanup',

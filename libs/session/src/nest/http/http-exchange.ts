@@ -77,5 +77,6 @@ export class HttpExchange {
 }
 
 function isNodeResponse(response: NodeResponse | FastifyResponse): response is NodeResponse {
-  return 'setHeader' in response;
+  // Not by setHeader, which is a usual decoration of Fastify's reply, for the sake of Express middleware.
+  return !('raw' in response);
 }

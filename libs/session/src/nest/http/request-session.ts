@@ -123,6 +123,7 @@ export class RequestSession implements HttpSession {
 
   #adopt({ session, token }: CreatedSession): Promise<Session> {
     this.#token = token;
+    if (this.#isAmbiguous) this.#parts.cookies.clearHostOnly(this.#exchange);
     this.#parts.cookies.set(this.#exchange, { token, session });
     return this.#hold(session);
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionStore } from '../../core/session-store.js';
+import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { listCookieWarnings } from '../options/cookie-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
@@ -17,11 +18,13 @@ export class SessionStartup implements OnModuleInit {
   constructor(
     @Inject(SESSION_STORE) private readonly store: SessionStore,
     @Inject(SESSION_SETTINGS) private readonly settings: SessionSettings,
+    private readonly schedule: SessionCleanupSchedule,
     private readonly modules: ModulesContainer,
   ) {}
 
   async onModuleInit(): Promise<void> {
     this.assertOnlyOne();
+    this.schedule.assertSchedulable();
     try {
       await this.store.start();
     } catch (error) {
