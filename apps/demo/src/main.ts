@@ -7,9 +7,23 @@ const logger = new DemoLogger();
 let config: DemoConfig | undefined;
 let starting: Promise<RunningDemo> | undefined;
 
-/** The first signal ends everything in order, also in the middle of starting; the second one at once. */
-async function stopOnSignal(signal: NodeJS.Signals): Promise<void> {
-  process.once(signal, () => process.exit(1));
+const IMPATIENCE_MS = 1000;
+let stoppingSinceMs: number | undefined;
+
+/**
+ * The first signal ends everything in order, also in the middle of starting. One more a second later ends it at once;
+ * sooner it is the same one, which both the terminal and the command around this process pass on.
+ */
+function onSignal(signal: NodeJS.Signals): void {
+  if (stoppingSinceMs === undefined) {
+    stoppingSinceMs = performance.now();
+    void stop(signal);
+  } else if (performance.now() - stoppingSinceMs > IMPATIENCE_MS) {
+    process.exit(1);
+  }
+}
+
+async function stop(signal: NodeJS.Signals): Promise<void> {
   logger.log(`${signal}: stopping`, 'Demo');
   try {
     const demo = await starting;
@@ -21,7 +35,7 @@ async function stopOnSignal(signal: NodeJS.Signals): Promise<void> {
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopOnSignal(signal));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
 
 try {
   config = readDemoConfig(process.env);

@@ -1,4 +1,5 @@
 import type { INestApplication, LoggerService } from '@nestjs/common';
+import { closeApp } from './close-app.js';
 import type { DemoConfig } from './config/demo-config.js';
 import { printableUrl } from './config/environment.js';
 import { createDemoApp } from './create-demo-app.js';
@@ -20,7 +21,7 @@ export async function startDemo(config: DemoConfig, logger: LoggerService): Prom
   const database = await openDatabase(config, say);
   let app: INestApplication | undefined;
   const stop = async () => {
-    await app?.close();
+    if (app) await closeApp(app);
     await database.stop();
   };
   try {

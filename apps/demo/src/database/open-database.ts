@@ -6,6 +6,9 @@ import { findProjectRoot } from '../config/project-root.js';
 
 type EmbeddedPostgresModule = typeof import('../../../../scripts/lib/embedded-postgres.mjs');
 
+/** What the server itself writes, which begins with the time or continues such a line. */
+const SERVER_LINE = /^(?:\d{4}-\d\d-\d\d |\s)/;
+
 /** Where users, and sessions if Postgres keeps them, live. */
 export interface OpenDatabase {
   readonly url: string;
@@ -26,7 +29,13 @@ export async function openDatabase(
   // By its path, because the build does not copy it beside the compiled application.
   const path = join(findProjectRoot(), 'scripts', 'lib', 'embedded-postgres.mjs');
   const { startEmbeddedPostgres } = (await import(pathToFileURL(path).href)) as EmbeddedPostgresModule;
-  const server = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), persistent: true, log });
+  const server = await startEmbeddedPostgres({
+    dataDir: join(dataDir, 'postgres'),
+    persistent: true,
+    log: (line) => {
+      if (!SERVER_LINE.test(line)) log(line);
+    },
+  });
   return {
     url: server.url,
     description: `an embedded Postgres with its data in ${server.dataDir} (DATABASE_URL is not set)`,

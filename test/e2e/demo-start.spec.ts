@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { findProjectRoot } from '../../apps/demo/src/config/project-root.js';
+import { DEMO_USERS } from '../../apps/demo/src/users/demo-users.js';
+import { getServerUrl } from '../support/servers.js';
+import { DemoProcess } from './demo/demo-process.js';
+import { DemoVisitor } from './demo/demo-visitor.js';
+
+const [ADA] = DEMO_USERS;
+const NPM_START = ['npm', 'start'] as const;
+const BUILT = ['node', 'dist/apps/demo/apps/demo/src/main.js'] as const;
+const OPEN = /Open (http:\/\/localhost:\d+)$/;
+const TIMEOUT_MS = 120_000;
+
+const visitorOf = async (demo: DemoProcess) => {
+  const [, baseUrl = ''] = await demo.waitFor(OPEN);
+  return new DemoVisitor({ baseUrl });
+};
+
+describe('npm start', () => {
+  let dataDir: string;
+  const processes: DemoProcess[] = [];
+
+  const start = (command: readonly [string, ...string[]], env: Record<string, string>) => {
+    const demo = DemoProcess.start(command, env);
+    processes.push(demo);
+    return demo;
+  };
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'nest-sessions-demo-'));
+    // As root, Postgres runs as another user, who must get through.
+    await chmod(dataDir, 0o755);
+  });
+
+  afterAll(async () => {
+    await Promise.all(processes.map((demo) => demo.stop('SIGKILL')));
+    await rm(dataDir, { recursive: true, force: true });
+  }, TIMEOUT_MS);
+
+  it(
+    'needs nothing, says what it took and why, and keeps users and sessions across restarts',
+    async () => {
+      const env = { PORT: '0', DATA_DIR: dataDir };
+      const first = start(NPM_START, env);
+      const visitor = await visitorOf(first);
+      expect(first.lines.join('\n')).toContain(
+        `Sessions are kept in Postgres, beside the users: SESSION_STORE and REDIS_URL are not set.`,
+      );
+      expect(first.lines.join('\n')).toContain(`embedded Postgres with its data in ${join(dataDir, 'postgres')}`);
+      for (const { email, password } of DEMO_USERS) {
+        expect(first.lines.join('\n')).toContain(`Sign in as ${email} with the password ${password}`);
+      }
+      await visitor.signIn(ADA);
+      expect((await visitor.get('/')).body).toContain('Hello, Ada Lovelace');
+      const before = await visitor.apiJson<{ id: string }[]>('GET', '/devices');
+
+      await first.stop('SIGINT');
+      expect(first.lines.join('\n')).toContain('SIGINT: stopping');
+      await expect(visitor.get('/')).rejects.toThrow('fetch failed');
+      expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
+
+      const second = start(BUILT, env);
+      const sameBrowser = await visitorOf(second);
+      sameBrowser.cookie = visitor.cookie;
+      expect((await sameBrowser.get('/')).body).toContain('Hello, Ada Lovelace');
+      expect(await sameBrowser.apiJson('GET', '/devices')).toMatchObject(before.map(({ id }) => ({ id })));
+      expect(await second.stop('SIGTERM')).toBe(0);
+      expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('the built demo', () => {
+  const schema = `demo_start_${process.pid}`;
+  let sql: Client;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    if (!existsSync(join(findProjectRoot(), BUILT[1]))) {
+      await promisify(execFile)('npx', ['nest', 'build', 'demo'], { cwd: findProjectRoot() });
+    }
+    sql = new Client({ connectionString: getServerUrl('TEST_POSTGRES_URL') });
+    await sql.connect();
+    await sql.query(`create schema ${schema}`);
+    env = { DATABASE_URL: getServerUrl('TEST_POSTGRES_URL'), DATABASE_SCHEMA: schema, PORT: '0' };
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await sql.query(`drop schema ${schema} cascade`);
+    await sql.end();
+  });
+
+  it('keeps sessions in Redis when that is what SESSION_STORE says', async () => {
+    const demo = DemoProcess.start(BUILT, {
+      ...env,
+      REDIS_URL: getServerUrl('TEST_REDIS_URL'),
+      SESSION_STORE: 'redis',
+    });
+    const visitor = await visitorOf(demo);
+    expect(demo.lines.join('\n')).toMatch(
+      /Sessions are kept in Redis at redis:\/\/127\.0\.0\.1:\d+.*: SESSION_STORE says so/,
+    );
+    await visitor.signIn(ADA);
+    expect((await visitor.get('/sessions')).status).toBe(200);
+    await visitor.post('/sign-out');
+    expect(await demo.stop('SIGTERM')).toBe(0);
+  });
+
+  it('finishes the request that is under way when it is told to stop', async () => {
+    const demo = DemoProcess.start(BUILT, {
+      ...env,
+      SESSION_STORE: 'memory',
+      HTTP_ADAPTER: 'fastify',
+    });
+    const visitor = await visitorOf(demo);
+    const locks = new Client({ connectionString: getServerUrl('TEST_POSTGRES_URL') });
+    await locks.connect();
+    await locks.query('begin');
+    await locks.query(`lock table ${schema}.users in access exclusive mode`);
+    const signingIn = visitor.signIn(ADA);
+    await untilSomebodyWaits(sql, schema);
+    const stopped = demo.stop('SIGTERM');
+    await demo.waitFor(/SIGTERM: stopping/);
+    await locks.query('commit');
+    await locks.end();
+    expect((await signingIn).status).toBe(303);
+    expect(await stopped).toBe(0);
+  });
+
+  it.each([
+    ['SESSION_STORE must be memory', { SESSION_STORE: 'files' }],
+    ['PORT must be a port number', { PORT: 'eighty' }],
+    ['REDIS_URL is needed', { SESSION_STORE: 'redis' }],
+    [
+      'DATABASE_URL does not work: connect ECONNREFUSED 127.0.0.1:1',
+      { DATABASE_URL: 'postgres://app:s3cret@127.0.0.1:1/app' },
+    ],
+    ['session store "redis"', { SESSION_STORE: 'redis', REDIS_URL: 'redis://:s3cret@127.0.0.1:1' }],
+    ['HOST no-such-host.invalid is no address', { HOST: 'no-such-host.invalid' }],
+  ])('says in one line, and exits with 1: %s', async (message, wrong) => {
+    const demo = DemoProcess.start(BUILT, { ...env, ...wrong });
+    expect(await demo.exit()).toBe(1);
+    const problems = demo.lines.filter((line) => /^(?:FATAL|ERROR)/.test(line));
+    expect(problems).toEqual([expect.stringContaining(message)]);
+    expect(demo.lines.join('\n')).not.toContain('s3cret');
+    expect(demo.lines.filter((line) => /^at /.test(line))).toEqual([]);
+  });
+
+  it('says that the port is in use', async () => {
+    const occupant = createServer().listen(0, 'localhost');
+    await once(occupant, 'listening');
+    const { port } = occupant.address() as { port: number };
+    const demo = DemoProcess.start(BUILT, { ...env, SESSION_STORE: 'memory', PORT: String(port) });
+    expect(await demo.exit()).toBe(1);
+    expect(demo.lines.filter((line) => /^(?:FATAL|ERROR)/.test(line))).toEqual([
+      expect.stringMatching(`PORT ${port} is in use on localhost: stop what listens there, or choose another`),
+    ]);
+    occupant.close();
+  });
+});
+
+/** Until a backend waits for a lock on the schema's tables. */
+async function untilSomebodyWaits(sql: Client, schema: string): Promise<void> {
+  for (;;) {
+    const { rows } = await sql.query(`select 1 from pg_locks where not granted and relation = to_regclass($1)`, [
+      `${schema}.users`,
+    ]);
+    if (rows.length > 0) return;
+  }
+}
