@@ -97,6 +97,7 @@ describe('the Postgres store at boot', () => {
     [{ url: 'postgres://x', dataSource: 'x' }, 'postgresStore takes either url or dataSource'],
     [{ operationTimeout: '2' }, 'postgresStore.operationTimeout must be'],
     [{ touchFlushInterval: '0s' }, 'postgresStore.touchFlushInterval must be'],
+    [{ cleanUpTimeout: '2h' }, 'postgresStore.cleanUpTimeout must be at most 1h'],
     [{ userIdType: 'int' }, 'postgresStore.userIdType must be one of'],
   ])('refuses the options %j', (options, message) => {
     expect(() => postgresStore(options as Parameters<typeof postgresStore>[0])).toThrow(message);

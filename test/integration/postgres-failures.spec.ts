@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setImmediate } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
 import { poolOf, recordQueries, until } from './postgres-probes.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { PostgresWorld } from './postgres-world.js';
 
 const HOUR_MS = 3_600_000;
@@ -30,6 +32,13 @@ const countWaiting = async (applicationName: string) => {
   );
   return rows.length;
 };
+
+async function openProxy() {
+  const url = new URL(world.url);
+  const proxy = await TcpProxy.open(Number(url.port));
+  url.port = String(proxy.port);
+  return { proxy, url: url.href };
+}
 
 describe('connections that the server ends', () => {
   it('cost nothing when they were idle: the next operations use new ones', async () => {
@@ -81,9 +90,9 @@ describe('connections that the server ends', () => {
 describe('a server that does not answer', () => {
   it('is unavailable once the deadline has passed, and answers again afterwards', async () => {
     const dataSource = await world.openDataSource({ poolSize: 2 });
-    const store = await world.openStore({ dataSource, operationTimeout: '150ms' });
     const session = aNewSession({ userId: 'eve' });
-    await store.create(session);
+    await (await world.openStore()).create(session);
+    const store = await world.openStore({ dataSource, operationTimeout: '150ms' });
     await whileLocked('access exclusive', async () => {
       const outcomes = await Promise.allSettled([
         store.find(session.id),
@@ -103,6 +112,33 @@ describe('a server that does not answer', () => {
     expect(poolOf(dataSource).waitingCount).toBe(0);
   });
 
+  it('behind a network that swallows everything costs each operation its deadline, and then is found again', async () => {
+    const { proxy, url } = await openProxy();
+    const session = aNewSession({ userId: 'hole' });
+    await (await world.openStore()).create(session);
+    const store = await world.startStore({ url, schema: world.schema, poolSize: 2, operationTimeout: '200ms' });
+    proxy.setFlow({ kind: 'drop' });
+    const startedAtMs = performance.now();
+    const lookups = Array.from({ length: 50 }, async () => {
+      await setImmediate();
+      return store.find(session.id);
+    });
+    const revocation = store.revoke({ id: session.id, reason: 'logout', endedBy: null });
+    const outcomes = await Promise.allSettled([...lookups, revocation, store.listByUser({ userId: 'hole' })]);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(SessionStoreUnavailableError) });
+    }
+    expect(performance.now() - startedAtMs).toBeLessThan(5000);
+    // What was swallowed never comes: both connections have to be given up for new ones.
+    proxy.setFlow({ kind: 'pass' });
+    await until(async () => {
+      const found = await store.find(session.id).catch(() => undefined);
+      return found?.live === true;
+    });
+    await store.stop();
+    await proxy.close();
+  });
+
   it('is not asked for what was given up before a connection was free', async () => {
     const dataSource = await world.openDataSource({ poolSize: 1 });
     const store = await world.openStore({ dataSource, operationTimeout: '150ms' });
@@ -115,7 +151,8 @@ describe('a server that does not answer', () => {
     const outcomes = await Promise.allSettled(given.map((session) => store.create(session)));
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     await client.release();
-    expect((await store.listByUser({ userId })).records).toEqual([]);
+    expect((await (await world.openStore()).listByUser({ userId })).records).toEqual([]);
+    await dataSource.destroy();
     expect(sent.filter(({ name }) => name?.includes('create'))).toEqual([]);
   });
 });
@@ -146,13 +183,28 @@ describe('a session that is created after its caller was told that it was not', 
     expect((await store.listByUser({ userId: 'late' })).records).toEqual([]);
   });
 
+  it('is ended, when the answer was lost with its connection', async () => {
+    const { proxy, url } = await openProxy();
+    const store = await world.startStore({ url, schema: world.schema, operationTimeout: '10s' });
+    const session = aNewSession({ userId: 'lost' });
+    proxy.setFlow({ kind: 'drop' }, 'toClient');
+    const failed = store.create(session).catch((error: unknown) => error);
+    await until(async () => (await listEvents(session.id)).length === 1);
+    proxy.breakConnections();
+    expect(await failed).toBeInstanceOf(SessionStoreUnavailableError);
+    proxy.setFlow({ kind: 'pass' });
+    await until(async () => (await listEvents(session.id)).length === 2);
+    await store.stop();
+    await proxy.close();
+  });
+
   it('with a limit is rolled back instead', async () => {
     const applicationName = `${world.schema}_limited`;
     const dataSource = await world.openDataSource({ applicationName });
-    const store = await world.openStore({ dataSource, operationTimeout: '100ms' });
     const limit = { max: 1, onLimit: 'revoke-oldest' } as const;
     const first = aNewSession({ userId: 'limited', limit });
-    await store.create(first);
+    await (await world.openStore()).create(first);
+    const store = await world.openStore({ dataSource, operationTimeout: '100ms' });
     const second = aNewSession({ userId: 'limited', limit });
     await whileLocked('share', async () => {
       await expect(store.create(second)).rejects.toThrow(SessionStoreUnavailableError);
@@ -186,35 +238,44 @@ describe('errors of Postgres', () => {
     await world.query('alter table sessions drop constraint nosy');
   });
 
-  it('that come from other transactions are tried again: 40 updates and 40 touches of one session meet', async () => {
-    const dataSource = await world.openDataSource({
-      extra: { options: '-c default_transaction_isolation=serializable' },
-    });
+  it('that come from another transaction are tried again: a row changed meanwhile (40001)', async () => {
+    const applicationName = `${world.schema}_serializable`;
+    const extra = { options: '-c default_transaction_isolation=serializable' };
+    const dataSource = await world.openDataSource({ applicationName, extra });
     const store = await world.openStore({ dataSource });
     const session = aNewSession({ userId: 'serial' });
     await store.create(session);
     const sent = recordQueries(dataSource);
-    const lost: unknown[] = [];
-    const updates = Array.from({ length: 40 }, async () => {
-      for (;;) {
-        const found = await store.find(session.id);
-        if (!found.live) throw new Error('the session is gone');
-        const n = Number(found.record.data['n'] ?? 0) + 1;
-        const change = { id: session.id, expectedVersion: found.record.version, data: { n } };
-        // There are more writers than attempts; what is tested is that nothing else goes wrong.
-        const outcome = await store.update(change).catch((error: unknown) => lost.push(error));
-        if (typeof outcome === 'object' && outcome.applied) return;
-      }
+    let touched: Promise<boolean> | undefined;
+    await holder.transaction(async (manager) => {
+      await manager.query(`update ${world.schema}.sessions set device = 'other' where id = $1`, [session.id]);
+      touched = store.touch({ id: session.id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
+      void store.flush();
+      await until(async () => (await countWaiting(applicationName)) === 1);
     });
-    const touches = Array.from({ length: 40 }, () => {
-      const moved = store.touch({ id: session.id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
-      return store.flush().then(() => moved);
+    expect(await touched).toBe(true);
+    expect(sent.map(({ error }) => error)).toEqual(['40001', undefined]);
+  });
+
+  it('that come from another transaction are tried again: a deadlock (40P01, pain 58)', async () => {
+    const applicationName = `${world.schema}_deadlock`;
+    const dataSource = await world.openDataSource({ applicationName });
+    const store = await world.openStore({ dataSource, operationTimeout: '20s' });
+    const sessions = [aNewSession({ userId: 'knot' }), aNewSession({ userId: 'knot' })];
+    for (const session of sessions) await store.create(session);
+    const [first, second] = sessions.map(({ id }) => id).toSorted((a, b) => (a < b ? -1 : 1));
+    const sent = recordQueries(dataSource);
+    let revoked: Promise<unknown[]> | undefined;
+    await holder.transaction(async (manager) => {
+      const lock = `select 1 from ${world.schema}.sessions where id = $1 for update`;
+      // The store waits first and, after Postgres' default of a second, is the one who finds the deadlock.
+      await manager.query(`set local deadlock_timeout = '20s'`);
+      await manager.query(lock, [second]);
+      revoked = store.revokeAll({ userId: 'knot', reason: 'logout', endedBy: null });
+      await until(async () => (await countWaiting(applicationName)) === 1);
+      await manager.query(lock, [first]);
     });
-    await Promise.allSettled(touches);
-    await Promise.all(updates);
-    expect(sent.some(({ error }) => error === '40001')).toBe(true);
-    for (const error of lost) expect(String(error)).toContain('could not serialize');
-    const found = await store.find(session.id);
-    expect(found.live && found.record.data).toEqual({ n: 40 });
+    expect(await revoked).toHaveLength(2);
+    expect(sent.map(({ error }) => error)).toEqual(['40P01', undefined]);
   });
 });

@@ -173,7 +173,7 @@ describe('touches', () => {
   });
 
   it('are written by a flush and by a stop, and nothing but their session is lost when they cannot be', async () => {
-    const store = await world.openStore({ touchFlushInterval: '10m', operationTimeout: '250ms' });
+    const store = await world.openStore({ touchFlushInterval: '10m' });
     const ids = await createMany(store, 3);
     const touchAll = () => ids.map((id) => store.touch({ id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 }));
     const lost = Promise.allSettled(touchAll());

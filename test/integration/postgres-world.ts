@@ -47,7 +47,8 @@ export class PostgresWorld {
   /** A started store, on a DataSource of its own unless one is given. */
   async openStore({ pool, context, ...options }: StoreOptions = {}): Promise<SessionStore> {
     const dataSource = options.dataSource ?? (await this.openDataSource({ poolSize: pool ?? 10 }));
-    return this.startStore({ ...options, dataSource }, context);
+    // Longer than by default: the machine may be busy with other tests.
+    return this.startStore({ operationTimeout: '30s', startTimeout: '30s', ...options, dataSource }, context);
   }
 
   async startStore(options: PostgresStoreOptions, context: Partial<SessionStoreContext> = {}): Promise<SessionStore> {

@@ -1,4 +1,5 @@
-import { isBrokenConnection, isConflict, unavailable } from './postgres-errors.js';
+import { SessionError } from '../../core/session-errors.js';
+import { isBrokenConnection, isConflict, toSessionError, unavailable } from './postgres-errors.js';
 import { OperationOverError, type Operation } from './operation.js';
 import type { Statement } from './statement.js';
 
@@ -50,14 +51,10 @@ export class PostgresPool {
 
   /** As `query`, and sent once more when the connection turned out to be broken: for reads only. */
   async read<Row>(operation: Operation, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    let hadConnection = false;
     try {
-      return await this.withConnection(operation, (connection) => {
-        hadConnection = true;
-        return connection.run<Row>(statement, values);
-      });
+      return await this.query(operation, statement, values);
     } catch (error) {
-      if (operation.isOver || !hadConnection || !(isBrokenConnection(error) || isConflict(error))) throw error;
+      if (operation.isOver || error instanceof SessionError || !isBrokenConnection(error)) throw error;
       return this.query(operation, statement, values);
     }
   }
@@ -113,6 +110,7 @@ export class PostgresPool {
     }
   }
 
+  /** @throws {SessionStoreUnavailableError} No connection: nothing was sent. */
   private async acquire(operation: Operation): Promise<PgClient> {
     operation.assertNotOver();
     if (this.waiting >= MAX_WAITING) throw unavailable(`${this.waiting} operations already wait for a connection`);
@@ -121,10 +119,12 @@ export class PostgresPool {
       const client = await this.pool.connect();
       if (!operation.isOver) return client;
       client.release();
-      throw new OperationOverError();
+    } catch (error) {
+      throw toSessionError(error);
     } finally {
       this.waiting -= 1;
     }
+    throw new OperationOverError();
   }
 
   private wrap(client: PgClient): Connection {

@@ -50,7 +50,11 @@ export class PostgresSessionStore implements SessionStore {
         timeoutMs: this.settings.operationTimeoutMs,
         onLate: (late) => undelivered.settle(session.id, late),
       },
-      (operation) => creator.create(session, operation),
+      (operation) =>
+        creator.create(session, operation).catch((error: unknown) => {
+          if (!operation.isOver) undelivered.settle(session.id, { error });
+          throw error;
+        }),
     );
   }
 

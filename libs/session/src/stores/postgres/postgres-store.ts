@@ -36,6 +36,7 @@ export interface PostgresStoreSettings extends TableOptions {
 }
 
 const MAX_TOUCH_BATCH = 1000;
+const MAX_DURATION_MS = 3_600_000;
 const MAX_QUEUED_TOUCHES = 20_000;
 
 /**
@@ -56,10 +57,10 @@ export function postgresStore(options: PostgresStoreOptions = {}): SessionStoreD
     auditTable,
     userIdType,
     preparedStatements,
-    operationTimeoutMs: parseDuration(options.operationTimeout ?? '2s', 'postgresStore.operationTimeout'),
-    startTimeoutMs: parseDuration(options.startTimeout ?? '10s', 'postgresStore.startTimeout'),
-    cleanUpTimeoutMs: parseDuration(options.cleanUpTimeout ?? '30s', 'postgresStore.cleanUpTimeout'),
-    touchFlushIntervalMs: parseDuration(options.touchFlushInterval ?? '1s', 'postgresStore.touchFlushInterval'),
+    operationTimeoutMs: parseShortDuration(options.operationTimeout ?? '2s', 'postgresStore.operationTimeout'),
+    startTimeoutMs: parseShortDuration(options.startTimeout ?? '10s', 'postgresStore.startTimeout'),
+    cleanUpTimeoutMs: parseShortDuration(options.cleanUpTimeout ?? '30s', 'postgresStore.cleanUpTimeout'),
+    touchFlushIntervalMs: parseShortDuration(options.touchFlushInterval ?? '1s', 'postgresStore.touchFlushInterval'),
     maxTouchBatch: MAX_TOUCH_BATCH,
     maxQueuedTouches: MAX_QUEUED_TOUCHES,
   };
@@ -84,6 +85,13 @@ function chooseConnect(
   // Poolers refuse a connection that asks for a setting which they do not know.
   const statementTimeoutMs = preparedStatements ? operationTimeoutMs : undefined;
   return () => openDataSource({ url, poolSize, operationTimeoutMs, statementTimeoutMs });
+}
+
+/** @throws {SessionConfigurationError} Not a duration, or longer than timers and Postgres' settings make sense for. */
+function parseShortDuration(value: Duration, option: string): number {
+  const ms = parseDuration(value, option);
+  if (ms > MAX_DURATION_MS) throw new SessionConfigurationError(option, `must be at most 1h, but is ${value}`);
+  return ms;
 }
 
 function assertSource({ url, dataSource, poolSize }: PostgresStoreOptions): void {

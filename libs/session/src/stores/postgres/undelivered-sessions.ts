@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { SessionError } from '../../core/session-errors.js';
 import type { CreateOutcome, SessionLogger } from '../../core/session-store.js';
 import { OperationOverError, type LateOutcome } from './operation.js';
 import { isBrokenConnection } from './postgres-errors.js';
@@ -14,15 +15,15 @@ export interface UndeliveredSessionsParts {
 }
 
 /**
- * Ends sessions that came into being after their caller was told that they had not. Their tokens never left this
- * process, so nobody could use them, but they would be on the user's list and count towards the limit.
+ * Ends sessions that came into being though their caller was told that they had not: too late, or with the answer lost
+ * together with its connection. Their tokens never left this process, so nobody could use them, but they would be on the user's list and count towards the limit.
  */
 export class UndeliveredSessions {
   private readonly stopped = new AbortController();
 
   constructor(private readonly parts: UndeliveredSessionsParts) {}
 
-  /** Takes care of a creation that was given up. Never rejects. */
+  /** Takes care of a creation that its caller takes for failed. */
   settle(id: string, late: LateOutcome<CreateOutcome>): void {
     const isKnown = 'result' in late;
     if (isKnown ? !late.result.created : !mayHaveApplied(late.error)) return;
@@ -37,7 +38,7 @@ export class UndeliveredSessions {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const isGone = await this.parts.end(id).catch(() => undefined);
       if (isGone === true || (isKnown && isGone === false)) {
-        this.parts.logger.warn(`session ${id} was created too late for its caller and has been ended`);
+        this.parts.logger.warn(`session ${id} was created though its caller was told otherwise, and has been ended`);
         return;
       }
       const { signal } = this.stopped;
@@ -46,7 +47,10 @@ export class UndeliveredSessions {
   }
 }
 
-/** Without its connection nobody knows what became of a statement, and the server may be at it still. */
+/**
+ * Without its connection nobody knows what became of a statement, and the server may be at it still. One that never had
+ * a connection, or was begun too late, was not sent.
+ */
 function mayHaveApplied(error: unknown): boolean {
-  return !(error instanceof OperationOverError) && isBrokenConnection(error);
+  return !(error instanceof SessionError || error instanceof OperationOverError) && isBrokenConnection(error);
 }
