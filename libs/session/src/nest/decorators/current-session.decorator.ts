@@ -1,7 +1,16 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { getGuardedSession } from '../http/guarded-session.js';
+import { Injectable, type PipeTransform } from '@nestjs/common';
+import type { Session } from '../../core/session.js';
+import { HttpSessions } from '../http/http-sessions.js';
+import { fromContext, type ContextCarrier } from './context-carrier.js';
+
+@Injectable()
+class SessionPipe implements PipeTransform<ContextCarrier, Session> {
+  constructor(private readonly httpSessions: HttpSessions) {}
+
+  transform({ context }: ContextCarrier): Session {
+    return this.httpSessions.getAccepted(context);
+  }
+}
 
 /** The session that `SessionGuard` let in. On a route without the guard, or a public one, it throws. */
-export const CurrentSession: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext) =>
-  getGuardedSession(context),
-);
+export const CurrentSession = (): ParameterDecorator => fromContext(SessionPipe);

@@ -3,7 +3,6 @@ import { Reflector } from '@nestjs/core';
 import { isFresh } from '../../core/session-policy.js';
 import type { Session } from '../../core/session.js';
 import { findAccessRule, type AccessRule } from '../decorators/session-metadata.js';
-import { keepGuardedSession } from '../http/guarded-session.js';
 import { HttpSessions } from '../http/http-sessions.js';
 import { SessionHttpErrors } from '../http/session-http-errors.js';
 import { reauthenticationRequired, unauthenticated } from '../http/session-http-exceptions.js';
@@ -33,7 +32,7 @@ export class SessionGuard implements CanActivate {
     if (rule && !isFresh(session.authenticatedAt, session.checkedAt, rule.maxAgeMs)) {
       return this.refuseStale(context, rule);
     }
-    keepGuardedSession(context, session);
+    this.httpSessions.accept(context, session);
     return true;
   }
 

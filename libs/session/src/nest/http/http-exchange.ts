@@ -26,8 +26,6 @@ interface FastifyResponse {
 
 /** One request and its response, alike on Express and Fastify. */
 export class HttpExchange {
-  /** Node's own request object: the same one for every guard, interceptor and decorator of a request. */
-  readonly key: object;
   readonly #request: IncomingRequest;
   readonly #response: NodeResponse | FastifyResponse;
 
@@ -35,7 +33,12 @@ export class HttpExchange {
     const http = host.switchToHttp();
     this.#request = http.getRequest<IncomingRequest>();
     this.#response = http.getResponse<NodeResponse | FastifyResponse>();
-    this.key = this.#request.raw ?? this.#request;
+  }
+
+  /** Node's own request object: the same one for every guard, interceptor and decorator of a request. */
+  static keyOf(host: ArgumentsHost): object {
+    const request = host.switchToHttp().getRequest<IncomingRequest>();
+    return request.raw ?? request;
   }
 
   get cookieHeader(): string | readonly string[] | undefined {

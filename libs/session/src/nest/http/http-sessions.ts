@@ -1,7 +1,9 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { SessionArgumentError } from '../../core/session-errors.js';
 import { SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
+import type { Session } from '../../core/session.js';
 import { isTouching } from '../decorators/session-metadata.js';
 import { LOG_CONTEXT, SESSION_STORE } from '../session.constants.js';
 import { HttpExchange } from './http-exchange.js';
@@ -9,10 +11,15 @@ import type { HttpSession } from './http-session.interface.js';
 import { RequestSession, type RequestSessionParts } from './request-session.js';
 import { SessionCookies } from './session-cookies.js';
 
+interface OpenedSession {
+  readonly http: RequestSession;
+  accepted?: Session;
+}
+
 /** Hands out the one `HttpSession` of each request, whoever asks first: a guard, a decorator, an interceptor. */
 @Injectable()
 export class HttpSessions {
-  private readonly sessions = new WeakMap<object, RequestSession>();
+  private readonly opened = new WeakMap<object, OpenedSession>();
   private readonly parts: RequestSessionParts;
 
   constructor(
@@ -26,11 +33,31 @@ export class HttpSessions {
 
   /** @param context - Of an HTTP request. */
   get(context: ExecutionContext): HttpSession {
-    const exchange = new HttpExchange(context);
-    const known = this.sessions.get(exchange.key);
+    return this.open(context).http;
+  }
+
+  /** Says which session a guard let in, for `@CurrentSession()`. */
+  accept(context: ExecutionContext, session: Session): void {
+    this.open(context).accepted = session;
+  }
+
+  /** @throws {SessionArgumentError} No `SessionGuard` let this request in, so there is no session to speak of. */
+  getAccepted(context: ExecutionContext): Session {
+    const accepted = context.getType() === 'http' ? this.open(context).accepted : undefined;
+    if (accepted) return accepted;
+    const handler = `${context.getClass().name}.${context.getHandler().name}`;
+    throw new SessionArgumentError(
+      `${handler} takes @CurrentSession() but no SessionGuard let the request in: guard it, or on a public route take @CurrentHttpSession() and ask current()`,
+    );
+  }
+
+  private open(context: ExecutionContext): OpenedSession {
+    const key = HttpExchange.keyOf(context);
+    const known = this.opened.get(key);
     if (known) return known;
-    const opened = new RequestSession(this.parts, { exchange, touch: isTouching(this.reflector, context) });
-    this.sessions.set(exchange.key, opened);
+    const settings = { exchange: new HttpExchange(context), touch: isTouching(this.reflector, context) };
+    const opened: OpenedSession = { http: new RequestSession(this.parts, settings) };
+    this.opened.set(key, opened);
     return opened;
   }
 }
