@@ -12,8 +12,8 @@ import {
   type ExceptionFilter,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
-import { SessionLimitReachedError, SessionService } from 'nest-sessions';
+import { APP_FILTER, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import { SessionHttpErrors, SessionLimitReachedError, SessionService } from 'nest-sessions';
 import { AccountController } from './support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 
@@ -30,6 +30,21 @@ abstract class ReportingFilter implements ExceptionFilter {
 
 @Catch()
 class EverythingFilter extends ReportingFilter {}
+
+@Catch()
+class MappingFilter extends BaseExceptionFilter {
+  constructor(
+    adapterHost: HttpAdapterHost,
+    private readonly sessionErrors: SessionHttpErrors,
+  ) {
+    super(adapterHost.httpAdapter);
+  }
+
+  override catch(error: unknown, host: ArgumentsHost): void {
+    // oxlint-disable-next-line promise/valid-params -- not a promise
+    super.catch(this.sessionErrors.findException(error, host) ?? error, host);
+  }
+}
 
 @Catch(SessionLimitReachedError)
 class LimitFilter extends ReportingFilter {}
@@ -212,5 +227,20 @@ describe.each(ADAPTERS)('exception filters of the application on %s', (adapter) 
       { caughtBy: 'EverythingFilter', error: 'UnauthorizedException', status: 401 },
       { caughtBy: 'EverythingFilter', error: 'SessionLimitReachedError', status: 500 },
     ]);
+  });
+
+  it('given by useGlobalFilters answer like the module with SessionHttpErrors', async () => {
+    const app = await startTestApp({
+      adapter,
+      controllers,
+      configure: (nest) =>
+        void nest.useGlobalFilters(new MappingFilter(nest.get(HttpAdapterHost), nest.get(SessionHttpErrors))),
+    });
+    const outage = await app.client.send({ path: '/fail/unavailable' });
+    expect(outage.status).toBe(503);
+    expect(outage.headers['retry-after']).toBe('5');
+    expect((await app.client.send({ path: '/fail/limit' })).status).toBe(409);
+    expect((await app.client.send({ path: '/nowhere' })).status).toBe(404);
+    await app.close();
   });
 });
