@@ -12,7 +12,7 @@ import {
   type ExceptionFilter,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { SessionHttpErrors, SessionLimitReachedError, SessionService } from 'nest-sessions';
 import { AccountController } from './support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
@@ -22,6 +22,10 @@ abstract class ReportingFilter implements ExceptionFilter {
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(error: Error, host: ArgumentsHost): void {
+    this.report(error, host);
+  }
+
+  protected report(error: Error, host: ArgumentsHost): void {
     const status = error instanceof HttpException ? error.getStatus() : 500;
     const body = { caughtBy: this.constructor.name, error: error.name, status };
     this.adapterHost.httpAdapter.reply(host.switchToHttp().getResponse(), body, status);
@@ -32,17 +36,16 @@ abstract class ReportingFilter implements ExceptionFilter {
 class EverythingFilter extends ReportingFilter {}
 
 @Catch()
-class MappingFilter extends BaseExceptionFilter {
+class MappingFilter extends ReportingFilter {
   constructor(
     adapterHost: HttpAdapterHost,
     private readonly sessionErrors: SessionHttpErrors,
   ) {
-    super(adapterHost.httpAdapter);
+    super(adapterHost);
   }
 
-  override catch(error: unknown, host: ArgumentsHost): void {
-    // oxlint-disable-next-line promise/valid-params -- not a promise
-    super.catch(this.sessionErrors.findException(error, host) ?? error, host);
+  override catch(thrown: Error, host: ArgumentsHost): void {
+    this.report(this.sessionErrors.findException(thrown, host) ?? thrown, host);
   }
 }
 
