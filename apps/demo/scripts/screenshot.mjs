@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
+import { Client } from 'pg';
 import { chromium } from 'playwright-core';
 import { findChromium } from '../../../scripts/lib/chromium.mjs';
 import { startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
@@ -47,7 +47,7 @@ const demo = spawn(process.execPath, [join(ROOT, 'dist/apps/demo/apps/demo/src/m
   env: { ...process.env, DATABASE_URL: postgres.url, SESSION_STORE: 'postgres', PORT: '0', NO_COLOR: '1' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
-const sql = new pg.Client({ connectionString: postgres.url });
+const sql = new Client({ connectionString: postgres.url });
 try {
   await sql.connect();
   await takePicture(await untilOpen());

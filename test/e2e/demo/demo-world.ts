@@ -1,4 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
+import { Logger, type INestApplication } from '@nestjs/common';
 import { randomBytes, scryptSync } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
@@ -19,6 +19,8 @@ export interface DemoWorldOptions {
   readonly store: StoreKind;
   /** Default Express. */
   readonly httpAdapter?: 'express' | 'fastify';
+  /** How many start at the same time on the same data; the first one is used. Default 1. */
+  readonly instances?: number;
   /** More of the demo's environment. */
   readonly env?: Record<string, string>;
 }
@@ -28,7 +30,7 @@ export class DemoWorld {
   readonly logs = new LogCapture();
   readonly answers: Answer[] = [];
   readonly switches = new StoreSwitches();
-  private app: INestApplication | undefined;
+  private apps: INestApplication[] = [];
 
   private constructor(
     readonly schema: string,
@@ -38,7 +40,12 @@ export class DemoWorld {
     readonly redis: Redis,
   ) {}
 
-  static async start({ store, httpAdapter = 'express', env = {} }: DemoWorldOptions): Promise<DemoWorld> {
+  static async start({
+    store,
+    httpAdapter = 'express',
+    instances = 1,
+    env = {},
+  }: DemoWorldOptions): Promise<DemoWorld> {
     const schema = `demo_${randomBytes(8).toString('hex')}`;
     const databaseUrl = getServerUrl('TEST_POSTGRES_URL');
     const redisUrl = getServerUrl('TEST_REDIS_URL');
@@ -55,7 +62,7 @@ export class DemoWorld {
     await sql.query(`create schema "${schema}"`);
     await sql.query(`set search_path to "${schema}"`);
     const world = new DemoWorld(schema, config, sql, new Redis(redisUrl));
-    await world.boot();
+    await world.boot(instances);
     await world.cheapenPasswords();
     return world;
   }
@@ -76,12 +83,12 @@ export class DemoWorld {
 
   /** Ends the application and starts it again on the same data. */
   async restart(): Promise<void> {
-    await this.application.close();
+    await this.closeApps();
     await this.boot();
   }
 
   async close(): Promise<void> {
-    await this.app?.close();
+    await this.closeApps();
     await this.sql.query(`drop schema "${this.schema}" cascade`);
     await this.sql.end();
     const keys = await this.listKeys();
@@ -97,14 +104,24 @@ export class DemoWorld {
     return keys;
   }
 
-  private async boot(): Promise<void> {
-    this.app = await createDemoApp({
-      config: this.config,
-      databaseUrl: this.config.databaseUrl ?? '',
-      logger: this.logs,
-      store: this.switches.wrap(this.storeDefinition()),
+  private async boot(instances = 1): Promise<void> {
+    // What is said before Nest takes the logger over, such as of several DataSources in this one process.
+    Logger.overrideLogger(this.logs);
+    const starting = Array.from({ length: instances }, async () => {
+      const app = await createDemoApp({
+        config: this.config,
+        databaseUrl: this.config.databaseUrl ?? '',
+        logger: this.logs,
+        store: this.switches.wrap(this.storeDefinition()),
+      });
+      this.apps.push(app);
+      await app.listen(0, 'localhost');
     });
-    await this.app.listen(0, 'localhost');
+    await Promise.all(starting);
+  }
+
+  private async closeApps(): Promise<void> {
+    await Promise.all(this.apps.splice(0).map((app) => app.close()));
   }
 
   /** The same passwords, with hashes that cost less to check, because these tests sign in hundreds of times. */
@@ -125,7 +142,8 @@ export class DemoWorld {
   }
 
   private get application(): INestApplication {
-    if (!this.app) throw new Error('the demo has not started');
-    return this.app;
+    const [app] = this.apps;
+    if (!app) throw new Error('the demo has not started');
+    return app;
   }
 }

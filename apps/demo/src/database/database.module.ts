@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { sessionMigrations } from 'nest-sessions/postgres';
+import { runMigrationsOnce, sessionMigrations } from 'nest-sessions/postgres';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DemoConfig } from '../config/demo-config.js';
 import { CreateUsers1795300000000 } from '../users/create-users.migration.js';
 import { User } from '../users/user.entity.js';
@@ -20,20 +21,35 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       imports: [
-        TypeOrmModule.forRoot({
-          type: 'postgres',
-          url,
-          schema,
-          applicationName: 'nest-sessions-demo',
-          entities: [User],
-          migrations: [CreateUsers1795300000000, ...(config.sessionStore.kind === 'postgres' ? sessionTables : [])],
-          migrationsRun: true,
-          connectTimeoutMS: 5000,
-          extra: { query_timeout: 10_000 },
-          // A database that is not there is reported at once; what starts this application may try again.
-          toRetry: () => false,
+        TypeOrmModule.forRootAsync({
+          useFactory: () => ({
+            type: 'postgres' as const,
+            url,
+            schema,
+            applicationName: 'nest-sessions-demo',
+            entities: [User],
+            migrations: [CreateUsers1795300000000, ...(config.sessionStore.kind === 'postgres' ? sessionTables : [])],
+            connectTimeoutMS: 5000,
+            extra: { query_timeout: 10_000 },
+            // A database that is not there is reported at once; what starts this application may try again.
+            toRetry: () => false,
+          }),
+          dataSourceFactory: openMigrated,
         }),
       ],
     };
   }
+}
+
+/** Of several instances that start at once, one migrates and the others wait. */
+async function openMigrated(options?: DataSourceOptions): Promise<DataSource> {
+  if (!options) throw new Error('the DataSource needs its options');
+  const dataSource = await new DataSource(options).initialize();
+  try {
+    await runMigrationsOnce(dataSource);
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+  return dataSource;
 }

@@ -6,10 +6,8 @@ export class CreateUsers1795300000000 implements MigrationInterface {
   name = 'CreateUsers1795300000000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
-    // Several instances may start at once: one creates the table, the others find it.
-    await queryRunner.query(`select pg_advisory_xact_lock(hashtext('nest-sessions demo migrations'))`);
     await queryRunner.query(`
-      create table if not exists ${usersTable(queryRunner)} (
+      create table ${usersTable(queryRunner)} (
         id bigint generated always as identity primary key,
         email text not null unique check (email = lower(email)),
         name text not null,
