@@ -51,6 +51,13 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
 
   const isSignedIn = async (visitor: DemoVisitor) => (await visitor.api('GET', '/devices')).status === 200;
 
+  /** A user with Alan's password. */
+  const addUser = ({ email, name }: { email: string; name: string }) =>
+    world.sql.query(
+      'insert into users (email, name, password_hash) select $1, $2, password_hash from users where email = $3',
+      [email, name, ALAN.email],
+    );
+
   const expectSignInPage = (answer: Answer, next: 'account' | 'sessions', notice?: string) => {
     const url = new URL(answer.location ?? '', world.url);
     expect([answer.status, url.pathname]).toEqual([303, '/sign-in']);
@@ -136,6 +143,7 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
     it('is refused after ten wrong passwords, for this user only', async () => {
       const guesser = world.visitor();
       const email = `${randomUUID()}@example.com`;
+      await addUser({ email, name: 'Often Guessed' });
       for (let attempt = 1; attempt <= 10; attempt++) {
         expect((await guesser.signIn({ email, password: `guess ${attempt}` })).status).toBe(401);
       }
@@ -202,10 +210,7 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
 
     it('of a user who was deleted leads to the sign-in page', async () => {
       const email = `${randomUUID()}@example.com`;
-      await world.sql.query(
-        `insert into users (email, name, password_hash) select $1, 'Short Lived', password_hash from users where email = $2`,
-        [email, ALAN.email],
-      );
+      await addUser({ email, name: 'Short Lived' });
       const visitor = world.visitor();
       await visitor.signIn({ email, password: ALAN.password });
       expect((await visitor.get('/')).body).toContain('Short Lived');
@@ -541,8 +546,6 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
         before.map(({ id }) => id).toSorted(),
       );
       expect((await phoneAgain.get('/')).body).toContain('Ada Lovelace');
-      const { rows } = await world.sql.query('select email from users order by email');
-      expect(rows).toHaveLength(DEMO_USERS.length);
     });
   }
 });
