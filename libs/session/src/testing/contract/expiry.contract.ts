@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import type { SessionRecord } from '../../core/session-record.js';
 import { aTokenHash } from '../new-session.js';
 import type { StoreWorld } from '../store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const SHORT_MS = 250;
+const MAX_SHORT_MS = 32 * SHORT_MS;
 const HOUR_MS = 3_600_000;
 
 export const expiryContract: ContractGroup = {
@@ -55,8 +57,7 @@ export const expiryContract: ContractGroup = {
 
     prove('leaves a touched session alive past the expiry that it had before', async (world) => {
       const userId = world.newUserId();
-      const record = await world.create({ userId, idleTimeoutMs: SHORT_MS });
-      assert.equal(await world.touch({ id: record.id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 }), true);
+      const record = await createAndTouch(world, userId);
       await world.waitUntilPast(record.expiresAt);
       const live = await world.getLive(record.id);
       assert(live.expiresAt.getTime() > record.expiresAt.getTime() + HOUR_MS / 2);
@@ -83,6 +84,16 @@ export const expiryContract: ContractGroup = {
     });
   },
 };
+
+/** A session that was touched before it expired, which a busy machine may need more than one attempt for. */
+async function createAndTouch(world: StoreWorld, userId: string): Promise<SessionRecord> {
+  for (let idleTimeoutMs = SHORT_MS; idleTimeoutMs <= MAX_SHORT_MS; idleTimeoutMs *= 2) {
+    const record = await world.create({ userId, idleTimeoutMs });
+    if (await world.touch({ id: record.id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 })) return record;
+    await world.assertOver({ id: record.id, userId });
+  }
+  return assert.fail(`a session was not moved by a touch although it had ${MAX_SHORT_MS} ms left`);
+}
 
 async function assertExpiresAt(
   world: StoreWorld,
