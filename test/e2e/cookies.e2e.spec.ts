@@ -281,6 +281,18 @@ describe.each(ADAPTERS)('the session cookie on %s', (adapter) => {
       expect((await me(`__Host-session=${other}`)).status).toBe(200);
     });
 
+    it("ends every session of an ambiguous pair when the visitor signs out: one of them is the visitor's", async () => {
+      const pair: string[] = [];
+      for (const userId of ['dora', 'mallory']) {
+        const browser = app.openBrowser();
+        await browser.post('/sign-in', { userId });
+        pair.push(`__Host-session=${browser.token}`);
+      }
+      const signOut = await app.client.send({ method: 'POST', path: '/sign-out', cookies: [pair.join('; ')] });
+      expect(signOut.status).toBe(200);
+      for (const cookie of pair) expect((await me(cookie)).status).toBe(401);
+    });
+
     it('is never read from the URL, the body or another header (ASVS 14.2.1)', async () => {
       const asked = await app.client.send({
         path: `/me?__Host-session=${token}&session=${token}`,

@@ -10,8 +10,11 @@ import {
   type Session,
 } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { inspect } from 'node:util';
-import { Barrier } from '../support/barrier.js';
+import { Barrier, Gate } from '../support/barrier.js';
 import { AccountController } from './support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 import type { TestBrowser } from './support/test-client.js';
@@ -128,15 +131,41 @@ describe.each(ADAPTERS)('requests and sessions on %s', (adapter) => {
     expect((await browser.post('/email')).json()).toEqual({ changed: true });
   });
 
-  it('never takes an anonymous session for a fresh one', async () => {
+  it('takes an anonymous session for nobody signed in, but where a handler allows it', async () => {
     const visitor = app.openBrowser();
-    await visitor.post('/start');
-    expect((await visitor.get('/me')).json()).toMatchObject({ userId: null });
-    expect((await visitor.post('/email')).json()).toMatchObject({ error: 'reauth_required' });
-    expect((await visitor.send('DELETE', '/devices')).json()).toEqual({ revoked: 0 });
-    expect((await visitor.send('DELETE', '/devices/00000000-0000-8000-8000-000000000000')).json()).toEqual({
-      revoked: false,
-    });
+    await visitor.post('/start', { cart: ['tea'] });
+    expect((await visitor.get('/cart')).json()).toEqual({ userId: null, cart: ['tea'] });
+    for (const response of [await visitor.get('/me'), await visitor.post('/email')]) {
+      expect(response.status).toBe(401);
+      expect(response.json()).toMatchObject({ error: 'unauthenticated' });
+    }
+    expect((await app.openBrowser().get('/cart')).status).toBe(401);
+    expect((await (await signIn()).get('/cart')).json()).toMatchObject({ userId: expect.any(String) });
+  });
+
+  it('refuses to sign in nobody', async () => {
+    expect((await app.openBrowser().post('/sign-in', { userId: null })).status).toBe(500);
+  });
+
+  it('leaves the token alone of a client that is gone before it could take a new one, as after a double click', async () => {
+    const browser = await signIn();
+    const { port } = new URL(await app.nest.getUrl());
+    const gate = new Gate();
+    app.store.before = (method) => (method === 'find' ? gate.pass() : undefined);
+    const server = app.nest.getHttpServer() as Server;
+    const hungUp = once(server, 'connection').then(async ([socket]) => once(socket as Socket, 'close'));
+    const clicked = connect(Number(port), '127.0.0.1');
+    clicked.write(
+      `POST /reauthenticate HTTP/1.1\r\nHost: x\r\nCookie: __Host-session=${browser.token}\r\nContent-Length: 0\r\n\r\n`,
+    );
+    await gate.reached;
+    clicked.destroy();
+    await hungUp;
+    const rotations = app.store.calls.filter((call) => call === 'rotate').length;
+    gate.open();
+    app.store.recover();
+    expect((await browser.get('/me')).status).toBe(200);
+    expect(app.store.calls.filter((call) => call === 'rotate')).toHaveLength(rotations);
   });
 
   it('gives the loser of two parallel re-authentications the session, and only the winner a cookie', async () => {

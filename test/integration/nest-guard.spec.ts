@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Injectable, Module, type ExecutionContext, type Type } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, Reflector } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   CurrentSession,
@@ -13,6 +13,7 @@ import {
   type Duration,
   type Session,
 } from 'nest-sessions';
+import { findAccessRule } from '../../libs/session/src/nest/decorators/session-metadata.js';
 import { ADAPTERS, startTestApp } from '../e2e/support/test-app.js';
 
 @Controller('mixed')
@@ -147,7 +148,7 @@ describe('rules on handlers and classes', () => {
         act(): void {}
       }
       return Both;
-    }).toThrow('Both.act has more than one of @Public() and @RequireFreshSession(): keep one');
+    }).toThrow('Both.act has more than one of @Public(), @AllowAnonymous() and @RequireFreshSession(): keep one');
     expect(() => {
       @RequireFreshSession('10m')
       @Public()
@@ -160,20 +161,34 @@ describe('rules on handlers and classes', () => {
     expect(() => RequireFreshSession(age as Duration)).toThrow(/^@RequireFreshSession\(\) must be a positive duration/);
   });
 
-  it('of a base class may be replaced by a subclass', async () => {
+  it('of a base class protect a subclass too, but open nothing that the subclass adds', async () => {
     @Public()
     class Base {
       act(): void {}
     }
+    class Careless extends Base {
+      addedLater(): void {}
+    }
     @RequireFreshSession('5m')
     class Strict extends Base {}
+    class StricterStill extends Strict {}
     @Module({ imports: [SessionModule.forRoot({ store: memoryStore(), cleanup: false })] })
     class RootModule {}
 
     const app = await Test.createTestingModule({ imports: [RootModule] }).compile();
     const guard = app.get(SessionGuard);
+    const reflector = app.get(Reflector);
     expect(await guard.canActivate(callOf('ws', Base, 'act'))).toBe(true);
-    await expect(guard.canActivate(callOf('ws', Strict, 'act'))).rejects.toThrow(SessionContextError);
+    for (const [type, method] of [
+      [Strict, 'act'],
+      [Careless, 'addedLater'],
+    ] as const) {
+      await expect(guard.canActivate(callOf('ws', type, method))).rejects.toThrow(SessionContextError);
+    }
+    expect(findAccessRule(reflector, callOf('http', StricterStill, 'act'))).toEqual({
+      access: 'fresh',
+      maxAgeMs: 300_000,
+    });
     await app.close();
   });
 });

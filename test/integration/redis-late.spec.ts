@@ -125,6 +125,21 @@ describe('the Redis store when commands run late or twice', () => {
       await proxy.close();
     });
 
+    it('drops a session whose creation was never answered, because the connection was lost before the deadline', async () => {
+      const proxy = await startProxy(server.port);
+      const store = await fixture.open({ url: proxy.url, operationTimeout: `${TIMEOUT_MS}ms` });
+      const session = aNewSession({ userId: 'alice' });
+      proxy.replies.hold();
+      const creation = rejection(() => store.create(session));
+      await eventually(async () => expect(await redis.hexists(fixture.keyOf(session.id), session.id)).toBe(1));
+      proxy.cut();
+      expect((await creation).error).toBeInstanceOf(SessionStoreUnavailableError);
+      proxy.replies.release();
+      await eventually(async () => expect(await redis.dbsize()).toBe(0));
+      await store.stop();
+      await proxy.close();
+    });
+
     it.each<
       [string, (store: SessionStore, session: { id: string; tokenHash: Uint8Array }) => Promise<unknown>, object]
     >([

@@ -46,8 +46,9 @@ export type {
   UpdateOutcome,
   UserRevocation,
 } from './core/session-store.js';
-export type { Session } from './core/session.js';
+export type { Session, UserSession } from './core/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
+export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';
 export { CurrentHttpSession } from './nest/decorators/current-http-session.decorator.js';
 export { CurrentSession } from './nest/decorators/current-session.decorator.js';
 export { NoTouch } from './nest/decorators/no-touch.decorator.js';
@@ -56,6 +57,7 @@ export { RequireFreshSession } from './nest/decorators/require-fresh-session.dec
 export type { AccessRule } from './nest/decorators/session-metadata.js';
 export { SessionContextError } from './nest/guards/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
+export { SessionClientGoneError } from './nest/http/client-gone.error.js';
 export type { HttpSession, SignIn } from './nest/http/http-session.interface.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';

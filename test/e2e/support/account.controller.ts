@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, Head, Header, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import {
+  AllowAnonymous,
   CurrentHttpSession,
   CurrentSession,
   NoTouch,
@@ -46,6 +47,12 @@ export class AccountController {
   @Get('me')
   me(@CurrentSession() session: Session): Session {
     return session;
+  }
+
+  @AllowAnonymous()
+  @Get('cart')
+  cart(@CurrentSession() { userId, data }: Session): object {
+    return { userId, cart: data.cart ?? [] };
   }
 
   @Head('head')

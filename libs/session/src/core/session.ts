@@ -12,6 +12,9 @@ export interface Session extends Omit<SessionRecord, 'tokenHash' | 'data'> {
   readonly checkedAt: Date;
 }
 
+/** A session with a user, as `SessionGuard` lets it in unless a handler is `@AllowAnonymous()`. */
+export type UserSession = Session & { readonly userId: string };
+
 /** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
 export function toSession({ record, now }: LiveSession): Session {
   return Object.freeze({

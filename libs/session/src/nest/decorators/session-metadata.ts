@@ -5,9 +5,11 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 const ACCESS_KEY = 'nest-sessions:access';
 const TOUCH_KEY = 'nest-sessions:touch';
 
-/** Who may call a handler. Without a rule: whoever has a live session. */
+/** Who may call a handler. Without a rule: whoever is signed in with a live session. */
 export type AccessRule =
   | { readonly access: 'public' }
+  /** Whoever has a live session, also one without a user. */
+  | { readonly access: 'anonymous' }
   /** The user proved who they are less than this long ago. */
   | { readonly access: 'fresh'; readonly maxAgeMs: number };
 
@@ -17,7 +19,10 @@ type ClassOrMethodDecorator = ClassDecorator & MethodDecorator;
 export function setAccessRule(rule: AccessRule): ClassOrMethodDecorator {
   return decorate((target, name) => {
     if (Reflect.hasOwnMetadata(ACCESS_KEY, target)) {
-      throw new SessionConfigurationError(name, 'has more than one of @Public() and @RequireFreshSession(): keep one');
+      throw new SessionConfigurationError(
+        name,
+        'has more than one of @Public(), @AllowAnonymous() and @RequireFreshSession(): keep one',
+      );
     }
     Reflect.defineMetadata(ACCESS_KEY, rule, target);
   });
@@ -27,9 +32,16 @@ export function setTouching(touching: boolean): ClassOrMethodDecorator {
   return decorate((target) => Reflect.defineMetadata(TOUCH_KEY, touching, target));
 }
 
-/** The rule of the handler, or else of its class. */
+/**
+ * The rule of the handler, or else of its class. A class inherits what protects it, but not what opens its base class:
+ * the handlers that it adds were not looked at when that was written.
+ */
 export function findAccessRule(reflector: Reflector, context: ExecutionContext): AccessRule | undefined {
-  return reflector.getAllAndOverride<AccessRule | undefined>(ACCESS_KEY, [context.getHandler(), context.getClass()]);
+  const own = reflector.get<AccessRule | undefined>(ACCESS_KEY, context.getHandler());
+  if (own) return own;
+  const type = context.getClass();
+  const rule = reflector.get<AccessRule | undefined>(ACCESS_KEY, type);
+  return rule?.access === 'fresh' || Reflect.hasOwnMetadata(ACCESS_KEY, type) ? rule : undefined;
 }
 
 /** Whether a request to the handler counts as activity. */

@@ -11,7 +11,7 @@ import { SessionContextError } from './session-context.error.js';
 /**
  * Lets requests with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`.
  *
- * No live session is 401; a store that does not answer is 503 with `Retry-After`, and the cookie stays. Handlers of
+ * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`; a store that does not answer is 503 with `Retry-After`, and the cookie stays. Handlers of
  * anything but HTTP are refused unless they are `@Public()`. Subclasses change single steps.
  */
 @Injectable()
@@ -28,8 +28,9 @@ export class SessionGuard implements CanActivate {
     if (context.getType() !== 'http') throw new SessionContextError(context);
     const session = await this.findSession(context);
     if (!session) return this.refuseAbsent(context);
+    if (session.userId === null && rule?.access !== 'anonymous') return this.refuseAbsent(context);
     if (!(await this.isAccepted(session, context))) return false;
-    if (rule && !isFresh(session.authenticatedAt, session.checkedAt, rule.maxAgeMs)) {
+    if (rule?.access === 'fresh' && !isFresh(session.authenticatedAt, session.checkedAt, rule.maxAgeMs)) {
       return this.refuseStale(context, rule);
     }
     this.httpSessions.accept(context, session);

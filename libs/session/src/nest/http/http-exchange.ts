@@ -12,13 +12,14 @@ type HeaderValue = string | number | readonly string[] | undefined;
 
 interface NodeResponse {
   readonly headersSent: boolean;
+  readonly destroyed: boolean;
   getHeader(name: string): HeaderValue;
   setHeader(name: string, value: string | readonly string[]): unknown;
 }
 
 interface FastifyResponse {
   readonly sent: boolean;
-  readonly raw: { readonly headersSent: boolean };
+  readonly raw: { readonly headersSent: boolean; readonly destroyed: boolean };
   getHeader(name: string): HeaderValue;
   header(name: string, value: string | readonly string[]): unknown;
   removeHeader(name: string): unknown;
@@ -58,6 +59,13 @@ export class HttpExchange {
   get isAnswered(): boolean {
     const response = this.#response;
     return isNodeResponse(response) ? response.headersSent : response.sent || response.raw.headersSent;
+  }
+
+  /** Whether the client closed the connection, so that no answer reaches it. */
+  get isAbandoned(): boolean {
+    const response = this.#response;
+    const { destroyed } = isNodeResponse(response) ? response : response.raw;
+    return destroyed && !this.isAnswered;
   }
 
   /** The values that the response has under this name so far. */

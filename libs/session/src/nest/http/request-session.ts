@@ -2,7 +2,9 @@ import type { Logger } from '@nestjs/common';
 import { SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
+import { assertUserId } from '../../core/session-id.js';
 import { toSession, type Session } from '../../core/session.js';
+import { SessionClientGoneError } from './client-gone.error.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { HttpSession, SignIn } from './http-session.interface.js';
 import type { SessionCookies } from './session-cookies.js';
@@ -19,7 +21,8 @@ export class RequestSession implements HttpSession {
   readonly #parts: RequestSessionParts;
   readonly #exchange: HttpExchange;
   readonly #touch: boolean;
-  readonly #isAmbiguous: boolean;
+  /** The values of an ambiguous cookie: none of them is believed. */
+  #rivals: readonly string[];
   #token: string | undefined;
   #session: Promise<Session | undefined> | undefined;
 
@@ -28,7 +31,7 @@ export class RequestSession implements HttpSession {
     this.#parts = parts;
     this.#exchange = exchange;
     this.#touch = touch;
-    this.#isAmbiguous = cookie.found === 'ambiguous';
+    this.#rivals = cookie.found === 'ambiguous' ? cookie.values : [];
     this.#token = cookie.found === 'one' ? cookie.value : undefined;
   }
 
@@ -36,7 +39,8 @@ export class RequestSession implements HttpSession {
     return (this.#session ??= this.#authenticate());
   }
 
-  signIn({ userId, data, amr, device, carryOver }: SignIn): Promise<Session> {
+  async signIn({ userId, data, amr, device, carryOver }: SignIn): Promise<Session> {
+    assertUserId(userId);
     return this.#create({ userId, data, amr, device, carryOver });
   }
 
@@ -55,9 +59,13 @@ export class RequestSession implements HttpSession {
   async signOut(): Promise<boolean> {
     try {
       const session = await this.current();
-      if (!session) return false;
-      const endedBy = session.userId ?? undefined;
-      return await this.#parts.service.revoke(session.id, { reason: 'logout', endedBy });
+      let isEnded = session !== undefined && (await this.#endByLogout(session));
+      // Of two cookies it cannot be told which one is the visitor's, but whoever holds a token may end its session.
+      for (const token of this.#rivals) {
+        const checked = await this.#parts.service.authenticate(token, { touch: false });
+        if (checked.outcome === 'live') isEnded = (await this.#endByLogout(checked.session)) || isEnded;
+      }
+      return isEnded;
     } finally {
       this.#forget();
     }
@@ -81,9 +89,13 @@ export class RequestSession implements HttpSession {
     return ended.length;
   }
 
+  #endByLogout({ id, userId }: Session): Promise<boolean> {
+    return this.#parts.service.revoke(id, { reason: 'logout', endedBy: userId ?? undefined });
+  }
+
   async #authenticate(): Promise<Session | undefined> {
     const { service, cookies, logger } = this.#parts;
-    if (this.#isAmbiguous) {
+    if (this.#rivals.length > 0) {
       logger.warn(`ambiguous: a request carried two different "${cookies.name}" cookies and counts as signed out`);
       if (!this.#exchange.isAnswered) cookies.clearHostOnly(this.#exchange);
       return undefined;
@@ -102,7 +114,7 @@ export class RequestSession implements HttpSession {
       userAgent: this.#exchange.userAgent,
       replacesToken: this.#token,
     });
-    if (this.#exchange.isAnswered) {
+    if (this.#exchange.isAnswered || this.#exchange.isAbandoned) {
       // The token never left, so nobody could use the session: it must not count against the user's limit either.
       await this.#parts.service.revoke(created.session.id);
       this.#assertUnanswered();
@@ -114,6 +126,7 @@ export class RequestSession implements HttpSession {
     this.#assertUnanswered();
     const session = await this.current();
     if (!session || this.#token === undefined) return undefined;
+    this.#assertUnanswered();
     const renewed = await replaceToken(this.#token);
     if (renewed.rotated) return this.#adopt(renewed);
     if (renewed.reason === 'absent') return this.#hold(undefined);
@@ -123,7 +136,8 @@ export class RequestSession implements HttpSession {
 
   #adopt({ session, token }: CreatedSession): Promise<Session> {
     this.#token = token;
-    if (this.#isAmbiguous) this.#parts.cookies.clearHostOnly(this.#exchange);
+    if (this.#rivals.length > 0) this.#parts.cookies.clearHostOnly(this.#exchange);
+    this.#rivals = [];
     this.#parts.cookies.set(this.#exchange, { token, session });
     return this.#hold(session);
   }
@@ -136,6 +150,7 @@ export class RequestSession implements HttpSession {
 
   #forget(): void {
     this.#token = undefined;
+    this.#rivals = [];
     void this.#hold(undefined);
     if (this.#exchange.isAnswered) {
       this.#parts.logger.warn(
@@ -147,6 +162,9 @@ export class RequestSession implements HttpSession {
   }
 
   #assertUnanswered(): void {
+    if (this.#exchange.isAbandoned) {
+      throw new SessionClientGoneError('the client closed the connection, so it would not get its new session cookie');
+    }
     if (!this.#exchange.isAnswered) return;
     throw new SessionArgumentError(
       'the response has been sent, so its session cookie cannot be set: await HttpSession before answering',

@@ -14,6 +14,7 @@ import {
   SessionUpdateConflictError,
 } from '../../core/session-errors.js';
 import { LOG_CONTEXT } from '../session.constants.js';
+import { SessionClientGoneError } from './client-gone.error.js';
 import { HttpExchange } from './http-exchange.js';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -41,6 +42,9 @@ export class SessionHttpErrors {
     }
     if (error instanceof SessionUpdateConflictError) {
       return new ConflictException(body(409, 'session_update_conflict', 'Try again'), { cause: error });
+    }
+    if (error instanceof SessionClientGoneError) {
+      return new HttpException(body(499, 'client_gone', 'Client Closed Request'), 499, { cause: error });
     }
     if (error instanceof SessionDataTooLargeError) {
       return new PayloadTooLargeException(body(413, 'session_data_too_large', 'Payload Too Large'), { cause: error });

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { userReferenceOf } from '../../core/session-id.js';
 import type { EndedSession } from '../../core/session-record.js';
 import type {
@@ -26,6 +27,9 @@ export interface RedisSessionStoreSettings extends BackendSettings {
   readonly operationTimeoutMs: number;
 }
 
+/** Attempts to find out about a creation with a lost answer, each after twice the pause of the one before. */
+const MAX_DISCARDS = 6;
+
 /**
  * Sessions in Redis: one hash per user reference, `<prefix>:{<reference>}`, with two fields per session, `<id>` (record)
  * and `<id>:t` (activity), laid out at the head of `scripts/include/session-hash.lua`. The key expires with the last
@@ -43,6 +47,7 @@ export class RedisSessionStore implements SessionStore {
   private sessions: SessionHash | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
+  private readonly stopped = new AbortController();
 
   constructor(private readonly settings: RedisSessionStoreSettings) {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
@@ -116,15 +121,37 @@ export class RedisSessionStore implements SessionStore {
 
   /** Waits for what is under way, then closes the client if the store opened it. */
   stop(): Promise<void> {
+    this.stopped.abort();
     this.stopping ??= this.close();
     return this.stopping;
   }
 
-  private insert(sessions: SessionHash, session: NewSession): Promise<CreateOutcome> {
-    return this.gate.run(
-      (deadlineAtMs) => sessions.insert(session, deadlineAtMs),
-      (outcome) => outcome.created && void this.discard(sessions, session.id),
-    );
+  private async insert(sessions: SessionHash, session: NewSession): Promise<CreateOutcome> {
+    try {
+      return await this.gate.run(
+        (deadlineAtMs) => sessions.insert(session, deadlineAtMs),
+        (outcome) => outcome.created && void this.discard(sessions, session.id),
+      );
+    } catch (error) {
+      this.discardOnceBack(sessions, session.id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * A creation whose answer was lost with its connection may have applied until its deadline, and not after it: one
+   * answer from then on settles the matter.
+   */
+  private async discardOnceBack(sessions: SessionHash, id: string): Promise<void> {
+    const { signal } = this.stopped;
+    for (let attempt = 0; attempt < MAX_DISCARDS; attempt++) {
+      await wait(this.gate.timeoutMs * 2 ** attempt, undefined, { ref: false, signal });
+      const isAnswered = await this.gate
+        .run(() => sessions.end({ id, reason: 'revoked', endedBy: null }))
+        .then(() => true)
+        .catch(() => false);
+      if (isAnswered) return;
+    }
   }
 
   /** Drops a session whose token was never handed out. Should that fail, it is of no use to anybody until it expires. */

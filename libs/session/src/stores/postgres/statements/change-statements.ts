@@ -1,6 +1,6 @@
 import type { TableNames } from '../identifiers.js';
 import { RECORD_COLUMNS } from '../session-row.js';
-import { CLOCK_TIME, defineStatement, interval, purgeHour, TRANSACTION_TIME } from '../statement.js';
+import { CLOCK_TIME, defineStatement, interval, purgeHour } from '../statement.js';
 import { auditInsert, type AuditSource } from './audit-insert.js';
 
 export type ChangeStatements = ReturnType<typeof changeStatements>;
@@ -73,7 +73,7 @@ function touchText({ sessions }: TableNames): string {
   return `with due as (
   select s.id, seen.seen_at, touched.idle_ms
   from unnest($1::uuid[], $2::float8[], $3::float8[], $4::float8[]) as touched (id, age_ms, idle_ms, interval_ms)
-  cross join lateral (select date_trunc('milliseconds', ${TRANSACTION_TIME} - ${interval('touched.age_ms')}) as seen_at) seen
+  cross join lateral (select date_trunc('milliseconds', now() - ${interval('touched.age_ms')}) as seen_at) seen
   join ${sessions} s on s.id = touched.id
   where ${LIVE} and s.last_seen_at <= seen.seen_at - ${interval('touched.interval_ms')}
   order by s.id
