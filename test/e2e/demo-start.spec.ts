@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -24,6 +24,9 @@ const visitorOf = async (demo: DemoProcess) => {
   const [, baseUrl = ''] = await demo.waitFor(OPEN);
   return new DemoVisitor({ baseUrl });
 };
+
+const problemsOf = (demo: DemoProcess) => demo.lines.filter((line) => /^(?:FATAL|ERROR)/.test(line));
+const stackOf = (demo: DemoProcess) => demo.lines.filter((line) => line.startsWith('at '));
 
 describe('npm start', () => {
   let dataDir: string;
@@ -75,6 +78,26 @@ describe('npm start', () => {
       expect(await sameBrowser.apiJson('GET', '/devices')).toMatchObject(before.map(({ id }) => ({ id })));
       expect(await second.stop('SIGTERM')).toBe(0);
       expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'does not run twice on the same data, and ends when its Postgres does, each time saying so in one line',
+    async () => {
+      const env = { PORT: '0', DATA_DIR: dataDir };
+      const first = start(BUILT, env);
+      await first.waitFor(OPEN);
+      const second = start(BUILT, env);
+      expect(await second.exit()).toBe(1);
+      expect(problemsOf(second)).toEqual([expect.stringMatching(/process \d+ already runs Postgres on .*: stop that/)]);
+      expect(stackOf(second)).toEqual([]);
+
+      const lock = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8');
+      process.kill(Number(lock.split('\n')[0]), 'SIGKILL');
+      expect(await first.exit()).toBe(1);
+      expect(problemsOf(first)).toEqual([expect.stringContaining('the embedded Postgres has ended by itself')]);
+      expect(stackOf(first)).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -147,13 +170,25 @@ describe('the built demo', () => {
     ],
     ['session store "redis"', { SESSION_STORE: 'redis', REDIS_URL: 'redis://:s3cret@127.0.0.1:1' }],
     ['HOST no-such-host.invalid is no address', { HOST: 'no-such-host.invalid' }],
+    [
+      /^.*DATABASE_URL does not work: getaddrinfo \w+ no\.such\.host\.invalid$/,
+      { DATABASE_URL: 'postgres://root:s3cret@no.such.host.invalid/test' },
+    ],
+    [
+      'DATABASE_URL does not work: The server does not support SSL connections',
+      { DATABASE_URL: `${getServerUrl('TEST_POSTGRES_URL')}?sslmode=require` },
+    ],
+    [
+      'DATABASE_URL has a % that begins no escape: write it as %25',
+      { DATABASE_URL: 'postgres://root:s3cret%zz@127.0.0.1/test' },
+    ],
+    ['DATABASE_SCHEMA no_such_schema does not exist', { DATABASE_SCHEMA: 'no_such_schema' }],
   ])('says in one line, and exits with 1: %s', async (message, wrong) => {
     const demo = DemoProcess.start(BUILT, { ...env, ...wrong });
     expect(await demo.exit()).toBe(1);
-    const problems = demo.lines.filter((line) => /^(?:FATAL|ERROR)/.test(line));
-    expect(problems).toEqual([expect.stringContaining(message)]);
+    expect(problemsOf(demo)).toEqual([expect.stringMatching(message)]);
     expect(demo.lines.join('\n')).not.toContain('s3cret');
-    expect(demo.lines.filter((line) => line.startsWith('at '))).toEqual([]);
+    expect(stackOf(demo)).toEqual([]);
   });
 
   it('says that the port is in use', async () => {
@@ -162,7 +197,7 @@ describe('the built demo', () => {
     const { port } = occupant.address() as { port: number };
     const demo = DemoProcess.start(BUILT, { ...env, SESSION_STORE: 'memory', PORT: String(port) });
     expect(await demo.exit()).toBe(1);
-    expect(demo.lines.filter((line) => /^(?:FATAL|ERROR)/.test(line))).toEqual([
+    expect(problemsOf(demo)).toEqual([
       expect.stringMatching(`PORT ${port} is in use on localhost: stop what listens there, or choose another`),
     ]);
     occupant.close();

@@ -35,12 +35,20 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   }
 }
 
+/** What is under way fails anyway, and its failures are not news. */
+function onDatabaseLost(): void {
+  if (stoppingSinceMs !== undefined) return;
+  logger.fatal('the embedded Postgres has ended by itself, and the demo with it: start it again', 'Demo');
+  process.exit(1);
+}
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
 
 try {
   config = readDemoConfig(process.env);
   starting = startDemo(config, logger);
-  await starting;
+  const { databaseLost } = await starting;
+  void databaseLost.then(onDatabaseLost);
 } catch (error) {
   const explanation = explainBootFailure(error, config);
   if (explanation) logger.fatal(explanation, 'Demo');

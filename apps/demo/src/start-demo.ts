@@ -9,6 +9,8 @@ import { DEMO_USERS } from './users/demo-users.js';
 export interface RunningDemo {
   /** Where to open it. */
   readonly url: string;
+  /** Resolves once the embedded database has ended without `stop`: nothing works from then on. */
+  readonly databaseLost: Promise<void>;
   /** Finishes what is under way, then stops the application and the embedded database. */
   stop(): Promise<void>;
 }
@@ -33,7 +35,7 @@ export async function startDemo(config: DemoConfig, logger: LoggerService): Prom
   }
   const url = urlOf(app, config);
   for (const line of describe(config, database, url)) say(line);
-  return { url, stop };
+  return { url, databaseLost: database.lost, stop };
 }
 
 function describe(config: DemoConfig, database: OpenDatabase, url: string): string[] {

@@ -20,11 +20,23 @@ export function readUrl(env: Environment, variable: string, protocols: readonly 
   if (!text) return undefined;
   const example = `${protocols[0]}//localhost`;
   if (!URL.canParse(text)) throw new DemoConfigError(variable, `must be a URL such as ${example}`);
-  const { protocol } = new URL(text);
+  const { protocol, username, password, pathname } = new URL(text);
   if (!protocols.includes(protocol)) {
     throw new DemoConfigError(variable, `must be a URL such as ${example}, but its protocol is ${protocol}`);
   }
+  if (![username, password, pathname].every(isDecodable)) {
+    throw new DemoConfigError(variable, 'has a % that begins no escape: write it as %25');
+  }
   return text;
+}
+
+function isDecodable(part: string): boolean {
+  try {
+    decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A URL as it may be printed: protocol, host and path, no user, password or parameters. */
