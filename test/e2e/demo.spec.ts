@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { DEMO_USERS } from '../../apps/demo/src/users/demo-users.js';
 import { SAFARI_ON_IPHONE, type Answer, type DemoVisitor } from './demo/demo-visitor.js';
 import { DemoWorld, type StoreKind } from './demo/demo-world.js';
@@ -440,6 +442,8 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
         await visitor.get('/nowhere'),
         await laptop.api('GET', '/devices'),
         await visitor.api('GET', '/devices'),
+        await visitor.get('/assets/%zz'),
+        await visitor.get(`/assets/${'x'.repeat(200)}`),
       ];
       for (const { headers } of answers) {
         expect(headers.get('content-security-policy')).toBe(
@@ -451,6 +455,24 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
         expect(headers.get('cache-control')).toContain('no-store');
         expect(headers.get('x-powered-by')).toBeNull();
       }
+    });
+
+    it('to an address that cannot be read is 4xx', async () => {
+      for (const path of ['/assets/%zz', `/assets/${'x'.repeat(200)}`]) {
+        const { status } = await world.visitor().api('GET', path);
+        expect([path, [400, 404, 414].includes(status)]).toEqual([path, true]);
+      }
+    });
+
+    it('to a form that is too long does not say that the fault is ours', async () => {
+      const answer = await world.visitor().post('/sign-in', { email: 'x'.repeat(2_000_000) });
+      expect(answer.status).toBe(413);
+      expect(answer.body).toContain('That did not make sense to us');
+    });
+
+    it('to a target that is no address is not 500', async () => {
+      expect(await statusOfTarget(world.url, 'http://[')).toBeLessThan(500);
+      expect(await statusOfTarget(world.url, '/sessions')).toBe(303);
     });
 
     it('needs no script, no inline style and no other site', async () => {
@@ -504,6 +526,15 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
       expect(page.headers.get('retry-after')).toMatch(/^\d+$/);
       expect(page.cookies).toEqual([]);
       expect((await laptop.get('/sessions')).status).toBe(200);
+    });
+
+    it('is logged in one line for many pages, without a stack', async () => {
+      const before = world.logs.lines.length;
+      for (let views = 0; views < 4; views++) await laptop.get('/sessions');
+      comeBack();
+      const lines = world.logs.lines.slice(before).join('\n');
+      expect(lines.split('switched off by a test').length - 1).toBeLessThanOrEqual(1);
+      expect(lines).not.toMatch(/^\s+at /m);
     });
 
     it('says so in JSON', async () => {
@@ -596,6 +627,15 @@ describe('the demo in production', () => {
     expect((await visitor.get('/')).status).toBe(200);
   });
 });
+
+/** Sends a request line that `fetch` would mend first. */
+async function statusOfTarget(url: string, path: string): Promise<number | undefined> {
+  const { hostname, port } = new URL(url);
+  const request = httpRequest({ hostname, port, path, headers: { accept: 'text/html' } }).end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
 
 /** Holds the users' table until all the requests wait for it, then ends their connections to the database. */
 async function cutOffWhileWaiting(world: DemoWorld, send: (() => Promise<Answer>)[]): Promise<Answer[]> {

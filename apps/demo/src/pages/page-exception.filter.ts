@@ -2,6 +2,7 @@ import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter 
 import { HttpAdapterHost } from '@nestjs/core';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import { landingFor } from './landing-pages.js';
+import { OutageLog } from './outage-log.js';
 import { Pages } from './pages.service.js';
 import { problemPage } from './problem-pages.js';
 import { holdsSessionCookie, requestPath, type PageRequest } from './page-request.js';
@@ -20,6 +21,7 @@ export class PageExceptionFilter implements ExceptionFilter {
 
   constructor(
     private readonly pages: Pages,
+    private readonly outages: OutageLog,
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -34,8 +36,12 @@ export class PageExceptionFilter implements ExceptionFilter {
       else this.askToSignIn(request, response, path);
       return;
     }
-    if (status === 503) this.adapterHost.httpAdapter.setHeader(response, 'Retry-After', RETRY_AFTER_SECONDS);
-    if (status >= 500) this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    if (status === 503) {
+      this.adapterHost.httpAdapter.setHeader(response, 'Retry-After', RETRY_AFTER_SECONDS);
+      this.outages.report(error);
+    } else if (status >= 500) {
+      this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
     this.pages.show(response, problemPage(status, { isVisitor: !holdsSessionCookie(request) }));
   }
 

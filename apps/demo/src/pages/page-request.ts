@@ -5,9 +5,11 @@ export interface PageRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** The path alone, without a slash at the end; always of this site, whatever form the request's target had. */
+/** The path alone, without a slash at the end; always of this site, whatever form the request's target had; `/` if none. */
 export function requestPath(url: string): `/${string}` {
-  const { pathname } = new URL(url.replace(/^\/+/, '/'), 'http://localhost');
+  const target = url.replace(/^\/+/, '/');
+  if (!URL.canParse(target, 'http://localhost')) return '/';
+  const { pathname } = new URL(target, 'http://localhost');
   return `/${pathname.replace(/^\/+|\/+$/g, '')}`;
 }
 

@@ -1,8 +1,11 @@
-import { describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { landingFor, landingNamed, landingPath } from './landing-pages.js';
 import { describeMoment } from './moment.js';
 import { findNotice } from './notices.js';
+import { OutageLog } from './outage-log.js';
 import { requestPath } from './page-request.js';
+import { problemPage } from './problem-pages.js';
 
 const NOW = new Date('2026-11-23T14:05:09Z');
 
@@ -55,8 +58,42 @@ describe('where requests may lead (ASVS 3.7.2)', () => {
     ['//evil.example/sessions', '/evil.example/sessions'],
     ['http://evil.example//sessions/', '/sessions'],
     ['/', '/'],
+    ['http://[', '/'],
+    ['http://evil.example:99999/sessions', '/'],
   ])('the path of %s is %s, never another host', (url, path) => {
     expect(requestPath(url)).toBe(path);
+  });
+});
+
+describe('the page for an HTTP status', () => {
+  it.each([400, 413, 415, 429])('%d does not say that the fault is ours', (status) => {
+    const page = problemPage(status);
+    expect(page.status).toBe(status);
+    expect(page.model.explanation).toContain('sent in a way that we do not understand');
+  });
+
+  it.each([500, 502])('%d does', (status) => {
+    expect(problemPage(status).model.explanation).toContain('on our side');
+  });
+});
+
+describe('the log of an outage', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('is one line in ten seconds, without a stack, and counts the rest', () => {
+    const lines = jest.spyOn(Logger.prototype, 'error').mockReturnValue(undefined);
+    const now = jest.spyOn(performance, 'now').mockReturnValue(0);
+    const log = new OutageLog();
+    const refused = new Error('connect ECONNREFUSED\n127.0.0.1:1');
+    for (let views = 0; views < 3; views++) log.report(new Error('The database does not answer.', { cause: refused }));
+    now.mockReturnValue(10_000);
+    log.report(new Error('store gone'));
+    expect(lines.mock.calls).toEqual([
+      ['The database does not answer. connect ECONNREFUSED 127.0.0.1:1'],
+      ['store gone (2 more since the last such line)'],
+    ]);
   });
 });
 

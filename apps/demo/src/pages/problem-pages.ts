@@ -7,12 +7,13 @@ interface Problem {
   readonly link?: string;
 }
 
+const BAD_REQUEST: Problem = {
+  title: 'Bad request',
+  heading: 'That did not make sense to us',
+  explanation: 'The form was sent in a way that we do not understand. Go back and try it again.',
+};
+
 const PROBLEMS: Record<number, Problem> = {
-  400: {
-    title: 'Bad request',
-    heading: 'That did not make sense to us',
-    explanation: 'The form was sent in a way that we do not understand. Go back and try it again.',
-  },
   404: {
     title: 'Page not found',
     heading: 'There is no such page',
@@ -40,9 +41,15 @@ const SIGN_IN_UNAVAILABLE: Problem = {
   link: 'Try again',
 };
 
+/** What else is refused of a request, such as its size or type, is no fault of ours. */
+function findProblem(status: number): Problem {
+  const isRefusal = status >= 400 && status < 500;
+  return PROBLEMS[status] ?? (isRefusal ? BAD_REQUEST : UNEXPECTED);
+}
+
 /** The page for an HTTP status. `isVisitor`: without a session cookie, so there is no session to reassure about. */
 export function problemPage(status: number, { isVisitor = false } = {}): Page<'problem'> {
-  const problem = status === 503 && isVisitor ? SIGN_IN_UNAVAILABLE : (PROBLEMS[status] ?? UNEXPECTED);
+  const problem = status === 503 && isVisitor ? SIGN_IN_UNAVAILABLE : findProblem(status);
   const { title, heading, explanation, link = 'Go to your account' } = problem;
   return { view: 'problem', title, status, model: { heading, explanation, link: { href: '/', text: link } } };
 }

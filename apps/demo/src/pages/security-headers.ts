@@ -1,5 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "style-src 'self'",
@@ -10,9 +8,12 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Headers for every response, errors included (ASVS 3.4): no script runs, no other site frames or embeds a page. */
-export function securityHeaders({ https }: { https: boolean }) {
-  const headers: Record<string, string> = {
+/**
+ * Headers for every response of the application, errors included (ASVS 3.4): no script runs, no other site frames or
+ * embeds a page. What is not HTTP never gets here: Node itself refuses it.
+ */
+export function securityHeaders({ https }: { https: boolean }): Record<string, string> {
+  return {
     'Content-Security-Policy': CONTENT_SECURITY_POLICY,
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'same-origin',
@@ -21,8 +22,13 @@ export function securityHeaders({ https }: { https: boolean }) {
     'Cache-Control': 'no-store',
     ...(https && { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }),
   };
-  return (_request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    next();
-  };
+}
+
+/** Node's own response, which both adapters have. */
+export interface HeaderTarget {
+  setHeader(name: string, value: string): unknown;
+}
+
+export function setHeaders(response: HeaderTarget, headers: Record<string, string>): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
 }
