@@ -8,7 +8,7 @@ export default {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/libs/session/src/index.ts',
-    '^nest-sessions/(redis|postgres)$': '<rootDir>/libs/session/src/stores/$1/index.ts',
+    '^nest-sessions/(redis|postgres|hybrid)$': '<rootDir>/libs/session/src/stores/$1/index.ts',
     '^nest-sessions/testing$': '<rootDir>/libs/session/src/testing/index.ts',
     // Sources import `./x.js` and are called `x.ts`; what really ends in .js keeps winning.
     '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],

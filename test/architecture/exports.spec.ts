@@ -12,6 +12,7 @@ const ENTRIES = {
   '.': 'index.ts',
   './redis': 'stores/redis/index.ts',
   './postgres': 'stores/postgres/index.ts',
+  './hybrid': 'stores/hybrid/index.ts',
   './testing': 'testing/index.ts',
 };
 

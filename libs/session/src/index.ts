@@ -6,6 +6,7 @@ export {
   SessionArgumentError,
   SessionConfigurationError,
   SessionDataTooLargeError,
+  SessionDataUnavailableError,
   SessionError,
   SessionLimitReachedError,
   SessionStoreFullError,

@@ -42,6 +42,14 @@ export class SessionStoreUnavailableError extends SessionError {
   }
 }
 
+/**
+ * The session is live, but its data is not at hand: the side that holds it does not answer. Thrown by touching
+ * `session.data`, so that nobody mistakes an outage for an empty session. Over HTTP it becomes 503.
+ */
+export class SessionDataUnavailableError extends SessionStoreUnavailableError {
+  override readonly code = 'SESSION_DATA_UNAVAILABLE';
+}
+
 /** The memory store holds as many live sessions as it was allowed to. */
 export class SessionStoreFullError extends SessionStoreUnavailableError {
   override readonly code = 'SESSION_STORE_FULL';
@@ -99,4 +107,9 @@ export class RevocationIncompleteError extends SessionStoreUnavailableError {
   ) {
     super(store, `the revocation is still pending in ${pending}`, options);
   }
+}
+
+/** Whether the error says that a backend did not answer; with `store` given, that very one. */
+export function isUnavailable(error: unknown, store?: string): error is SessionStoreUnavailableError {
+  return error instanceof SessionStoreUnavailableError && (store === undefined || error.store === store);
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { SessionData } from './session-data.js';
 import type { SessionRecord } from './session-record.js';
 import type { LiveSession } from './session-store.js';
@@ -43,7 +44,8 @@ export function compareByActivity(a: Session, b: Session): number {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  // A proxy stands for data that is not at hand: looking into it throws, and it refuses changes itself.
+  if (typeof value === 'object' && value !== null && !types.isProxy(value) && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const member of Object.values(value)) deepFreeze(member);
   }

@@ -18,6 +18,8 @@ export interface TableOptions {
 export interface TableNames {
   readonly sessions: string;
   readonly audit: string;
+  /** Only there with `sessionMigrations({ hotChanges: true })`. */
+  readonly hotChanges: string;
 }
 
 /**
@@ -41,5 +43,11 @@ export function qualifyTables(options: TableOptions, option: string): TableNames
   return {
     sessions: prefix + quoteIdentifier(table, `${option}.table`),
     audit: prefix + quoteIdentifier(auditTable, `${option}.auditTable`),
+    hotChanges: `${prefix}"${hotChangesTable(table)}"`,
   };
+}
+
+/** One for each table of sessions: whoever works changes off must be told of no others. */
+export function hotChangesTable(table: string): string {
+  return `${table === 'sessions' ? 'session' : table}_hot_changes`;
 }

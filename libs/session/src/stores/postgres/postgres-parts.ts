@@ -1,7 +1,7 @@
 import type { SessionLogger } from '../../core/session-store.js';
 import { checkSchema } from './boot-check.js';
 import { ExpiringSessions } from './expiring-sessions.js';
-import { qualifyTables, type TableOptions } from './identifiers.js';
+import { qualifyTables, type TableNames, type TableOptions } from './identifiers.js';
 import { runOperation } from './operation.js';
 import type { PostgresConnect, PostgresConnection } from './postgres-connection.js';
 import { PostgresPool } from './postgres-pool.js';
@@ -37,6 +37,8 @@ export interface PostgresSettings extends TableOptions {
 /** What a started store works with. */
 export interface PostgresParts {
   readonly connection: PostgresConnection;
+  readonly pool: PostgresPool;
+  readonly tables: TableNames;
   readonly userIdType: UserIdType;
   readonly finder: SessionFinder;
   readonly creator: SessionCreator;
@@ -89,6 +91,8 @@ function assembleParts({ settings, connection, pool, tables, userIdType }: Assem
   const ender = new SessionEnder({ pool, statements: endStatements(tables, userIdType), timeoutMs, retentionMs });
   return {
     connection,
+    pool,
+    tables,
     userIdType,
     finder,
     changer,

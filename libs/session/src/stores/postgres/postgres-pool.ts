@@ -42,10 +42,20 @@ export class PostgresPool {
     private readonly preparedStatements: boolean,
   ) {}
 
-  /** One statement in a transaction of its own, sent again when it lost to another transaction. */
-  query<Row>(operation: Operation, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+  /**
+   * One statement in a transaction of its own, sent again when it lost to another transaction.
+   *
+   * @param values - As a function, asked for each time when there is a connection to send them on: for ages.
+   */
+  query<Row>(
+    operation: Operation,
+    statement: Statement,
+    values: readonly unknown[] | (() => readonly unknown[]),
+  ): Promise<Row[]> {
     return retryConflicts(operation, () =>
-      this.withConnection(operation, (connection) => connection.run<Row>(statement, values)),
+      this.withConnection(operation, (connection) =>
+        connection.run<Row>(statement, typeof values === 'function' ? values() : values),
+      ),
     );
   }
 

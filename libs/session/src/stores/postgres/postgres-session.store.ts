@@ -36,10 +36,10 @@ export class PostgresSessionStore implements SessionStore {
   private parts: PostgresParts | undefined;
   private isStopped = false;
 
-  constructor(private readonly settings: PostgresSettings) {}
+  constructor(protected readonly settings: PostgresSettings) {}
 
   async start(): Promise<void> {
-    if (!this.parts && !this.isStopped) this.parts = await openParts(this.settings);
+    if (!this.parts && !this.isStopped) this.parts = await this.openParts();
   }
 
   async create(session: NewSession): Promise<CreateOutcome> {
@@ -119,7 +119,11 @@ export class PostgresSessionStore implements SessionStore {
     await parts.connection.close();
   }
 
-  private open(): PostgresParts {
+  protected openParts(): Promise<PostgresParts> {
+    return openParts(this.settings);
+  }
+
+  protected open(): PostgresParts {
     if (this.parts) return this.parts;
     throw new SessionStoreUnavailableError(this.name, this.isStopped ? 'it was stopped' : 'it was not started');
   }

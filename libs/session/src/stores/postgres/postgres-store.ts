@@ -1,10 +1,11 @@
 import type { DataSource } from 'typeorm';
 import { parseDuration, type Duration } from '../../core/duration.js';
 import { SessionConfigurationError } from '../../core/session-errors.js';
-import type { SessionStoreDefinition } from '../../core/session-store.js';
+import type { SessionStore, SessionStoreContext, SessionStoreDefinition } from '../../core/session-store.js';
 import { dataSourceToken } from './data-source-token.js';
 import { qualifyTables, type TableOptions } from './identifiers.js';
 import { borrowDataSource, openDataSource, type PostgresConnect } from './postgres-connection.js';
+import type { PostgresSettings } from './postgres-parts.js';
 import { PostgresSessionStore } from './postgres-session.store.js';
 import { USER_ID_TYPES, type UserIdType } from './user-id-type.js';
 
@@ -45,6 +46,19 @@ const MAX_QUEUED_TOUCHES = 20_000;
  * @throws {SessionConfigurationError} An option is wrong.
  */
 export function postgresStore(options: PostgresStoreOptions = {}): SessionStoreDefinition {
+  return definePostgres(options, (settings) => new PostgresSessionStore(settings));
+}
+
+/** A definition whose `create` gives a store of this kind. */
+export interface PostgresDefinition<Store extends SessionStore> extends SessionStoreDefinition {
+  create(context: SessionStoreContext, ...dependencies: unknown[]): Store;
+}
+
+/** Checks the options and defines whatever is made of the settings that follow from them. */
+export function definePostgres<Store extends SessionStore>(
+  options: PostgresStoreOptions,
+  construct: (settings: PostgresSettings) => Store,
+): PostgresDefinition<Store> {
   const { schema, table, auditTable, userIdType, preparedStatements = true } = options;
   qualifyTables(options, 'postgresStore');
   assertSource(options);
@@ -71,7 +85,7 @@ export function postgresStore(options: PostgresStoreOptions = {}): SessionStoreD
     inject: isNamed ? [dataSourceToken(dataSource)] : [],
     create: ({ logger, retentionMs, auditRetentionMs }, injected) => {
       const connect = chooseConnect(options, isNamed ? injected : dataSource, settings);
-      return new PostgresSessionStore({ ...settings, connect, logger, retentionMs, auditRetentionMs });
+      return construct({ ...settings, connect, logger, retentionMs, auditRetentionMs });
     },
   };
 }

@@ -15,7 +15,7 @@ export interface SessionEnderParts {
 
 /** Ends live sessions, with their audit rows. What has resolved is committed. */
 export class SessionEnder {
-  constructor(private readonly parts: SessionEnderParts) {}
+  constructor(protected readonly parts: SessionEnderParts) {}
 
   async revoke({ id, userId, reason, endedBy }: SessionRevocation): Promise<EndedSession | undefined> {
     const [ended] = await this.end(this.parts.statements.revoke, [id, userId ?? null, reason, endedBy]);

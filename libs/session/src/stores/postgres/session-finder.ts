@@ -36,12 +36,18 @@ export class SessionFinder {
   }
 
   async find(id: string): Promise<FindOutcome> {
-    const row = await this.lookups.find(id);
-    if (!row) return { live: false, reason: 'unknown' };
-    if (row.is_ended) return { live: false, reason: 'ended' };
-    if (!row.is_unexpired) return { live: false, reason: 'expired' };
-    const record = toRecord(row);
-    return record ? { live: true, record, now: toDate(row.now_ms) } : { live: false, reason: 'undecodable' };
+    return toOutcome(await this.lookups.find(id));
+  }
+
+  /** One statement, however many there are. */
+  async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>> {
+    if (ids.length === 0) return new Map();
+    const { pool, statements, timeoutMs } = this.parts;
+    const rows = await runOperation({ timeoutMs }, (operation) =>
+      pool.read<FoundRow>(operation, statements.findMany, [ids]),
+    );
+    const rowsById = new Map(rows.map((row) => [row.id, row]));
+    return new Map(ids.map((id) => [id, toOutcome(rowsById.get(id))]));
   }
 
   async listByUser({ userId, dataContains }: SessionListQuery): Promise<SessionList> {
@@ -58,4 +64,12 @@ export class SessionFinder {
     this.parts.logger.warn(`session ${id} cannot be decoded and was left out of a list`);
     return [];
   }
+}
+
+function toOutcome(row: FoundRow | undefined): FindOutcome {
+  if (!row) return { live: false, reason: 'unknown' };
+  if (row.is_ended) return { live: false, reason: 'ended' };
+  if (!row.is_unexpired) return { live: false, reason: 'expired' };
+  const record = toRecord(row);
+  return record ? { live: true, record, now: toDate(row.now_ms) } : { live: false, reason: 'undecodable' };
 }

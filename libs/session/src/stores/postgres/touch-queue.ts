@@ -16,11 +16,14 @@ export interface TouchQueueSettings {
 /** A touch and how long ago it was asked for, by this process's monotonic clock: its wall clock may be off. */
 export interface AgedTouch extends SessionTouch {
   readonly ageMs: number;
+  /** The same of the first of several touches that became one. */
+  readonly firstAgeMs: number;
 }
 
 interface QueuedTouch {
   touch: SessionTouch;
   seenAtMs: number;
+  readonly firstSeenAtMs: number;
   readonly waiters: { resolve(moved: boolean): void; reject(error: unknown): void }[];
 }
 
@@ -43,7 +46,17 @@ export class TouchQueue {
       const waiters = [...(earlier?.waiters ?? []), { resolve, reject }];
       // Taken out first, so that the order of the queue stays that of activity.
       this.queued.delete(touch.id);
-      this.queued.set(touch.id, { touch, seenAtMs: performance.now(), waiters });
+      const seenAtMs = performance.now();
+      this.queued.set(touch.id, {
+        // Due when any of them is.
+        touch: {
+          ...touch,
+          touchIntervalMs: Math.min(touch.touchIntervalMs, earlier?.touch.touchIntervalMs ?? Infinity),
+        },
+        seenAtMs,
+        firstSeenAtMs: earlier?.firstSeenAtMs ?? seenAtMs,
+        waiters,
+      });
       if (this.queued.size > this.settings.maxQueued) this.dropOldest();
       this.schedule(isUrgent || this.queued.size >= this.settings.maxBatch);
     });
@@ -94,7 +107,11 @@ export class TouchQueue {
   private writeOrRetry(batch: QueuedTouch[]): Promise<readonly string[]> {
     const write = () => {
       const nowMs = performance.now();
-      const aged = batch.map(({ touch, seenAtMs }) => ({ ...touch, ageMs: nowMs - seenAtMs }));
+      const aged = batch.map(({ touch, seenAtMs, firstSeenAtMs }) => ({
+        ...touch,
+        ageMs: nowMs - seenAtMs,
+        firstAgeMs: nowMs - firstSeenAtMs,
+      }));
       return this.settings.write(aged.toSorted((a, b) => (a.id < b.id ? -1 : 1)));
     };
     return write().catch(write);

@@ -31,6 +31,26 @@ export function encodeDetails({ ipAddress, userAgent, device }: Details): string
   return JSON.stringify({ ip: ipAddress, ua: userAgent, device } satisfies StoredDetails);
 }
 
+/** The field beside a record: what every touch changes. */
+export function encodeActivity({ lastSeenAt, expiresAt }: Pick<SessionRecord, 'lastSeenAt' | 'expiresAt'>): string {
+  return `${lastSeenAt.getTime()}|${expiresAt.getTime()}`;
+}
+
+/** A record as the scripts store it, without its activity. */
+export function encodeRecord(record: SessionRecord): string {
+  const header = [
+    FORMAT,
+    record.version,
+    encodeHash(record.tokenHash),
+    record.createdAt.getTime(),
+    record.absoluteExpiresAt.getTime(),
+    record.authenticatedAt?.getTime() ?? '',
+    encodeUserId(record.userId),
+    '',
+  ].join('|');
+  return [header, encodeDetails(record), JSON.stringify(record.amr), JSON.stringify(record.data)].join('\n');
+}
+
 /**
  * Puts a record together from its two fields; the layout is at the head of `scripts/include/session-hash.lua`.
  *

@@ -9,11 +9,13 @@ import { ServerClock } from './server-clock.js';
 /** After these another server may be the one that answers. */
 const CHANGE_OF_SERVER = ['ready', '+node', '-node'];
 
-/** One connected client: the two kinds of command that the store sends, and the servers' time. */
+/** One connected client: the few kinds of command that the stores send, and the servers' time. */
 export class RedisBackend {
   readonly clock: ServerClock;
-  private readonly client: RedisClient;
+  readonly client: RedisClient;
   private readonly hmget: RedisCommand;
+  private readonly hdel: RedisCommand;
+  private readonly info: RedisCommand;
   private readonly scripts: ScriptRunner;
   private readonly stopLog: () => void;
   private readonly onChangeOfServer = () => this.clock.forget();
@@ -24,6 +26,8 @@ export class RedisBackend {
   ) {
     this.client = connection.client;
     this.hmget = bindCommand(this.client, 'hmget');
+    this.hdel = bindCommand(this.client, 'hdel');
+    this.info = bindCommand(this.client, 'info');
     this.scripts = new ScriptRunner(this.client);
     this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
     for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
@@ -37,6 +41,18 @@ export class RedisBackend {
     const reply = await this.hmget(key, ...fields);
     if (!Array.isArray(reply)) throw new TypeError('HMGET did not answer with an array');
     return reply.map((value: unknown) => (typeof value === 'string' ? value : null));
+  }
+
+  /** Removes hash fields, whether or not they are there. */
+  async removeFields(key: string, fields: readonly string[]): Promise<void> {
+    this.assertConnected();
+    await this.hdel(key, ...fields);
+  }
+
+  /** One section of what a server says about itself; in a Cluster any node's. */
+  async readInfo(section: string): Promise<string> {
+    this.assertConnected();
+    return String(await this.info(section));
   }
 
   async runScript(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {
@@ -58,7 +74,7 @@ export class RedisBackend {
   }
 
   /** A client that is not ready would queue the command or refuse it: better to fail at once. */
-  private assertConnected(): void {
+  assertConnected(): void {
     const { status } = this.client;
     if (status !== 'ready') throw unavailable(`not connected to ${this.connection.address} (${status})`);
   }

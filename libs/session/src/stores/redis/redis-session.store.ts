@@ -22,6 +22,7 @@ import { DeadlineGate, type GatedWork } from './deadline-gate.js';
 import type { RedisBackend } from './redis-backend.js';
 import { unavailable } from './redis-errors.js';
 import { SessionHash } from './session-hash.js';
+import { SessionKeys } from './session-keys.js';
 
 export interface RedisSessionStoreSettings extends BackendSettings {
   readonly operationTimeoutMs: number;
@@ -174,7 +175,7 @@ export class RedisSessionStore implements SessionStore {
   private async open(): Promise<void> {
     try {
       this.backend = await connectBackend(this.settings);
-      this.sessions = new SessionHash(this.backend, this.settings.keyPrefix, this.settings.logger);
+      this.sessions = new SessionHash(this.backend, new SessionKeys(this.settings.keyPrefix), this.settings.logger);
     } catch (error) {
       this.starting = undefined;
       throw error;

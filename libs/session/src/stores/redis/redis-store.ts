@@ -1,11 +1,11 @@
 import type { ConnectionOptions } from 'node:tls';
 import { parseDuration, type Duration } from '../../core/duration.js';
 import { SessionConfigurationError } from '../../core/session-errors.js';
-import type { SessionDependencyToken, SessionStoreDefinition } from '../../core/session-store.js';
+import type { SessionDependencyToken, SessionLogger, SessionStoreDefinition } from '../../core/session-store.js';
 import { assertUsableClient, type RedisClient } from './redis-client.js';
 import { assertRedisUrl, borrowClient, openClient } from './redis-connection.js';
 import type { BackendSettings } from './connect-backend.js';
-import { RedisSessionStore } from './redis-session.store.js';
+import { RedisSessionStore, type RedisSessionStoreSettings } from './redis-session.store.js';
 
 /** Where the client comes from, and how it is used. */
 export type RedisStoreOptions = RedisClientSource & RedisStoreSettings;
@@ -33,6 +33,26 @@ export interface RedisStoreSettings {
  * @throws {SessionConfigurationError} An option is wrong.
  */
 export function redisStore(options: RedisStoreOptions): SessionStoreDefinition {
+  const { inject, settingsFor } = resolveRedisOptions(options);
+  return {
+    name: 'redis',
+    inject,
+    create: ({ logger }, injected) => new RedisSessionStore(settingsFor(logger, injected)),
+  };
+}
+
+export interface ResolvedRedisOptions {
+  readonly inject: readonly SessionDependencyToken[];
+  /** @param injected - What Nest provides under the token of `inject`. */
+  readonly settingsFor: (logger: SessionLogger, injected: unknown) => RedisSessionStoreSettings;
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws {SessionConfigurationError} An option is wrong.
+ */
+export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
   const { keyPrefix = 'nest-sessions', operationTimeout = '500ms', startTimeout = '5s' } = options;
   assertOneSource(options);
   assertKeyPrefix(keyPrefix);
@@ -42,10 +62,12 @@ export function redisStore(options: RedisStoreOptions): SessionStoreDefinition {
     startTimeoutMs: parseDuration(startTimeout, 'redisStore.startTimeout'),
   };
   return {
-    name: 'redis',
     inject: options.clientToken === undefined ? [] : [options.clientToken],
-    create: ({ logger }, injected) =>
-      new RedisSessionStore({ ...settings, logger, connect: chooseConnect(options, injected, settings) }),
+    settingsFor: (logger, injected) => ({
+      ...settings,
+      logger,
+      connect: chooseConnect(options, injected, settings),
+    }),
   };
 }
 

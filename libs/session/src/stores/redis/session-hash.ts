@@ -21,6 +21,7 @@ import { decodeRecord, encodeDetails, encodeHash, encodeUserId } from './record-
 import type { RedisBackend } from './redis-backend.js';
 import { hasReplyCode, unavailable } from './redis-errors.js';
 import { readEnded, readInstant, readList, readLive } from './script-replies.js';
+import type { SessionKeys } from './session-keys.js';
 
 /**
  * The operations on hashes of sessions, one command each, without deadlines: what is sent and what the reply means.
@@ -31,14 +32,14 @@ import { readEnded, readInstant, readList, readLive } from './script-replies.js'
 export class SessionHash {
   constructor(
     private readonly backend: RedisBackend,
-    private readonly keyPrefix: string,
+    private readonly keys: SessionKeys,
     private readonly logger: SessionLogger,
   ) {}
 
   /** @param session.replaces - Must be in the same hash. */
   async insert(session: NewSession, deadlineAtMs: number): Promise<CreateOutcome> {
     const { id, limit } = session;
-    const reply = await this.backend.runScript('create', this.keyOf(id), [
+    const reply = await this.backend.runScript('create', this.keys.of(id), [
       id,
       encodeHash(session.tokenHash),
       encodeUserId(session.userId),
@@ -72,7 +73,7 @@ export class SessionHash {
   async touch({ id, idleTimeoutMs, touchIntervalMs }: SessionTouch, deadlineAtMs: number): Promise<boolean> {
     const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
     const args = [id, String(idleTimeoutMs), String(touchIntervalMs), notAfter];
-    const [status] = await this.backend.runScript('touch', this.keyOf(id), args);
+    const [status] = await this.backend.runScript('touch', this.keys.of(id), args);
     return status === 'moved';
   }
 
@@ -80,7 +81,7 @@ export class SessionHash {
     const changeId = randomBytes(6).toString('base64url');
     const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
     const args = [id, String(expectedVersion), JSON.stringify(data), changeId, notAfter];
-    const [status, ...reply] = refuseLate(await this.backend.runScript('update', this.keyOf(id), args));
+    const [status, ...reply] = refuseLate(await this.backend.runScript('update', this.keys.of(id), args));
     const live = status === 'absent' ? undefined : readLive(id, reply);
     if (!live) return { applied: false, reason: 'absent' };
     return status === 'applied' ? { applied: true, ...live } : { applied: false, reason: 'conflict', ...live };
@@ -94,7 +95,7 @@ export class SessionHash {
       ? [JSON.stringify(renewed.amr), String(renewed.idleTimeoutMs), String(renewed.absoluteTimeoutMs)]
       : ['', '', ''];
     const args = [id, ...hashes, notAfter, ...renewal];
-    const [status, ...reply] = refuseLate(await this.backend.runScript('rotate', this.keyOf(id), args));
+    const [status, ...reply] = refuseLate(await this.backend.runScript('rotate', this.keys.of(id), args));
     if (status === 'superseded') return { applied: false, reason: 'superseded' };
     const live = status === 'applied' ? readLive(id, reply) : undefined;
     return live ? { applied: true, ...live } : { applied: false, reason: 'absent' };
@@ -104,7 +105,7 @@ export class SessionHash {
     const owner = userId === undefined ? '*' : encodeUserId(userId);
     const mayDropUnreadable = userId === undefined || userReferenceFor(userId) === userReferenceOf(id);
     const args = [id, owner, mayDropUnreadable ? '1' : '0'];
-    const [status, now, user = ''] = await this.backend.runScript('revoke', this.keyOf(id), args);
+    const [status, now, user = ''] = await this.backend.runScript('revoke', this.keys.of(id), args);
     if (status !== 'ended') return undefined;
     const [ended] = readEnded(readInstant(now), [id, user, reason]);
     return ended && { ...ended, endedBy };
@@ -113,7 +114,7 @@ export class SessionHash {
   async endAll(revocation: UserRevocation, deadlineAtMs: number): Promise<EndedSession[]> {
     const { userId, exceptId = '', reason, endedBy } = revocation;
     const args = [encodeUserId(userId), exceptId, await this.backend.encodeDeadline(deadlineAtMs)];
-    const reply = await this.backend.runScript('revokeAll', this.keyOfUser(userId), args);
+    const reply = await this.backend.runScript('revokeAll', this.keys.ofUser(userId), args);
     const [, now, unreadable, ...ids] = refuseLate(reply);
     if (unreadable !== '0') this.logger.warn(`a revocation dropped ${unreadable} sessions that cannot be decoded`);
     const endedAt = readInstant(now);
@@ -121,7 +122,7 @@ export class SessionHash {
   }
 
   async list({ userId, dataContains = {} }: SessionListQuery): Promise<SessionList> {
-    const reply = await this.backend.runScript('list', this.keyOfUser(userId), [encodeUserId(userId)]);
+    const reply = await this.backend.runScript('list', this.keys.ofUser(userId), [encodeUserId(userId)]);
     const { now, records, undecodable } = readList(reply);
     if (undecodable.length > 0) {
       this.logger.warn(`a list leaves out sessions that cannot be decoded: ${undecodable.join(', ')}`);
@@ -131,20 +132,12 @@ export class SessionHash {
 
   private async readFields(id: string): Promise<(string | null)[]> {
     try {
-      return await this.backend.readFields(this.keyOf(id), id, `${id}:t`);
+      return await this.backend.readFields(this.keys.of(id), id, `${id}:t`);
     } catch (error) {
       // Somebody else's string or list is under our key: that is no session, and no outage either.
       if (hasReplyCode(error, 'WRONGTYPE')) return ['', null];
       throw error;
     }
-  }
-
-  private keyOf(sessionId: string): string {
-    return `${this.keyPrefix}:{${userReferenceOf(sessionId)}}`;
-  }
-
-  private keyOfUser(userId: string): string {
-    return `${this.keyPrefix}:{${userReferenceFor(userId)}}`;
   }
 }
 

@@ -7,8 +7,10 @@ export type CleanUpStatements = ReturnType<typeof cleanUpStatements>;
 /**
  * Batches by physical position of rows that nobody else has locked: short, and never in anybody's way. Each returns one
  * row with the number of rows handled.
+ *
+ * @param expiryMarginMs - How long a session has to be expired before it is marked as ended.
  */
-export function cleanUpStatements({ sessions, audit }: TableNames) {
+export function cleanUpStatements({ sessions, audit }: TableNames, { expiryMarginMs = 0 } = {}) {
   return {
     /** $1 batch size, $2 retention in ms. A session touched since its hour was written has a later expiry and stays. */
     markExpired: defineStatement(
@@ -18,7 +20,7 @@ export function cleanUpStatements({ sessions, audit }: TableNames) {
   set ended_at = s.expires_at, end_reason = 'expired', purge_after = s.expires_at + ${interval('$2')}
   where s.ctid = any(array(
     select c.ctid from ${sessions} c
-    where c.ended_at is null and c.purge_after <= now() and c.expires_at <= now()
+    where c.ended_at is null and c.purge_after <= now() and c.expires_at <= now() - ${interval(String(expiryMarginMs))}
     order by c.purge_after limit $1::integer for update skip locked
   ))
   returning s.*

@@ -6,6 +6,9 @@ import { auditEnded, auditInsert } from './audit-insert.js';
 
 export type CreateStatements = ReturnType<typeof createStatements>;
 
+/** Which rows a creation may end: those that are live, or whatever has not ended. */
+export type Endable = 'live' | 'not-ended';
+
 const UNLIMITED = `room as (select true as is_free),
 victims as (select null::uuid as id where false)`;
 
@@ -16,32 +19,48 @@ victims as (select null::uuid as id where false)`;
  *
  * $1 id, $2 user id, $3 token hash, $4 data, $5 amr, $6 IP address, $7 user agent, $8 device, $9 idle timeout in ms,
  * $10 absolute timeout in ms, $11 id to replace or null, $12 retention in ms
+ *
+ * @param endable - `not-ended`: expired sessions in the way are ended too, as expired, and not told of.
  */
-export function createStatements(tables: TableNames, userIdType: UserIdType) {
+export function createStatements(tables: TableNames, userIdType: UserIdType, endable: Endable = 'live') {
+  const limit = limited(tables, userIdType, endable);
   return {
-    create: defineStatement('create', createText(tables, userIdType, UNLIMITED)),
+    create: defineStatement('create', createText({ tables, userIdType, endable, limit: UNLIMITED })),
 
     /**
      * $13 the most live sessions, $14 whether the oldest make room. Only exact while the user's lock is held that was
      * taken by an earlier statement of the same READ COMMITTED transaction.
      */
-    createLimited: defineStatement('create-limited', createText(tables, userIdType, limited(tables, userIdType))),
+    createLimited: defineStatement('create-limited', createText({ tables, userIdType, endable, limit })),
   };
 }
 
-function limited({ sessions }: TableNames, userIdType: UserIdType): string {
+function limited({ sessions }: TableNames, userIdType: UserIdType, endable: Endable): string {
+  const expired = `
+  union all
+  select s.id from ${sessions} s, clock
+  where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at <= clock.at`;
   return `others as (
   select s.id, s.created_at from ${sessions} s, clock
   where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at > clock.at and s.id is distinct from $11::uuid
 ),
 room as (select $14::boolean or (select count(*) from others) < $13::bigint as is_free),
 victims as (
-  select id from others order by created_at, id
-  limit case when $14::boolean then greatest(0, (select count(*) from others) + 1 - $13::bigint) else 0 end
+  (select id from others order by created_at, id
+  limit case when $14::boolean then greatest(0, (select count(*) from others) + 1 - $13::bigint) else 0 end)${
+    endable === 'live' ? '' : expired
+  }
 )`;
 }
 
-function createText({ sessions, audit }: TableNames, userIdType: UserIdType, limit: string): string {
+interface CreateTextParts {
+  readonly tables: TableNames;
+  readonly userIdType: UserIdType;
+  readonly endable: Endable;
+  readonly limit: string;
+}
+
+function createText({ tables: { sessions, audit }, userIdType, endable, limit }: CreateTextParts): string {
   const absoluteExpiresAt = `clock.at + ${interval('$10')}`;
   const expiresAt = `clock.at + ${interval('least($9::float8, $10::float8)')}`;
   return `with clock as materialized (select ${CLOCK_TIME} as at),
@@ -57,16 +76,17 @@ created as (
   returning *
 ),
 leaving as (
-  select s.id, case when s.id = $11::uuid then 'replaced' else 'evicted' end as reason
-  from ${sessions} s
+  select s.id, case when s.expires_at <= clock.at then 'expired' when s.id = $11::uuid then 'replaced' else 'evicted' end
+    as reason
+  from ${sessions} s, clock
   where (s.id = $11::uuid or s.id in (select id from victims)) and s.id <> $1::uuid
-    and s.ended_at is null and s.expires_at > clock_timestamp() and exists (select from created)
+    and s.ended_at is null${endable === 'live' ? ' and s.expires_at > clock_timestamp()' : ''} and exists (select from created)
   order by s.id
-  for no key update
+  for no key update of s
 ),
 ended as (
   update ${sessions} s
-  set ended_at = clock.at, end_reason = leaving.reason, purge_after = clock.at + ${interval('$12')}
+  set ended_at = least(clock.at, s.expires_at), end_reason = leaving.reason, purge_after = clock.at + ${interval('$12')}
   from leaving, clock
   where s.id = leaving.id
   returning s.*
@@ -74,6 +94,6 @@ ended as (
 created_audit as (${auditInsert(audit, { from: 'created', event: 'session.created', at: 'created_at' })}),
 ended_audit as (${auditEnded(audit, 'ended')})
 select ${RECORD_COLUMNS}, room.is_free,
-  (select coalesce(json_agg(e), '[]') from (select ${ENDED_COLUMNS} from ended s) e)::text as ended
+  (select coalesce(json_agg(e), '[]') from (select ${ENDED_COLUMNS} from ended s where s.end_reason <> 'expired') e)::text as ended
 from room left join created s on true`;
 }

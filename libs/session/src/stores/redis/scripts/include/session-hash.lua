@@ -10,12 +10,16 @@
             Hash and user id are in base64url; JSON text holds no raw line break. More parts at the end of the first
             line, and more lines, are kept as they are: a later version may add some.
     <id>:t  activity: lastSeenAtMs|expiresAtMs
-    <id>:l  lease, used by the hybrid store alone
+  Copies of the hybrid store have one more part in the first line, the generation that their versions are counted on, and:
+    <id>:g  generation that the copy was confirmed on
+    <id>:l  lease: owner|generation|givenAtMs
   JSON is never decoded here. Instants are Unix time in ms by this server's clock.
 ]]
 local HEADER = '^1|%d+|[%w_%-]+|(%d+)|(%d+)|%d*|([%w_%-]*)|'
 local RECORD = '^1|(%d+)|([%w_%-]+)|(%d+)|(%d+)|(%d*)|([%w_%-]*)|([%w_%-]*)([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)(.*)$'
 local ACTIVITY = '^(%d+)|(%d+)'
+local LEASE = '^([^|]+)|([^|]+)|(%d+)'
+local LEASE_MS = 60000
 local ID_LENGTH = 36
 local MAX_FIELDS_TO_TIDY = 128
 local SAMPLED_FIELDS = 32
@@ -53,11 +57,11 @@ local function encode_record(record)
 end
 
 local function drop(id)
-  redis.call('HDEL', KEYS[1], id, id .. ':t', id .. ':l')
+  redis.call('HDEL', KEYS[1], id, id .. ':t', id .. ':g', id .. ':l')
 end
 
--- The session if it is live: its record taken apart, value (the record as stored), last_seen and expires.
-local function find_live(id, now)
+-- A session, live or not: its record taken apart, value (the record as stored), last_seen and expires.
+local function find_stored(id)
   local values = redis.call('HMGET', KEYS[1], id, id .. ':t')
   if not values[1] or not values[2] then return nil end
   local session = decode_record(values[1])
@@ -65,7 +69,12 @@ local function find_live(id, now)
   if not session or not last_seen then return nil end
   session.value, session.activity = values[1], values[2]
   session.last_seen, session.expires = tonumber(last_seen), tonumber(expires)
-  if session.expires <= now or session.absolute <= now then return nil end
+  return session
+end
+
+local function find_live(id, now)
+  local session = find_stored(id)
+  if not session or session.expires <= now or session.absolute <= now then return nil end
   return session
 end
 
@@ -109,7 +118,7 @@ local function latest_expiry(sessions)
   return latest
 end
 
--- Drops expired sessions and sets the key's expiry. `expires`: of the session just written, or 0.
+-- Drops expired sessions and forgotten leases, and sets the key's expiry. `expires`: of the session just written, or 0.
 -- Of a hash with many fields only a random part is looked through, more than one create can add, so that a user who
 -- signs in all the time leaves no pile behind; the key then only moves out.
 local function tidy(now, expires)
@@ -117,7 +126,11 @@ local function tidy(now, expires)
   local fields = is_large and redis.call('HRANDFIELD', KEYS[1], SAMPLED_FIELDS) or redis.call('HKEYS', KEYS[1])
   local latest, must_not_shorten = expires, is_large
   for _, field in ipairs(fields) do
-    if #field == ID_LENGTH + 2 and string.sub(field, -2) == ':t' then
+    local suffix = string.sub(field, ID_LENGTH + 1)
+    if suffix == ':l' then
+      local _, _, given = string.match(redis.call('HGET', KEYS[1], field) or '', LEASE)
+      if not given or tonumber(given) < now - LEASE_MS then redis.call('HDEL', KEYS[1], field) end
+    elseif suffix == ':t' then
       local _, other = string.match(redis.call('HGET', KEYS[1], field), ACTIVITY)
       other = tonumber(other)
       if not other then must_not_shorten = true

@@ -1,0 +1,86 @@
+import type { HotChange } from '../../core/durable-sessions.js';
+import { isUnavailable } from '../../core/session-errors.js';
+import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
+
+const BATCH = 200;
+
+/**
+ * Works off what one side has done and the other has not followed yet. Every instance sweeps; each step may be done
+ * twice or by two at once: dropping a copy of an ended session and stopping belief in a live one are always safe.
+ */
+export class HotSweeper {
+  private running: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly parts: HybridParts,
+    private readonly intervalMs: number,
+  ) {}
+
+  start(): void {
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running?.catch(() => undefined);
+  }
+
+  /** Resolves when nothing was pending any more. A call while one is running joins it. */
+  sweep(): Promise<void> {
+    const running = (this.running ??= this.workOff().finally(() => {
+      this.running = undefined;
+    }));
+    return running;
+  }
+
+  private async workOff(): Promise<void> {
+    await this.finishKeptRevocations();
+    await this.followDurableChanges();
+  }
+
+  private async finishKeptRevocations(): Promise<void> {
+    for (;;) {
+      const kept = await callHot(this.parts, (hot) => hot.listKeptRevocations(BATCH));
+      for (const { revocation, ageMs } of kept) {
+        if ('id' in revocation) await callDurable(this.parts, (durable) => durable.revoke(revocation));
+        else await callDurable(this.parts, (durable) => durable.revokeAll({ ...revocation, minAgeMs: ageMs }));
+      }
+      if (kept.length > 0) await callHot(this.parts, (hot) => hot.forgetRevocations(kept.map(({ key }) => key)));
+      if (kept.length < BATCH) return;
+    }
+  }
+
+  private async followDurableChanges(): Promise<void> {
+    for (;;) {
+      const changes = await callDurable(this.parts, (durable) => durable.listHotChanges(BATCH));
+      const idsOf = (kind: HotChange['kind']) => [
+        ...new Set(changes.filter((change) => change.kind === kind).map(({ id }) => id)),
+      ];
+      const ended = idsOf('ended');
+      const changed = idsOf('changed');
+      if (changed.length > 0) await callHot(this.parts, (hot) => hot.unconfirm(changed));
+      if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
+      if (changes.length > 0) await callDurable(this.parts, (durable) => durable.forgetHotChanges(changes));
+      if (changes.length < BATCH) return;
+    }
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    const jitteredMs = this.intervalMs * (0.9 + Math.random() * 0.2);
+    this.timer = setTimeout(() => void this.tick(), jitteredMs).unref();
+  }
+
+  private async tick(): Promise<void> {
+    try {
+      await this.sweep();
+    } catch (error) {
+      // An outage is met again at the next tick, and reported by whoever needs the side meanwhile.
+      if (!isUnavailable(error)) this.parts.logger.error(`sweeping hot copies failed: ${String(error)}`);
+    }
+    this.schedule();
+  }
+}

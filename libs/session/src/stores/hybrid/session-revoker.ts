@@ -1,0 +1,60 @@
+import type { HotSessions } from '../../core/hot-sessions.js';
+import { isUnavailable, RevocationIncompleteError } from '../../core/session-errors.js';
+import type { EndedSession } from '../../core/session-record.js';
+import type { SessionRevocation, UserRevocation } from '../../core/session-store.js';
+import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
+
+/**
+ * Ends sessions: commit on the durable side, then drop the hot copies and their leases, then resolve. A side that does
+ * not answer leaves a durable mark on the other one, which the sweeper of every instance works off, and the call rejects.
+ */
+export class SessionRevoker {
+  constructor(private readonly parts: HybridParts) {}
+
+  async revoke(revocation: SessionRevocation): Promise<EndedSession | undefined> {
+    const ended = await this.commit(() => callDurable(this.parts, (durable) => durable.revoke(revocation)), revocation);
+    if (ended) await this.finishHot((hot) => hot.drop([ended.id]));
+    else await this.finishEarlierRevocation(revocation.id);
+    return ended;
+  }
+
+  async revokeAll(revocation: UserRevocation): Promise<EndedSession[]> {
+    const ended = await this.commit(
+      () => callDurable(this.parts, (durable) => durable.revokeAll(revocation)),
+      revocation,
+    );
+    await this.finishHot(async (hot) => {
+      if (ended.length > 0) await hot.drop(ended.map(({ id }) => id));
+      // An earlier call may have committed without its caller or its hot copies hearing of it.
+      await hot.unconfirmUser(revocation.userId);
+    });
+    return ended;
+  }
+
+  private async commit<T>(commit: () => Promise<T>, revocation: SessionRevocation | UserRevocation): Promise<T> {
+    try {
+      return await commit();
+    } catch (error) {
+      if (!isUnavailable(error, this.parts.durable.name)) throw error;
+      // If the hot side does not answer either, its error leaves: nothing at all was done then.
+      await callHot(this.parts, (hot) => hot.keepRevocation(revocation));
+      throw new RevocationIncompleteError('hybrid', this.parts.durable.name, { cause: error });
+    }
+  }
+
+  /** The commit stands and the change is recorded beside it: only the hot copies are pending if this fails. */
+  private async finishHot(finish: (hot: HotSessions) => Promise<void>): Promise<void> {
+    try {
+      await callHot(this.parts, finish);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      throw new RevocationIncompleteError('hybrid', this.parts.hot.name, { cause: error });
+    }
+  }
+
+  /** A call that is made again after it was incomplete finds the session ended, but its copy may still be there. */
+  private async finishEarlierRevocation(id: string): Promise<void> {
+    const found = await callDurable(this.parts, (durable) => durable.find(id));
+    if (!found.live) await this.finishHot((hot) => hot.drop([id]));
+  }
+}

@@ -1,0 +1,40 @@
+import { isUnavailable, RevocationIncompleteError } from '../../core/session-errors.js';
+import type { RotateOutcome, SessionRotation } from '../../core/session-store.js';
+import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
+import type { SessionReader } from './session-reader.js';
+
+/**
+ * Replaces token hashes: commit on the durable side, then stop belief in the hot copy, so that the next read confirms
+ * it with the new hash. Nothing is written into the copy here: a slow rotation could overwrite a later one.
+ */
+export class SessionRotator {
+  constructor(
+    private readonly parts: HybridParts,
+    private readonly reader: SessionReader,
+  ) {}
+
+  async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
+    // Before the commit as well: while the hot side does not answer, rotations are refused and nothing has changed.
+    await callHot(this.parts, (hot) => hot.unconfirm([rotation.id]));
+    const rotated = await callDurable(this.parts, (durable) => durable.rotate(rotation));
+    if (!rotated.applied) return rotated;
+    try {
+      await callHot(this.parts, (hot) => hot.unconfirm([rotation.id]));
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      await this.undo(rotation);
+      throw new RevocationIncompleteError('hybrid', this.parts.hot.name, { cause: error });
+    }
+    const found = await this.reader.find(rotation.id);
+    return found.live ? { ...rotated, record: found.record, now: found.now } : rotated;
+  }
+
+  /** The new token will not be delivered, so the client keeps the old one if that is still possible. */
+  private async undo({ id, expectedTokenHash, tokenHash }: SessionRotation): Promise<void> {
+    await callDurable(this.parts, (durable) =>
+      durable.rotate({ id, expectedTokenHash: tokenHash, tokenHash: expectedTokenHash, cause: 'rehash' }),
+    ).catch((error: unknown) => {
+      if (!isUnavailable(error)) throw error;
+    });
+  }
+}

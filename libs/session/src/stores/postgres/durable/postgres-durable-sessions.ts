@@ -1,0 +1,55 @@
+import type { DurableDataChange, DurableSessions, HotChange } from '../../../core/durable-sessions.js';
+import type { EndedSession } from '../../../core/session-record.js';
+import type { FindOutcome } from '../../../core/session-store.js';
+import { PostgresSessionStore } from '../postgres-session.store.js';
+import type { AgedUserRevocation } from './durable-ender.js';
+import type { HotChanges } from './hot-changes.js';
+import { toDurableParts, type DurableParts, type DurableSettings } from './durable-parts.js';
+
+/**
+ * The Postgres store as the durable side of a hybrid store.
+ *
+ * - Triggers record every change that hot copies have to follow, in the transaction that makes it.
+ * - A touch applies when the session was live at the moment it was asked for, even if it is written after the expiry.
+ *   With a `touchIntervalMs` of 0 it resolves to whether the session is live; when that is not known it rejects.
+ * - So an expired session may still be moved until it is ended: cleanup leaves it alone for a while, and whatever ends
+ *   sessions ends the expired ones in its way too, without telling of them.
+ */
+export class PostgresDurableSessions extends PostgresSessionStore implements DurableSessions {
+  private hotChanges: HotChanges;
+
+  constructor(protected override readonly settings: DurableSettings) {
+    super(settings);
+  }
+
+  override revokeAll(revocation: AgedUserRevocation): Promise<EndedSession[]> {
+    return super.revokeAll(revocation);
+  }
+
+  async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>> {
+    return this.open().finder.findMany(ids);
+  }
+
+  async listHotChanges(limit: number): Promise<HotChange[]> {
+    return this.openChanges().list(limit);
+  }
+
+  async forgetHotChanges(changes: readonly HotChange[]): Promise<void> {
+    await this.openChanges().forget(changes);
+  }
+
+  async mergeDurableData(change: DurableDataChange): Promise<void> {
+    await this.openChanges().mergeData(change);
+  }
+
+  protected override async openParts(): Promise<DurableParts> {
+    const parts = await toDurableParts(await super.openParts(), this.settings);
+    this.hotChanges = parts.changes;
+    return parts;
+  }
+
+  private openChanges(): HotChanges {
+    this.open();
+    return this.hotChanges;
+  }
+}

@@ -1,0 +1,40 @@
+import { parseDuration, type Duration } from '../../../core/duration.js';
+import { SessionConfigurationError } from '../../../core/session-errors.js';
+import { definePostgres, type PostgresDefinition, type PostgresStoreOptions } from '../postgres-store.js';
+import { PostgresDurableSessions } from './postgres-durable-sessions.js';
+
+export type PostgresDurableOptions = PostgresStoreOptions & {
+  /**
+   * How long a session has to be expired before cleanup ends it: touches may still be on their way from other
+   * instances. At least ten times `touchFlushInterval`. Default that, or `'1m'` if that is longer.
+   */
+  readonly expiryMargin?: Duration;
+};
+
+const MIN_MARGIN_MS = 60_000;
+const MARGIN_IN_FLUSHES = 10;
+
+/**
+ * The durable side of a hybrid store, in tables that `sessionMigrations({ hotChanges: true })` makes.
+ *
+ * @throws {SessionConfigurationError} An option is wrong.
+ */
+export function postgresDurableSessions(
+  options: PostgresDurableOptions = {},
+): PostgresDefinition<PostgresDurableSessions> {
+  return definePostgres(options, (settings) => {
+    const expiryMarginMs = chooseMargin(options, settings.touchFlushIntervalMs);
+    return new PostgresDurableSessions({ ...settings, expiryMarginMs });
+  });
+}
+
+function chooseMargin({ expiryMargin }: PostgresDurableOptions, touchFlushIntervalMs: number): number {
+  const leastMs = MARGIN_IN_FLUSHES * touchFlushIntervalMs;
+  if (expiryMargin === undefined) return Math.max(MIN_MARGIN_MS, leastMs);
+  const marginMs = parseDuration(expiryMargin, 'postgresStore.expiryMargin');
+  if (marginMs >= leastMs) return marginMs;
+  throw new SessionConfigurationError(
+    'postgresStore.expiryMargin',
+    `must be at least ten times touchFlushInterval, which is ${leastMs} ms`,
+  );
+}

@@ -1,0 +1,117 @@
+import { isUnavailable } from '../../../core/session-errors.js';
+import type { SessionLogger, SessionTouch } from '../../../core/session-store.js';
+import type { AgedTouch } from '../touch-queue.js';
+
+export interface UnwrittenTouchesSettings {
+  /** Pause between two attempts. */
+  readonly retryIntervalMs: number;
+  /** Touches in one statement at most. */
+  readonly maxBatch: number;
+  /** Sessions remembered at most. */
+  readonly maxKept: number;
+  readonly write: (touches: readonly AgedTouch[]) => Promise<unknown>;
+  readonly logger: SessionLogger;
+}
+
+interface Unwritten {
+  readonly touch: SessionTouch;
+  /** By the process's monotonic clock, as is everything here. */
+  readonly seenAtMs: number;
+  readonly firstSeenAtMs: number;
+}
+
+/**
+ * Touches that could not be written, tried again until they are: after an outage longer than the idle timeout, sessions
+ * that were in use all the time would else look as if nobody had used them.
+ */
+export class UnwrittenTouches {
+  private readonly kept = new Map<string, Unwritten>();
+  /** Activity forgotten for lack of room: since when, and until when it may be what keeps a session alive. */
+  private lost = { sinceMs: Infinity, untilMs: -Infinity };
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> | undefined;
+  private isStopped = false;
+
+  constructor(private readonly settings: UnwrittenTouchesSettings) {}
+
+  get size(): number {
+    return this.kept.size;
+  }
+
+  keep(touch: SessionTouch, seenAtMs: number): void {
+    if (this.isStopped) return;
+    const earlier = this.kept.get(touch.id);
+    this.kept.delete(touch.id);
+    const latest = earlier && earlier.seenAtMs > seenAtMs ? earlier : { touch, seenAtMs };
+    const firstSeenAtMs = Math.min(seenAtMs, earlier?.firstSeenAtMs ?? Infinity);
+    this.kept.set(touch.id, { ...latest, firstSeenAtMs });
+    if (this.kept.size > this.settings.maxKept) this.loseOldest();
+    this.schedule();
+  }
+
+  /** When the first touch of this session was asked for that may not be written: not after `seenAtMs`. */
+  firstSeenAtMs(id: string, seenAtMs: number): number {
+    const lostSinceMs = performance.now() < this.lost.untilMs ? this.lost.sinceMs : Infinity;
+    return Math.min(seenAtMs, lostSinceMs, this.kept.get(id)?.firstSeenAtMs ?? Infinity);
+  }
+
+  /** A touch was written that was asked for then, and with it everything before. */
+  forget(id: string, seenAtMs: number): void {
+    const kept = this.kept.get(id);
+    if (kept && kept.seenAtMs <= seenAtMs) this.kept.delete(id);
+  }
+
+  /** Tries once more and gives up. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.writing;
+    await this.writeAll();
+  }
+
+  private schedule(): void {
+    if (this.timer || this.writing || this.isStopped) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.writing = this.writeAll().finally(() => {
+        this.writing = undefined;
+        if (this.kept.size > 0) this.schedule();
+      });
+    }, this.settings.retryIntervalMs).unref();
+  }
+
+  private async writeAll(): Promise<void> {
+    const { logger, maxBatch } = this.settings;
+    let written = 0;
+    while (this.kept.size > 0) {
+      const batch = [...this.kept.values()].slice(0, maxBatch);
+      try {
+        await this.settings.write(batch.map(toAged));
+        written += batch.length;
+      } catch (error) {
+        // An outage was reported when it began. Anything else will be no different the next time.
+        if (isUnavailable(error)) break;
+        logger.error(`the activity of ${batch.length} sessions cannot be written: ${String(error)}`);
+      }
+      for (const { touch, seenAtMs } of batch) this.forget(touch.id, seenAtMs);
+    }
+    if (written > 0) logger.log(`the activity of ${written} sessions that could not be written before now is`);
+  }
+
+  private loseOldest(): void {
+    const [oldest] = this.kept.values();
+    if (!oldest) return;
+    this.kept.delete(oldest.touch.id);
+    const untilMs = oldest.seenAtMs + oldest.touch.idleTimeoutMs;
+    const sinceMs = performance.now() < this.lost.untilMs ? this.lost.sinceMs : Infinity;
+    this.lost = {
+      sinceMs: Math.min(sinceMs, oldest.firstSeenAtMs),
+      untilMs: Math.max(this.lost.untilMs, untilMs),
+    };
+  }
+}
+
+function toAged({ touch, seenAtMs, firstSeenAtMs }: Unwritten): AgedTouch {
+  const nowMs = performance.now();
+  return { ...touch, ageMs: nowMs - seenAtMs, firstAgeMs: nowMs - firstSeenAtMs };
+}

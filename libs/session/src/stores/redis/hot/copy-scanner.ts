@@ -1,0 +1,80 @@
+import type { HotCopy, HotCopyPage } from '../../../core/hot-sessions.js';
+import { isSessionId } from '../../../core/session-id.js';
+import { decodeUserId } from '../record-format.js';
+import type { RedisBackend } from '../redis-backend.js';
+import { bindCommand, listMasters, type RedisClient } from '../redis-client.js';
+import type { SessionKeys } from '../session-keys.js';
+
+const PARTS_OF_COPY = 4;
+
+/** One master of a Cluster, or the only server there is, whose address may change. */
+interface Master {
+  readonly address: string;
+  readonly client: RedisClient;
+}
+
+/**
+ * Goes through the copies of all masters, one after the other in the order of their addresses, by `SCAN`. A cursor names
+ * the master. When that one is a master no more, the next address is gone on with; a replica that took its place at an
+ * address before that is left to the next run.
+ */
+export class CopyScanner {
+  constructor(
+    private readonly backend: RedisBackend,
+    private readonly keys: SessionKeys,
+  ) {}
+
+  async listOfUser(userId: string): Promise<HotCopy[]> {
+    return this.listOfKey(this.keys.ofUser(userId));
+  }
+
+  async scan({ cursor, limit }: { readonly cursor?: string; readonly limit: number }): Promise<HotCopyPage> {
+    this.backend.assertConnected();
+    const [atAddress = '', atKey = '0'] = cursor?.split(' ') ?? [];
+    const masters = listByAddress(this.backend.client).filter(({ address }) => address >= atAddress);
+    const [master, following] = masters;
+    if (!master) return { copies: [] };
+    const { next, keys } = await this.scanKeys(master, { from: master.address === atAddress ? atKey : '0', limit });
+    const copies = await Promise.all(keys.map((key) => this.listOfKey(key)));
+    const goesOn = next === '0' ? following && `${following.address} 0` : `${master.address} ${next}`;
+    return { copies: copies.flat(), ...(goesOn !== undefined && { cursor: goesOn }) };
+  }
+
+  private async scanKeys({ client }: Master, { from, limit }: { from: string; limit: number }) {
+    const ownPrefix = (this.backend.client.options as { keyPrefix?: string }).keyPrefix ?? '';
+    const scan = bindCommand(client, 'scan');
+    const match = this.keys.pattern(ownPrefix);
+    const reply = await scan(from, 'MATCH', match, 'COUNT', String(limit), 'TYPE', 'hash');
+    if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new TypeError('SCAN did not answer with two parts');
+    // A client puts its own prefix before the keys that it is given, but does not take it from those that it finds.
+    const found = new Set(reply[1].map((key: unknown) => String(key).slice(ownPrefix.length)));
+    return { next: String(reply[0]), keys: [...found].filter((key) => this.keys.isKey(key)) };
+  }
+
+  private async listOfKey(key: string): Promise<HotCopy[]> {
+    const reply = await this.backend.runScript('hotCopies', key, []);
+    const copies: HotCopy[] = [];
+    for (let i = 0; i < reply.length; i += PARTS_OF_COPY) {
+      const [id = '', hash = '', user = '', believed] = reply.slice(i, i + PARTS_OF_COPY);
+      // What somebody else put under our key cannot be asked for, nor removed by its id.
+      if (!isSessionId(id) || this.keys.of(id) !== key) continue;
+      copies.push({
+        id,
+        userId: decodeUserId(user),
+        tokenHash: new Uint8Array(Buffer.from(hash, 'base64url')),
+        isBelieved: believed === '1',
+      });
+    }
+    return copies;
+  }
+}
+
+function listByAddress(client: RedisClient): Master[] {
+  if (!client.isCluster) return [{ address: 'server', client }];
+  return listMasters(client)
+    .map((one) => {
+      const { host = '', port = '' } = one.options as { host?: string; port?: number };
+      return { address: `${host}:${port}`, client: one };
+    })
+    .toSorted((a, b) => (a.address < b.address ? -1 : 1));
+}

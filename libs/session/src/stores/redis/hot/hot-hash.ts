@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import type { HotLease, HotPromotion } from '../../../core/hot-sessions.js';
+import type { LiveSession } from '../../../core/session-store.js';
+import { encodeActivity, encodeRecord } from '../record-format.js';
+import type { RedisBackend } from '../redis-backend.js';
+import { unavailable } from '../redis-errors.js';
+import { readInstant, readLive } from '../script-replies.js';
+import type { SessionKeys } from '../session-keys.js';
+
+const OWNER_BYTES = 9;
+
+/**
+ * Leases and confirmations in the hashes of sessions, without deadlines. A copy has the fields of a session and `<id>:g`,
+ * the generation that it was confirmed on; `<id>:l` is the lease, with or without a copy beside it.
+ *
+ * Everything may run late or twice: a lease of which nobody knows is only in the way of others, a promotion needs a lease
+ * that stands, and to take belief or a copy away costs a read of the durable side.
+ */
+export class HotHash {
+  constructor(
+    private readonly backend: RedisBackend,
+    private readonly keys: SessionKeys,
+  ) {}
+
+  async lease(id: string): Promise<HotLease> {
+    const owner = randomBytes(OWNER_BYTES).toString('base64url');
+    const [status, now, generation = ''] = await this.backend.runScript('hotLease', this.keys.of(id), [id, owner]);
+    if (status !== 'given') throw unavailable('the server is a replica, or does not tell its replication id');
+    return { id, owner, generation, now: readInstant(now) };
+  }
+
+  async promote({ lease, live, data, isNew = false }: HotPromotion): Promise<LiveSession | undefined> {
+    const { id, owner, generation } = lease;
+    const reply = await this.backend.runScript('hotPromote', this.keys.of(id), [
+      id,
+      owner,
+      generation,
+      String(lease.now.getTime()),
+      encodeRecord({ ...live.record, data }),
+      encodeActivity(live.record),
+      String(live.now.getTime()),
+      isNew ? '1' : '',
+    ]);
+    const [status, ...copy] = reply;
+    if (status !== 'promoted') return undefined;
+    const promoted = readLive(id, copy);
+    // The script kept data that it does not look into and that cannot be read: the next attempt starts from nothing.
+    if (!promoted) await this.drop([id]);
+    return promoted;
+  }
+
+  async unconfirm(ids: readonly string[]): Promise<void> {
+    await this.remove(ids, (id) => [`${id}:g`, `${id}:l`]);
+  }
+
+  /** @param exceptId - Is left as it is. */
+  async unconfirmUser(userId: string, exceptId = ''): Promise<void> {
+    await this.backend.runScript('hotUnconfirmUser', this.keys.ofUser(userId), [exceptId]);
+  }
+
+  async drop(ids: readonly string[]): Promise<void> {
+    await this.remove(ids, (id) => [id, `${id}:t`, `${id}:g`, `${id}:l`]);
+  }
+
+  private async remove(ids: readonly string[], fieldsOf: (id: string) => string[]): Promise<void> {
+    const fieldsByKey = new Map<string, string[]>();
+    for (const id of new Set(ids)) {
+      const key = this.keys.of(id);
+      fieldsByKey.set(key, [...(fieldsByKey.get(key) ?? []), ...fieldsOf(id)]);
+    }
+    await Promise.all([...fieldsByKey].map(([key, fields]) => this.backend.removeFields(key, fields)));
+  }
+}

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import type { KeptRevocation } from '../../../core/hot-sessions.js';
+import type { SessionLogger, SessionRevocation, UserRevocation } from '../../../core/session-store.js';
+import type { RedisBackend } from '../redis-backend.js';
+import { unavailable } from '../redis-errors.js';
+
+const KEY_BYTES = 12;
+const STORED = /^(\d+)\|(\{.*\})$/s;
+
+/** Revocations that wait for the durable side, in one hash `<prefix>:revocations`: key to instant and JSON. */
+export class KeptRevocations {
+  private readonly hashKey: string;
+  private readonly unreadableKeys = new Set<string>();
+
+  constructor(
+    private readonly backend: RedisBackend,
+    keyPrefix: string,
+    private readonly logger: SessionLogger,
+  ) {
+    this.hashKey = `${keyPrefix}:revocations`;
+  }
+
+  async keep(revocation: SessionRevocation | UserRevocation, deadlineAtMs: number): Promise<void> {
+    const key = randomBytes(KEY_BYTES).toString('base64url');
+    const args = [key, JSON.stringify(revocation), await this.backend.encodeDeadline(deadlineAtMs)];
+    const [status] = await this.backend.runScript('hotKeepRevocation', this.hashKey, args);
+    if (status !== 'kept') throw unavailable('the command reached the server too late, so it did nothing');
+  }
+
+  async list(limit: number): Promise<KeptRevocation[]> {
+    const [now, ...stored] = await this.backend.runScript('hotListRevocations', this.hashKey, [String(limit)]);
+    const kept: KeptRevocation[] = [];
+    for (let i = 0; i < stored.length; i += 2) {
+      const [key = '', value = ''] = stored.slice(i, i + 2);
+      const [, keptAtMs, json] = STORED.exec(value) ?? [];
+      const revocation = json === undefined ? undefined : parseRevocation(json);
+      if (revocation) kept.push({ key, revocation, ageMs: Math.max(0, Number(now) - Number(keptAtMs)) });
+      else this.warnOnce(key);
+    }
+    return kept.toSorted((a, b) => b.ageMs - a.ageMs);
+  }
+
+  async forget(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.backend.removeFields(this.hashKey, keys);
+  }
+
+  private warnOnce(key: string): void {
+    if (this.unreadableKeys.has(key)) return;
+    this.unreadableKeys.add(key);
+    this.logger.warn(`a kept revocation cannot be read and stays in ${this.hashKey}: ${key}`);
+  }
+}
+
+function parseRevocation(json: string): SessionRevocation | UserRevocation | undefined {
+  try {
+    const value = JSON.parse(json) as Record<string, unknown>;
+    const isNamed = typeof value['id'] === 'string' || typeof value['userId'] === 'string';
+    return isNamed && typeof value['reason'] === 'string' ? (value as unknown as UserRevocation) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,169 @@
+import type {
+  HotCopy,
+  HotCopyPage,
+  HotLease,
+  HotPromotion,
+  HotRead,
+  HotSessions,
+  KeptRevocation,
+} from '../../../core/hot-sessions.js';
+import { isUnavailable } from '../../../core/session-errors.js';
+import { userReferenceFor, userReferenceOf } from '../../../core/session-id.js';
+import type {
+  LiveSession,
+  SessionDataChange,
+  SessionRevocation,
+  SessionTouch,
+  UpdateOutcome,
+  UserRevocation,
+} from '../../../core/session-store.js';
+import { DeadlineGate } from '../deadline-gate.js';
+import type { RedisSessionStoreSettings } from '../redis-session.store.js';
+import { unavailable } from '../redis-errors.js';
+import { connectHot, type HotConnection } from './hot-connection.js';
+
+/**
+ * Hot copies in Redis, in the plain store's layout: one hash per user reference, for each copy `<id>` and `<id>:t` as
+ * there, `<id>:g` (the generation it was confirmed on) and `<id>:l` (the lease of who is about to confirm it). Beside
+ * them one hash `<prefix>:revocations`.
+ *
+ * - `read` is one `HMGET`, believed by what is known of the connection's server; in a Cluster one script.
+ * - lease, promote, update and touch are one script on one key; unconfirm and drop one `HDEL` per user.
+ * - When Redis is not there at boot, `start` rejects, and later calls reject and connect in the background.
+ */
+export class RedisHotSessions implements HotSessions {
+  readonly name = 'redis';
+  private readonly gate: DeadlineGate;
+  private connection: HotConnection | undefined;
+  private connecting: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(private readonly settings: RedisSessionStoreSettings) {
+    this.gate = new DeadlineGate(settings.operationTimeoutMs);
+  }
+
+  /**
+   * @throws {SessionConfigurationError} Wrong credentials, missing permissions, or a server older than 6.2.
+   * @throws {SessionStoreUnavailableError} Nobody answered. It is tried again when something is asked.
+   */
+  async start(): Promise<void> {
+    if (this.stopping) throw unavailable('it was stopped');
+    if (!this.connection) await this.connect();
+  }
+
+  read(id: string): Promise<HotRead> {
+    return this.run(({ reader }) => reader.read(id));
+  }
+
+  lease(id: string): Promise<HotLease> {
+    return this.run(async ({ copies, noticeGeneration }) => {
+      const lease = await copies.lease(id);
+      noticeGeneration(lease.generation);
+      return lease;
+    });
+  }
+
+  promote(promotion: HotPromotion): Promise<LiveSession | undefined> {
+    return this.run(({ copies }) => copies.promote(promotion));
+  }
+
+  unconfirm(ids: readonly string[]): Promise<void> {
+    return this.run(({ copies }) => copies.unconfirm(ids));
+  }
+
+  unconfirmUser(userId: string): Promise<void> {
+    return this.run(({ copies }) => copies.unconfirmUser(userId));
+  }
+
+  drop(ids: readonly string[]): Promise<void> {
+    return this.run(({ copies }) => copies.drop(ids));
+  }
+
+  update(change: SessionDataChange): Promise<UpdateOutcome> {
+    return this.run(({ sessions }, deadlineAtMs) => sessions.update(change, deadlineAtMs));
+  }
+
+  touch(touch: SessionTouch): Promise<boolean> {
+    return this.run(({ sessions }, deadlineAtMs) => sessions.touch(touch, deadlineAtMs));
+  }
+
+  scanCopies(page: { readonly cursor?: string; readonly limit: number }): Promise<HotCopyPage> {
+    return this.run(({ scanner }) => scanner.scan(page));
+  }
+
+  listCopiesOfUser(userId: string): Promise<readonly HotCopy[]> {
+    return this.run(({ scanner }) => scanner.listOfUser(userId));
+  }
+
+  async keepRevocation(revocation: SessionRevocation | UserRevocation): Promise<void> {
+    await this.run(({ revocations }, deadlineAtMs) => revocations.keep(revocation, deadlineAtMs));
+    await this.run((connection, deadlineAtMs) =>
+      'id' in revocation ? removeCopy(connection, revocation) : removeCopiesOf(connection, revocation, deadlineAtMs),
+    );
+  }
+
+  listKeptRevocations(limit: number): Promise<readonly KeptRevocation[]> {
+    return this.run(({ revocations }) => revocations.list(limit));
+  }
+
+  forgetRevocations(keys: readonly string[]): Promise<void> {
+    return this.run(({ revocations }) => revocations.forget(keys));
+  }
+
+  /** Waits for what is under way, then closes the client if it is ours. Idempotent. */
+  stop(): Promise<void> {
+    this.stopping ??= this.close();
+    return this.stopping;
+  }
+
+  private async run<T>(operation: (connection: HotConnection, deadlineAtMs: number) => Promise<T>): Promise<T> {
+    const connection = this.use();
+    return this.gate.run((deadlineAtMs) => operation(connection, deadlineAtMs));
+  }
+
+  private use(): HotConnection {
+    if (this.stopping) throw unavailable('it was stopped');
+    if (this.connection) return this.connection;
+    this.connect().catch((error: unknown) => {
+      if (!isUnavailable(error)) this.settings.logger.error(`Redis cannot be used: ${String(error)}`);
+    });
+    throw unavailable('there is no connection yet');
+  }
+
+  private connect(): Promise<void> {
+    this.connecting ??= this.open().finally(() => {
+      this.connecting = undefined;
+    });
+    return this.connecting;
+  }
+
+  private async open(): Promise<void> {
+    const connection = await connectHot(this.settings);
+    if (this.stopping) connection.close();
+    else this.connection = connection;
+  }
+
+  private async close(): Promise<void> {
+    await this.connecting?.catch(() => undefined);
+    await this.gate.idle();
+    this.connection?.close();
+  }
+}
+
+async function removeCopy({ copies, sessions }: HotConnection, revocation: SessionRevocation): Promise<void> {
+  const { id, userId } = revocation;
+  // An id that does not carry the user's reference is somebody else's, whose copy must not suffer from it.
+  if (userId !== undefined && userReferenceFor(userId) !== userReferenceOf(id)) return;
+  // A fill may be under way without a copy yet.
+  await copies.unconfirm([id]);
+  await sessions.end(revocation);
+}
+
+async function removeCopiesOf(
+  { copies, sessions }: HotConnection,
+  revocation: UserRevocation,
+  deadlineAtMs: number,
+): Promise<void> {
+  await copies.unconfirmUser(revocation.userId, revocation.exceptId);
+  await sessions.endAll(revocation, deadlineAtMs);
+}

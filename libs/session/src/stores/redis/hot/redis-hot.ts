@@ -1,0 +1,25 @@
+import type { HotSessions } from '../../../core/hot-sessions.js';
+import type { SessionDependencyToken, SessionStoreContext } from '../../../core/session-store.js';
+import { resolveRedisOptions, type RedisStoreOptions } from '../redis-store.js';
+import { RedisHotSessions } from './redis-hot-sessions.js';
+
+/** The hot side still to be made; `inject` names the providers that Nest must hand to `create`, in order. */
+export interface RedisHotSessionsDefinition {
+  readonly name: string;
+  readonly inject: readonly SessionDependencyToken[];
+  create(context: Pick<SessionStoreContext, 'logger'>, ...dependencies: unknown[]): HotSessions;
+}
+
+/**
+ * The hot side of a hybrid store in Redis 6.2 or newer, or Valkey.
+ *
+ * @throws {SessionConfigurationError} An option is wrong.
+ */
+export function redisHotSessions(options: RedisStoreOptions): RedisHotSessionsDefinition {
+  const { inject, settingsFor } = resolveRedisOptions(options);
+  return {
+    name: 'redis',
+    inject,
+    create: ({ logger }, injected) => new RedisHotSessions(settingsFor(logger, injected)),
+  };
+}

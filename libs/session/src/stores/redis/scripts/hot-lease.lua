@@ -1,0 +1,21 @@
+--[[
+  Announces that the caller is about to ask the durable side about a session. Takes the lease from whoever had it.
+
+  KEYS[1]  hash of the user reference
+  ARGV[1]  id
+  ARGV[2]  owner, without '|'
+
+  Returns  { 'given', now, generation } | { 'no-generation' }
+
+  Late runs do no harm: nobody promotes with a lease whose owner was told that there is none.
+]]
+--@include session-hash
+--@include generation
+local id, owner = ARGV[1], ARGV[2]
+local generation = find_generation()
+if not generation then return { 'no-generation' } end
+
+local now = server_now()
+redis.call('HSET', KEYS[1], id .. ':l', owner .. '|' .. generation .. '|' .. integer(now))
+if redis.call('PTTL', KEYS[1]) < LEASE_MS then redis.call('PEXPIREAT', KEYS[1], integer(now + LEASE_MS)) end
+return { 'given', integer(now), generation }

@@ -1,0 +1,30 @@
+import { userReferenceFor, userReferenceOf } from '../../core/session-id.js';
+
+const REFERENCE_AT_END = /^[0-9a-f]{16}\}$/;
+
+/** Where sessions and copies live: one key per user reference, which is its slot in a Cluster. */
+export class SessionKeys {
+  constructor(private readonly prefix: string) {}
+
+  of(sessionId: string): string {
+    return this.ofReference(userReferenceOf(sessionId));
+  }
+
+  ofUser(userId: string): string {
+    return this.ofReference(userReferenceFor(userId));
+  }
+
+  /** Glob that every such key matches, below the prefix that a client adds by itself, and few others do. */
+  pattern(clientPrefix: string): string {
+    return `${`${clientPrefix}${this.prefix}`.replaceAll(/[*?[\]\\^]/g, '\\$&')}:{*}`;
+  }
+
+  isKey(text: string): boolean {
+    const start = `${this.prefix}:{`;
+    return text.startsWith(start) && REFERENCE_AT_END.test(text.slice(start.length));
+  }
+
+  private ofReference(reference: string): string {
+    return `${this.prefix}:{${reference}}`;
+  }
+}
