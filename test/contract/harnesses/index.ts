@@ -1,6 +1,6 @@
 import type { StoreHarness } from 'nest-sessions/testing';
 import { createMemoryHarness } from './memory.harness.js';
-
+import { createHybridHarness } from './hybrid.harness.js';
 import { createPostgresHarness } from './postgres.harness.js';
 import { createRedisHarness } from './redis.harness.js';
 
@@ -11,4 +11,5 @@ export const STORE_HARNESSES: readonly (readonly [string, () => Promise<StoreHar
   ['postgres', createPostgresHarness],
   ['postgres (bigint user ids)', () => createPostgresHarness('bigint')],
   ['postgres (uuid user ids)', () => createPostgresHarness('uuid')],
+  ['hybrid', createHybridHarness],
 ];

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { MemorySessionStore, type SessionStoreDefinition } from 'nest-sessions';
-import { postgresStore } from 'nest-sessions/postgres';
+import { hybridStore } from 'nest-sessions/hybrid';
+import { postgresStore, sessionMigrations } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';
+import { DataSource } from 'typeorm';
 import { PostgresWorld } from '../../integration/postgres-world.js';
+import { createTestSchema } from '../../support/postgres.js';
+import { createTestPrefix } from '../../support/redis.js';
 import { getServerUrl } from '../../support/servers.js';
 
 /** A backend of its own for one application. */
@@ -53,4 +57,36 @@ export async function openPostgres(): Promise<E2eStore> {
     },
     close: () => world.close(),
   };
+}
+
+/** A hybrid store on the servers that all specs share. */
+export async function openHybrid(): Promise<E2eStore> {
+  const database = await createTestSchema();
+  const { schema, url } = database;
+  const keys = createTestPrefix();
+  const admin = await openMigrated({ url, schema });
+  return {
+    definition: hybridStore({
+      redis: { url: keys.url, keyPrefix: keys.prefix, operationTimeout: '5s' },
+      postgres: { url, schema, operationTimeout: '5s' },
+    }),
+    countEntries: async () => {
+      const [row] = await admin.query<{ rows: string }[]>(
+        `select (select count(*) from ${schema}.sessions) + (select count(*) from ${schema}.session_audit) as rows`,
+      );
+      return (await keys.listKeys()).length + Number(row?.rows);
+    },
+    close: async () => {
+      await Promise.all([admin.destroy(), keys.drop()]);
+      await database.drop();
+    },
+  };
+}
+
+/** The tables that a hybrid store needs, in this schema. */
+export async function openMigrated({ url, schema }: { url: string; schema: string }): Promise<DataSource> {
+  const migrations = sessionMigrations({ schema, userIdType: 'text', hotChanges: true });
+  const dataSource = await new DataSource({ type: 'postgres', url, schema, migrations, poolSize: 2 }).initialize();
+  await dataSource.runMigrations();
+  return dataSource;
 }
