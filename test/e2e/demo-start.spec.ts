@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { findProjectRoot } from '../../apps/demo/src/config/project-root.js';
+import { findRedisOnPath } from '../../scripts/lib/private-redis.mjs';
 import { DEMO_USERS } from '../../apps/demo/src/users/demo-users.js';
 import { getServerUrl } from '../support/servers.js';
 import { DemoProcess } from './demo/demo-process.js';
@@ -52,11 +53,10 @@ describe('npm start', () => {
   it(
     'needs nothing, says what it took and why, and keeps users and sessions across restarts',
     async () => {
-      const env = { PORT: '0', DATA_DIR: dataDir };
-      const first = start(NPM_START, env);
+      const first = start(NPM_START, { PORT: '0', DATA_DIR: dataDir, SESSION_STORE: 'postgres' });
       const visitor = await visitorOf(first);
       expect(first.lines.join('\n')).toContain(
-        `Sessions are kept in Postgres, beside the users: SESSION_STORE and REDIS_URL are not set.`,
+        'Sessions are kept in Postgres, beside the users: SESSION_STORE says so.',
       );
       expect(first.lines.join('\n')).toContain(`embedded Postgres with its data in ${join(dataDir, 'postgres')}`);
       for (const { email, password } of DEMO_USERS) {
@@ -69,15 +69,25 @@ describe('npm start', () => {
       await first.stop('SIGINT');
       expect(first.lines.join('\n')).toContain('SIGINT: stopping');
       await expect(visitor.get('/')).rejects.toThrow('fetch failed');
-      expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
+      expect(listPidFiles()).toEqual([]);
 
-      const second = start(BUILT, env);
-      const sameBrowser = await visitorOf(second);
-      sameBrowser.cookie = visitor.cookie;
-      expect((await sameBrowser.get('/')).body).toContain('Hello, Ada Lovelace');
-      expect(await sameBrowser.apiJson('GET', '/devices')).toMatchObject(before.map(({ id }) => ({ id })));
-      expect(await second.stop('SIGTERM')).toBe(0);
-      expect(existsSync(join(dataDir, 'postgres', 'postmaster.pid'))).toBe(false);
+      const env = { PORT: '0', DATA_DIR: dataDir };
+      const redisServer = await findRedisOnPath();
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        const next = start(BUILT, env);
+        const sameBrowser = await visitorOf(next);
+        expect(next.lines.join('\n')).toContain(
+          redisServer
+            ? `a private Redis (${redisServer}) with its data in ${join(dataDir, 'redis')} (REDIS_URL is not set): SESSION_STORE is not set and a redis-server is on the PATH.`
+            : 'Postgres, beside the users: SESSION_STORE and REDIS_URL are not set and no redis-server is on the PATH.',
+        );
+        sameBrowser.cookie = visitor.cookie;
+        expect((await sameBrowser.get('/')).body).toContain('Hello, Ada Lovelace');
+        expect(await sameBrowser.apiJson('GET', '/devices')).toMatchObject(before.map(({ id }) => ({ id })));
+        expect(listPidFiles()).toHaveLength(redisServer ? 2 : 1);
+        expect(await next.stop(signal)).toBe(0);
+        expect(listPidFiles()).toEqual([]);
+      }
     },
     TIMEOUT_MS,
   );
@@ -101,6 +111,10 @@ describe('npm start', () => {
     },
     TIMEOUT_MS,
   );
+
+  /** What the servers remove when they end in order. */
+  const listPidFiles = () =>
+    ['postgres/postmaster.pid', 'redis/redis.pid'].filter((file) => existsSync(join(dataDir, file)));
 });
 
 describe('the built demo', () => {
@@ -139,6 +153,18 @@ describe('the built demo', () => {
     expect(await demo.stop('SIGTERM')).toBe(0);
   });
 
+  it('keeps sessions in both when it is given both', async () => {
+    const demo = DemoProcess.start(BUILT, { ...env, REDIS_URL: getServerUrl('TEST_REDIS_URL') });
+    const visitor = await visitorOf(demo);
+    expect(demo.lines.join('\n')).toMatch(
+      /Sessions are kept in Postgres, beside the users, with hot copies and their data in Redis at redis:\/\/127\.0\.0\.1:\d+.*: DATABASE_URL and REDIS_URL are set\./,
+    );
+    await visitor.signIn(ADA);
+    expect((await visitor.get('/sessions')).status).toBe(200);
+    await visitor.post('/sign-out');
+    expect(await demo.stop('SIGTERM')).toBe(0);
+  });
+
   it('finishes the request that is under way when it is told to stop', async () => {
     const demo = DemoProcess.start(BUILT, {
       ...env,
@@ -164,6 +190,7 @@ describe('the built demo', () => {
     ['SESSION_STORE must be memory', { SESSION_STORE: 'files' }],
     ['PORT must be a port number', { PORT: 'eighty' }],
     ['REDIS_URL is needed', { SESSION_STORE: 'redis' }],
+    ['REDIS_URL is needed', { SESSION_STORE: 'hybrid' }],
     [
       'DATABASE_URL does not work: connect ECONNREFUSED 127.0.0.1:1',
       { DATABASE_URL: 'postgres://app:s3cret@127.0.0.1:1/app' },

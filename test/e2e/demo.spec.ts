@@ -19,6 +19,7 @@ const SETUPS: readonly { store: StoreKind; httpAdapter: 'express' | 'fastify' }[
   { store: 'redis', httpAdapter: 'fastify' },
   { store: 'postgres', httpAdapter: 'express' },
   { store: 'postgres', httpAdapter: 'fastify' },
+  { store: 'hybrid', httpAdapter: 'express' },
 ];
 
 describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setup) => {

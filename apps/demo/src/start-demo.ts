@@ -1,9 +1,10 @@
 import type { INestApplication, LoggerService } from '@nestjs/common';
 import { closeApp } from './close-app.js';
 import type { DemoConfig } from './config/demo-config.js';
-import { printableUrl } from './config/environment.js';
 import { createDemoApp } from './create-demo-app.js';
 import { openDatabase, type OpenDatabase } from './database/open-database.js';
+import { openRedis, type OpenRedis } from './redis/open-redis.js';
+import { sessionStoreFor } from './session-store.js';
 import { DEMO_USERS } from './users/demo-users.js';
 
 export interface RunningDemo {
@@ -11,7 +12,7 @@ export interface RunningDemo {
   readonly url: string;
   /** Resolves once the embedded database has ended without `stop`: nothing works from then on. */
   readonly databaseLost: Promise<void>;
-  /** Finishes what is under way, then stops the application and the embedded database. */
+  /** Finishes what is under way, then stops the application and the servers that were started for it. */
   stop(): Promise<void>;
 }
 
@@ -21,29 +22,41 @@ const CONTEXT = 'Demo';
 export async function startDemo(config: DemoConfig, logger: LoggerService): Promise<RunningDemo> {
   const say = (line: string) => logger.log(line, CONTEXT);
   const database = await openDatabase(config, say);
+  let redis: OpenRedis | undefined;
   let app: INestApplication | undefined;
   const stop = async () => {
     if (app) await closeApp(app);
-    await database.stop();
+    await Promise.all([redis?.stop(), database.stop()]);
   };
   try {
-    app = await createDemoApp({ config, databaseUrl: database.url, logger });
+    // After the database: whoever has that has the folder beside it, too.
+    redis = await openRedis(config);
+    const store = sessionStoreFor(config, { redisUrl: redis?.url });
+    app = await createDemoApp({ config, databaseUrl: database.url, logger, store });
     await app.listen(config.port, config.host);
   } catch (error) {
     await stop();
     throw error;
   }
   const url = urlOf(app, config);
-  for (const line of describe(config, database, url)) say(line);
+  for (const line of describe({ config, database, redis, url })) say(line);
   return { url, databaseLost: database.lost, stop };
 }
 
-function describe(config: DemoConfig, database: OpenDatabase, url: string): string[] {
+interface Whereabouts {
+  readonly config: DemoConfig;
+  readonly database: OpenDatabase;
+  readonly redis: OpenRedis | undefined;
+  readonly url: string;
+}
+
+function describe({ config, database, redis, url }: Whereabouts): string[] {
   const { kind, reason } = config.sessionStore;
   const where = {
     memory: 'memory, gone when this process ends',
-    redis: `Redis at ${printableUrl(config.redisUrl ?? 'redis://')}`,
+    redis: redis?.description,
     postgres: 'Postgres, beside the users',
+    hybrid: `Postgres, beside the users, with hot copies and their data in ${redis?.description}`,
   };
   return [
     `Sessions are kept in ${where[kind]}: ${reason}.`,

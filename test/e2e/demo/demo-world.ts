@@ -2,18 +2,16 @@ import { Logger, type INestApplication } from '@nestjs/common';
 import { randomBytes, scryptSync } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { memoryStore, type SessionStoreDefinition } from 'nest-sessions';
-import { postgresStore } from 'nest-sessions/postgres';
-import { redisStore } from 'nest-sessions/redis';
 import { readDemoConfig, type DemoConfig } from '../../../apps/demo/src/config/demo-config.js';
 import { createDemoApp } from '../../../apps/demo/src/create-demo-app.js';
+import { sessionStoreFor } from '../../../apps/demo/src/session-store.js';
 import { DEMO_USERS } from '../../../apps/demo/src/users/demo-users.js';
 import { getServerUrl } from '../../support/servers.js';
 import { StoreSwitches } from './controllable-store.js';
 import { DemoVisitor, type Answer, type VisitorOptions } from './demo-visitor.js';
 import { LogCapture } from './log-capture.js';
 
-export type StoreKind = 'memory' | 'redis' | 'postgres';
+export type StoreKind = 'memory' | 'redis' | 'postgres' | 'hybrid';
 
 export interface DemoWorldOptions {
   readonly store: StoreKind;
@@ -112,7 +110,7 @@ export class DemoWorld {
         config: this.config,
         databaseUrl: this.config.databaseUrl ?? '',
         logger: this.logs,
-        store: this.switches.wrap(this.storeDefinition()),
+        store: this.switches.wrap(sessionStoreFor(this.config, { keyPrefix: this.keyPrefix })),
       });
       this.apps.push(app);
       await app.listen(0, 'localhost');
@@ -131,14 +129,6 @@ export class DemoWorld {
       const hash = `$scrypt$ln=1,r=1,p=1$${Buffer.from('salt').toString('base64url')}$${key}`;
       await this.sql.query('update users set password_hash = $1 where email = $2', [hash, email]);
     }
-  }
-
-  /** As `sessionStoreFor` chooses, but with keys of this world. */
-  private storeDefinition(): SessionStoreDefinition {
-    const { kind } = this.config.sessionStore;
-    if (kind === 'memory') return memoryStore();
-    if (kind === 'redis') return redisStore({ url: this.config.redisUrl ?? '', keyPrefix: this.keyPrefix });
-    return postgresStore({ schema: this.schema, userIdType: 'bigint' });
   }
 
   private get application(): INestApplication {

@@ -8,9 +8,11 @@ import { findProjectRoot } from './project-root.js';
 const REDIS_URL = 'redis://:s3cret@cache.example:6379/1';
 const DATABASE_URL = 'postgres://app:s3cret@db.example/app';
 
-function failureOf(env: Record<string, string>): string {
+const INSTALLED = { redisServer: '/usr/bin/redis-server' };
+
+function failureOf(env: Record<string, string>, machine = {}): string {
   try {
-    readDemoConfig(env);
+    readDemoConfig(env, machine);
   } catch (error) {
     if (error instanceof DemoConfigError) return error.message;
     throw error;
@@ -26,20 +28,46 @@ describe('the configuration of the demo', () => {
   });
 
   it.each([
-    [{}, 'postgres', 'SESSION_STORE and REDIS_URL are not set'],
-    [{ DATABASE_URL }, 'postgres', 'SESSION_STORE and REDIS_URL are not set'],
+    [{}, 'postgres', 'SESSION_STORE and REDIS_URL are not set and no redis-server is on the PATH'],
+    [{ DATABASE_URL }, 'postgres', 'DATABASE_URL is set and REDIS_URL is not'],
     [{ REDIS_URL }, 'redis', 'REDIS_URL is set and DATABASE_URL is not'],
-    [{ REDIS_URL, DATABASE_URL }, 'postgres', 'DATABASE_URL is set, too'],
+    [{ REDIS_URL, DATABASE_URL }, 'hybrid', 'DATABASE_URL and REDIS_URL are set'],
     [{ REDIS_URL, DATABASE_URL, SESSION_STORE: 'redis' }, 'redis', 'SESSION_STORE says so'],
+    [{ REDIS_URL, DATABASE_URL, SESSION_STORE: 'postgres' }, 'postgres', 'SESSION_STORE says so'],
+    [{ REDIS_URL, SESSION_STORE: 'hybrid' }, 'hybrid', 'SESSION_STORE says so'],
     [{ SESSION_STORE: 'memory' }, 'memory', 'SESSION_STORE says so'],
-    [{ SESSION_STORE: '', REDIS_URL: '' }, 'postgres', 'SESSION_STORE and REDIS_URL are not set'],
+    [
+      { SESSION_STORE: '', REDIS_URL: '' },
+      'postgres',
+      'SESSION_STORE and REDIS_URL are not set and no redis-server is on the PATH',
+    ],
   ])('from %j takes %s, because %s', (env, kind, reason) => {
     expect(readDemoConfig(env).sessionStore).toEqual({ kind, reason });
   });
 
   it.each([
-    [{ SESSION_STORE: 'mysql' }, 'SESSION_STORE must be memory, redis or postgres, but is "mysql"'],
+    [{}, 'hybrid', 'SESSION_STORE is not set and a redis-server is on the PATH'],
+    [{ SESSION_STORE: 'hybrid' }, 'hybrid', 'SESSION_STORE says so'],
+    [{ SESSION_STORE: 'postgres' }, 'postgres', 'SESSION_STORE says so'],
+    [{ REDIS_URL }, 'redis', 'REDIS_URL is set and DATABASE_URL is not'],
+    [{ DATABASE_URL }, 'postgres', 'DATABASE_URL is set and REDIS_URL is not'],
+  ])('from %j and an installed redis-server takes %s, because %s', (env, kind, reason) => {
+    expect(readDemoConfig(env, INSTALLED)).toMatchObject({ ...INSTALLED, sessionStore: { kind, reason } });
+  });
+
+  it('starts no Redis of its own beside a database that others may use, too', () => {
+    expect(failureOf({ SESSION_STORE: 'hybrid', DATABASE_URL }, INSTALLED)).toBe(
+      'REDIS_URL is needed by SESSION_STORE=hybrid, such as redis://localhost:6379',
+    );
+  });
+
+  it.each([
+    [{ SESSION_STORE: 'mysql' }, 'SESSION_STORE must be memory, redis, postgres or hybrid, but is "mysql"'],
     [{ SESSION_STORE: 'redis' }, 'REDIS_URL is needed by SESSION_STORE=redis, such as redis://localhost:6379'],
+    [
+      { SESSION_STORE: 'hybrid' },
+      'REDIS_URL is needed by SESSION_STORE=hybrid, such as redis://localhost:6379, or a redis-server on the PATH',
+    ],
     [{ PORT: 'http' }, 'PORT must be a port number from 0 to 65535, but is "http"'],
     [{ PORT: '70000' }, 'PORT must be a port number from 0 to 65535, but is "70000"'],
     [{ PORT: '-1' }, 'PORT must be a port number from 0 to 65535, but is "-1"'],

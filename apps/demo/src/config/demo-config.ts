@@ -14,6 +14,8 @@ export interface DemoConfig {
   readonly production: boolean;
   readonly sessionStore: SessionStoreChoice;
   readonly redisUrl: string | undefined;
+  /** Path of the `redis-server` that the demo starts for itself when its store needs a Redis and `redisUrl` names none. */
+  readonly redisServer: string | undefined;
   /** `undefined`: an embedded Postgres keeps the data in `dataDir`. */
   readonly databaseUrl: string | undefined;
   readonly databaseSchema: string;
@@ -21,15 +23,21 @@ export interface DemoConfig {
   readonly dataDir: string;
 }
 
+export interface Machine {
+  /** Path of a `redis-server` that is installed. */
+  readonly redisServer?: string | undefined;
+}
+
 /** @throws {DemoConfigError} The first setting that is wrong. */
-export function readDemoConfig(env: Environment): DemoConfig {
+export function readDemoConfig(env: Environment, { redisServer }: Machine = {}): DemoConfig {
   return {
     host: env['HOST'] || 'localhost',
     port: readPort(env, 'PORT', 3000),
     httpAdapter: readHttpAdapter(env),
     production: env['NODE_ENV'] === 'production',
-    sessionStore: chooseSessionStore(env),
+    sessionStore: chooseSessionStore(env, redisServer),
     redisUrl: readUrl(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    redisServer,
     databaseUrl: readUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     databaseSchema: readSchema(env),
     dataDir: resolve(findProjectRoot(), env['DATA_DIR'] || '.data'),

@@ -11,13 +11,20 @@ export interface DatabaseSettings {
   readonly config: Pick<DemoConfig, 'databaseSchema' | 'sessionStore'>;
 }
 
-/** The default DataSource. Migrations run before anything is served; nothing else changes the schema. */
+/**
+ * The default DataSource. Migrations run before anything is served; nothing else changes the schema.
+ *
+ * What the hybrid store adds stays when another store is taken for a while: the changes recorded meanwhile are what its
+ * copies in Redis have to follow when it is taken again.
+ */
 @Module({})
 export class DatabaseModule {
   static register({ url, config }: DatabaseSettings): DynamicModule {
     const schema = config.databaseSchema;
     const users = { schema, table: 'users', column: 'id' };
-    const sessionTables = sessionMigrations({ schema, userIdType: 'bigint', users });
+    const { kind } = config.sessionStore;
+    const sessionTables = sessionMigrations({ schema, userIdType: 'bigint', users, hotChanges: kind === 'hybrid' });
+    const needsSessionTables = kind === 'postgres' || kind === 'hybrid';
     return {
       module: DatabaseModule,
       imports: [
@@ -28,7 +35,7 @@ export class DatabaseModule {
             schema,
             applicationName: 'nest-sessions-demo',
             entities: [User],
-            migrations: [CreateUsers1795300000000, ...(config.sessionStore.kind === 'postgres' ? sessionTables : [])],
+            migrations: [CreateUsers1795300000000, ...(needsSessionTables ? sessionTables : [])],
             connectTimeoutMS: 5000,
             extra: { query_timeout: 10_000 },
             // A database that is not there is reported at once; what starts this application may try again.

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { findProjectRoot } from '../config/project-root.js';
+import { importScript } from '../config/script-library.js';
 import { EmbeddedDatabaseError } from './embedded-database.error.js';
 import type { OpenDatabase } from './open-database.js';
 
@@ -40,12 +39,6 @@ export async function openEmbeddedDatabase({ dataDir, log }: EmbeddedDatabaseSet
       return server.stop();
     },
   };
-}
-
-/** By its path, because the build does not copy it beside the compiled application. */
-async function importScript<Script>(name: string): Promise<Script> {
-  const path = join(findProjectRoot(), 'scripts', 'lib', name);
-  return (await import(pathToFileURL(path).href)) as Script;
 }
 
 /** What the scripts and the system report, as opposed to a `TypeError` and its like. */
