@@ -132,6 +132,13 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       expect(await service.update('not an id', patch)).toBeUndefined();
     });
 
+    it('writes nothing when the function gives nothing back, as one that only changes its argument', async () => {
+      const { service } = setUpService(world.store);
+      const { session } = await service.create({ userId: newUserId(), data: loose({ kept: true }) });
+      await expect(service.update(session.id, (() => undefined) as never)).rejects.toThrow(SessionArgumentError);
+      expect((await world.getLive(session.id)).data).toEqual({ kept: true });
+    });
+
     it('gives up when another process writes before every attempt, and writes nothing then', async () => {
       const { service, watched } = setUpService(world.store);
       const rival = setUpService(world.other).service;
@@ -188,6 +195,13 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
   });
 
   describe('revoke, revokeOthers and revokeAll', () => {
+    it('take an undefined owner for a mistake, not for anybody', async () => {
+      const { service } = setUpService(world.store);
+      const { session } = await service.create({ userId: newUserId() });
+      await expect(service.revoke(session.id, { userId: undefined })).rejects.toThrow(SessionArgumentError);
+      await world.getLive(session.id);
+    });
+
     it('end what they say they end, and tell of each once', async () => {
       const { service, heard } = setUpService(world.store);
       const userId = newUserId();

@@ -34,6 +34,7 @@ const MAX_DEPTH = 32;
  * @throws {SessionArgumentError} `increment` names a key that holds something other than a number.
  */
 export function patchData(data: JsonObject, patch: SessionDataPatch<Record<string, unknown>>): JsonObject {
+  if (patch.set !== undefined) assertPlainObject(patch.set);
   const next = new Map(Object.entries(data));
   for (const key of patch.unset ?? []) next.delete(key);
   for (const [key, value] of Object.entries(patch.set ?? {})) {
@@ -65,7 +66,7 @@ export function pickData(data: JsonObject, keys: readonly string[]): JsonObject 
  * @throws {SessionDataTooLargeError} Larger than `maxBytes`.
  */
 export function assertStorableData(data: unknown, maxBytes: number): asserts data is JsonObject {
-  if (!isPlainObject(data)) throw new SessionArgumentError('session data must be a plain object');
+  assertPlainObject(data);
   assertJson(data, 'data', 0);
   const sizeBytes = Buffer.byteLength(JSON.stringify(data));
   if (sizeBytes > maxBytes) throw new SessionDataTooLargeError(sizeBytes, maxBytes);
@@ -117,6 +118,10 @@ function assertText(text: string, path: string): void {
       `session ${path} holds a NUL character or half a surrogate pair, which Postgres refuses`,
     );
   }
+}
+
+function assertPlainObject(value: unknown): asserts value is Record<string, unknown> {
+  if (!isPlainObject(value)) throw new SessionArgumentError('session data must be a plain object');
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -1,7 +1,14 @@
 import { toAuthenticationMethods } from './authentication-methods.js';
 import { normalizeActor, normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
-import { assertStorableData, patchData, pickData, type SessionData, type SessionDataPatch } from './session-data.js';
+import {
+  assertStorableData,
+  patchData,
+  pickData,
+  type JsonObject,
+  type SessionData,
+  type SessionDataPatch,
+} from './session-data.js';
 import { SessionArgumentError, SessionLimitReachedError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, createSessionId, isSessionId } from './session-id.js';
@@ -146,7 +153,7 @@ export class SessionService {
     const base = typeof target === 'string' ? { id: target } : target;
     if (!isSessionId(base.id)) return undefined;
     const updated = await this.parts.updater.update(base, async (data) =>
-      typeof change === 'function' ? { ...(await change(data)) } : patchData(data, change),
+      typeof change === 'function' ? ((await change(data)) as JsonObject) : patchData(data, change),
     );
     return updated && toSession(updated);
   }
@@ -180,7 +187,8 @@ export class SessionService {
    */
   async revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
     if (!isSessionId(id)) return false;
-    if (options.userId !== undefined) assertUserId(options.userId);
+    // Present but undefined is a caller who does not know the user, and must not pass for one who does not care.
+    if ('userId' in options) assertUserId(options.userId);
     const { userId, reason = 'revoked', endedBy } = options;
     const ended = await this.parts.store.revoke({ id, userId, reason, endedBy: normalizeActor(endedBy) });
     if (ended) this.events.emit('ended', ended);

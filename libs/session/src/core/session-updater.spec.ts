@@ -41,6 +41,16 @@ async function setUp(data: JsonObject = {}) {
 }
 
 describe('SessionUpdater', () => {
+  it('refuses an update of a session within its own update function, and goes on afterwards', async () => {
+    const { record, updater } = await setUp();
+    const nested = updater.update(record, async (data) => {
+      await updater.update(record, (inner) => inner);
+      return data;
+    });
+    await expect(nested).rejects.toThrow(SessionArgumentError);
+    expect((await updater.update(record, () => ({ after: true })))?.record.data).toEqual({ after: true });
+  });
+
   it('needs no read when the session is at hand', async () => {
     const { store, record, updater } = await setUp();
     const updated = await updater.update(record, (data) => ({ ...data, a: 1 }));

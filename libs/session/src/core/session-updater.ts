@@ -1,7 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KeyedQueue } from './keyed-queue.js';
 import { assertStorableData, type JsonObject } from './session-data.js';
-import { SessionUpdateConflictError } from './session-errors.js';
+import { SessionArgumentError, SessionUpdateConflictError } from './session-errors.js';
 import type { LiveSession, SessionStore } from './session-store.js';
 
 const MAX_ATTEMPTS = 64;
@@ -16,6 +17,8 @@ export type UpdateBase = { readonly id: string; readonly version?: number; reado
  */
 export class SessionUpdater {
   private readonly queue = new KeyedQueue();
+  /** Ids of the sessions whose update the current call is part of. */
+  private readonly updating = new AsyncLocalStorage<ReadonlySet<string>>();
 
   constructor(
     private readonly store: SessionStore,
@@ -26,8 +29,16 @@ export class SessionUpdater {
    * @param change - Called again with newer data after each conflict.
    * @returns The session as it is after the update, or `undefined` when it is not live.
    */
-  update(base: UpdateBase, change: (data: JsonObject) => JsonObject | Promise<JsonObject>) {
-    return this.queue.run(base.id, () => this.compareAndSet(base, change));
+  async update(base: UpdateBase, change: (data: JsonObject) => JsonObject | Promise<JsonObject>) {
+    const outer = this.updating.getStore() ?? new Set<string>();
+    if (outer.has(base.id)) {
+      throw new SessionArgumentError(
+        `session ${base.id} is updated within its own update function, which would wait for itself`,
+      );
+    }
+    const within = new Set(outer).add(base.id);
+    const guarded = (data: JsonObject) => this.updating.run(within, () => change(data));
+    return this.queue.run(base.id, () => this.compareAndSet(base, guarded));
   }
 
   private async compareAndSet(

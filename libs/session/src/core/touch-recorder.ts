@@ -31,12 +31,12 @@ export class TouchRecorder {
     if (seen.rehash) this.track(record.id, this.rehash(seen, seen.rehash));
   }
 
-  /** Resolves when no touch is under way. */
+  /** Resolves when every touch that is under way now is written or has failed; later ones are not waited for. */
   async settle(): Promise<void> {
-    while (this.pending.size > 0) {
-      await this.store.flush();
-      await Promise.all(this.pending);
-    }
+    if (this.pending.size === 0) return;
+    const waiting = [...this.pending];
+    await this.store.flush();
+    await Promise.all(waiting);
   }
 
   private rehash({ record }: LiveSession, tokenHash: Uint8Array): Promise<unknown> {

@@ -76,8 +76,9 @@ export class RequestSession implements HttpSession {
     if (!session) return false;
     const isCurrent = id === session.id;
     if (session.userId === null && !isCurrent) return false;
-    const userId = session.userId ?? undefined;
-    const revoked = await this.#parts.service.revoke(id, { userId, endedBy: userId });
+    const { userId } = session;
+    const owner = userId === null ? {} : { userId, endedBy: userId };
+    const revoked = await this.#parts.service.revoke(id, owner);
     if (isCurrent) this.#forget();
     return revoked;
   }

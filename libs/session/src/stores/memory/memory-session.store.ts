@@ -232,8 +232,9 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
+/** Shares nothing with the store: a date that somebody changes must not extend a session. */
 function toRecord(stored: StoredSession): SessionRecord {
-  return { ...stored, data: JSON.parse(stored.data) as JsonObject };
+  return { ...structuredClone(stored), data: JSON.parse(stored.data) as JsonObject };
 }
 
 function byCreation(a: StoredSession, b: StoredSession): number {

@@ -10,8 +10,8 @@ const DATA_EXCEPTION = /^22/;
 /** Five characters, as has `EPIPE`, which is none: no SQLSTATE starts with an E. */
 const SQLSTATE = /^[0-9FHPX][0-9A-Z]{4}$/;
 
-/** Classes whose messages may repeat values: data exceptions and violated constraints. */
-const TELLS_VALUES = /^2[23]/;
+/** Classes whose messages may repeat values: data exceptions, violated constraints, and what triggers raise. */
+const TELLS_VALUES = /^(?:2[23]|P0)/;
 
 /**
  * What Postgres or its driver said, without what may hold token hashes or session data: `detail`, `where`, the statement

@@ -78,6 +78,7 @@ export class RedisSessionStore implements SessionStore {
         return replaced ? { ...outcome, ended: [...outcome.ended, replaced] } : outcome;
       } catch (error) {
         await this.discard(sessions, id);
+        this.discardOnceBack(sessions, id).catch(() => undefined);
         throw error;
       }
     });
