@@ -1,0 +1,50 @@
+import { Gate } from './barrier.js';
+
+/** Wraps ports so that a test sees each call and can hold one of them, before or after it does its work. */
+export class PortCalls {
+  /** As `hot.read`, in the order in which they began. */
+  readonly made: string[] = [];
+  private readonly gates = new Map<string, Gate>();
+
+  /**
+   * Holds the next call that comes to this point until the gate is opened.
+   *
+   * @param point - Such as `before hot.promote`.
+   */
+  holdNext(point: string): Gate {
+    const gate = new Gate();
+    this.gates.set(point, gate);
+    return gate;
+  }
+
+  wrap<Port extends object>(side: string, port: Port): Port {
+    return aroundCalls(port, async (method, call) => {
+      const name = `${side}.${method}`;
+      this.made.push(name);
+      await this.pass(`before ${name}`);
+      const result = await call();
+      await this.pass(`after ${name}`);
+      return result;
+    });
+  }
+
+  private async pass(point: string): Promise<void> {
+    const gate = this.gates.get(point);
+    this.gates.delete(point);
+    await gate?.pass();
+  }
+}
+
+/** The same port, with something around each of its methods, all of which are asynchronous. */
+export function aroundCalls<Port extends object>(
+  port: Port,
+  around: (method: string, call: () => Promise<unknown>) => Promise<unknown>,
+): Port {
+  return new Proxy(port, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => around(String(key), async () => Reflect.apply(member, target, args) as unknown);
+    },
+  });
+}
