@@ -162,6 +162,28 @@ describe('two instances of a hybrid store that do things at once', () => {
       },
     );
 
+    it.each([
+      { filler: 'has filled', hold: 'before hot.read' },
+      { filler: 'is filling', hold: 'before hot.promote' },
+    ])('a login whose copy another instance $filler in between, to list it, keeps its data', async ({ hold }) => {
+      newUser();
+      const gate = here.calls.holdNext('before hot.promote');
+      const signingIn = signIn(here.store, { userId });
+      await gate.reached;
+      if (hold === 'before hot.read') await listIds(there.store, userId);
+      const filler = there.calls.holdNext(hold);
+      const listing = listIds(there.store, userId);
+      await filler.reached;
+      gate.open();
+      const { id, data } = await signingIn;
+      filler.open();
+      expect(await listing).toEqual([id]);
+      expect(data).toEqual({ cart: 1 });
+      for (const { store } of [here, there]) {
+        expect(await store.find(id)).toMatchObject({ live: true, record: { data: { cart: 1 } } });
+      }
+    });
+
     it('after 20 logins that race revokeAll the list is exactly what authenticates', async () => {
       newUser();
       const signingIn = signInMany(20);

@@ -1,6 +1,7 @@
+import type { HotPromotion } from '../../core/hot-sessions.js';
 import { pickData } from '../../core/session-data.js';
 import { isUnavailable, SessionDataUnavailableError } from '../../core/session-errors.js';
-import type { CreateOutcome, NewSession } from '../../core/session-store.js';
+import type { CreateOutcome, LiveSession, NewSession } from '../../core/session-store.js';
 import { withAbsentData } from './absent-data.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
@@ -35,7 +36,7 @@ export class SessionCreator {
         const found = await callDurable(this.parts, (durable) => durable.find(session.id));
         // Revoked by somebody who was faster than this answer: created and over.
         if (!found.live) return created;
-        promoted = await callHot(this.parts, (hot) => hot.promote({ lease: again, live: found, data: session.data }));
+        promoted = await this.promoteAgain({ lease: again, live: found, data: session.data });
       }
       if (promoted) return { ...created, ...promoted };
     } catch (error) {
@@ -43,6 +44,18 @@ export class SessionCreator {
     }
     if (!needsHot) return { ...created, record: withAbsentData(created.record, this.parts.durableKeys) };
     return this.giveUp(session.id);
+  }
+
+  /**
+   * Somebody who lists the user's sessions may have filled the copy meanwhile, without what only this knows of the data.
+   * A promotion keeps a copy's data, so they are set after it. Nobody else can have: the token has not left.
+   */
+  private async promoteAgain(promotion: HotPromotion): Promise<LiveSession | undefined> {
+    const promoted = await callHot(this.parts, (hot) => hot.promote(promotion));
+    if (!promoted) return undefined;
+    const change = { id: promoted.record.id, expectedVersion: promoted.record.version, data: promotion.data };
+    const updated = await callHot(this.parts, (hot) => hot.update(change));
+    return updated.applied ? { record: updated.record, now: updated.now } : undefined;
   }
 
   /** The data could not be kept anywhere, so the session must not begin without it. Its token never left. */
