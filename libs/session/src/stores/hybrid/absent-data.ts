@@ -10,8 +10,8 @@ export function withAbsentData(record: SessionRecord, durableKeys: readonly stri
   const durable = record.data;
   const isDurable = (key: string | symbol): key is string => typeof key === 'string' && durableKeys.includes(key);
   const data: JsonObject = new Proxy(Object.create(null) as Record<string, unknown>, {
-    get: (_target, key) => (isDurable(key) ? durable[key] : refuse()),
-    has: (_target, key) => (isDurable(key) ? Object.hasOwn(durable, key) : refuse()),
+    get: (_target, key) => (isDurable(key) ? durable[key] : refuseUnlessProbe(key)),
+    has: (_target, key) => (isDurable(key) ? Object.hasOwn(durable, key) : refuseUnlessProbe(key) !== undefined),
     set: () => false,
     deleteProperty: () => false,
     defineProperty: () => false,
@@ -19,6 +19,12 @@ export function withAbsentData(record: SessionRecord, durableKeys: readonly stri
     getOwnPropertyDescriptor: refuse,
   });
   return { ...record, data };
+}
+
+/** `await` looks for `then` and inspection for symbols, in whatever passes by: nobody who does that reads the data. */
+function refuseUnlessProbe(key: string | symbol): undefined {
+  if (typeof key === 'string' && key !== 'then') refuse();
+  return undefined;
 }
 
 function refuse(): never {

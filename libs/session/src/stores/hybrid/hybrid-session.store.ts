@@ -120,9 +120,11 @@ export class HybridSessionStore implements SessionStore {
     return this.lister.listByUser(query);
   }
 
-  async cleanUp(step: CleanUpStep): Promise<CleanUpOutcome> {
-    await this.flush();
-    return callDurable(this.parts, (durable) => durable.cleanUp(step));
+  cleanUp(step: CleanUpStep): Promise<CleanUpOutcome> {
+    return callDurable(this.parts, async (durable) => {
+      await this.flush();
+      return durable.cleanUp(step);
+    });
   }
 
   /**

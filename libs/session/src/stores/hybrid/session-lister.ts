@@ -15,9 +15,11 @@ export class SessionLister {
   ) {}
 
   async listByUser({ userId, dataContains = {} }: SessionListQuery): Promise<SessionList> {
-    // Activity that is still on its way could make a session look over that is not.
-    await this.helpers.touches.flush();
-    const { records, now } = await callDurable(this.parts, (durable) => durable.listByUser({ userId }));
+    const { records, now } = await callDurable(this.parts, async (durable) => {
+      // Activity that is still on its way could make a session look over that is not.
+      await this.helpers.touches.flush();
+      return durable.listByUser({ userId });
+    });
     const found = await Promise.all(records.map(({ id }) => this.helpers.reader.find(id)));
     const live = found.filter((one) => one.live);
     return {

@@ -1,6 +1,6 @@
 import { isUnavailable } from '../../core/session-errors.js';
 import type { SessionTouch } from '../../core/session-store.js';
-import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
+import { callHot, type HybridParts } from './hybrid-parts.js';
 
 /**
  * Records activity on the hot side at once and forwards it to the durable side, which gathers it. Its answer is a check
@@ -30,21 +30,26 @@ export class TouchForwarder {
       return moved;
     } catch (error) {
       if (!isUnavailable(error, this.parts.hot.name)) throw error;
-      return watch(
-        this.following,
-        callDurable(this.parts, (durable) => durable.touch(touch)),
-      );
+      return watch(this.following, this.touchDurable(touch));
     }
   }
 
   private async follow({ id, idleTimeoutMs }: SessionTouch): Promise<void> {
     try {
       const touch = { id, idleTimeoutMs, touchIntervalMs: 0 };
-      const isLive = await callDurable(this.parts, (durable) => durable.touch(touch));
+      const isLive = await this.touchDurable(touch);
       if (!isLive) await callHot(this.parts, (hot) => hot.unconfirm([id]));
     } catch (error) {
       if (!isUnavailable(error)) this.parts.logger.error(`a touch was not forwarded: ${String(error)}`);
     }
+  }
+
+  /**
+   * Past the breaker: the durable side gathers touches and keeps those that it could not write, so that users who were
+   * active all through an outage are not idle after it.
+   */
+  private touchDurable(touch: SessionTouch): Promise<boolean> {
+    return this.parts.durable.touch(touch);
   }
 }
 
