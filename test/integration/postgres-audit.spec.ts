@@ -1,3 +1,4 @@
+import { anAuthentication } from 'nest-sessions/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
@@ -41,7 +42,11 @@ describe('the audit log of the Postgres store (I9)', () => {
     await store.rotate({ id, expectedTokenHash: first, tokenHash: second, cause: 'rehash' });
     await store.rotate({ id, expectedTokenHash: second, tokenHash: third, cause: 'rotation' });
     await store.rotate({ id, expectedTokenHash: second, tokenHash: fourth, cause: 'rotation' });
-    const authentication = { amr: ['pwd', 'otp'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS };
+    const authentication = {
+      ...anAuthentication({ amr: ['pwd', 'otp'] }),
+      idleTimeoutMs: HOUR_MS,
+      absoluteTimeoutMs: HOUR_MS,
+    };
     await store.rotate({ id, expectedTokenHash: third, tokenHash: fourth, cause: 'rotation', authentication });
     const revocation = { id, userId, reason: 'admin', endedBy: 'operator 7' } as const;
     await Promise.all(Array.from({ length: 5 }, () => store.revoke(revocation)));

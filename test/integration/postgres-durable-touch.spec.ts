@@ -1,3 +1,4 @@
+import { anAuthentication } from 'nest-sessions/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { PostgresDurableSessions } from 'nest-sessions/postgres';
@@ -120,7 +121,11 @@ describe('a touch of the durable side', () => {
 
   it('moves one as before that was authenticated anew with a shorter idle timeout', async () => {
     const { id, tokenHash } = await scene.begin();
-    const authentication = { amr: ['otp'], idleTimeoutMs: MINUTE_MS, absoluteTimeoutMs: 2 * IDLE_MS };
+    const authentication = {
+      ...anAuthentication({ amr: ['otp'] }),
+      idleTimeoutMs: MINUTE_MS,
+      absoluteTimeoutMs: 2 * IDLE_MS,
+    };
     const rotation = { id, expectedTokenHash: tokenHash, tokenHash: aTokenHash(), cause: 'rotation' } as const;
     expect(await durable.rotate({ ...rotation, authentication })).toMatchObject({ applied: true });
     const touched = touch(durable, id);

@@ -1,3 +1,4 @@
+import { anAuthentication } from 'nest-sessions/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PostgresDurableSessions } from 'nest-sessions/postgres';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
@@ -46,7 +47,11 @@ describe('the changes that hot copies have to follow', () => {
     const [second, third, fourth] = [aTokenHash(), aTokenHash(), aTokenHash()];
     await durable.rotate({ id, expectedTokenHash: tokenHash, tokenHash: second, cause: 'rotation' });
     await durable.rotate({ id, expectedTokenHash: second, tokenHash: third, cause: 'rehash' });
-    const authentication = { amr: ['otp'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: 2 * HOUR_MS };
+    const authentication = {
+      ...anAuthentication({ amr: ['otp'] }),
+      idleTimeoutMs: HOUR_MS,
+      absoluteTimeoutMs: 2 * HOUR_MS,
+    };
     await durable.rotate({ id, expectedTokenHash: third, tokenHash: fourth, cause: 'rotation', authentication });
     expect(await world.takeChanges()).toEqual([`changed ${id}`, `changed ${id}`, `changed ${id}`]);
   });

@@ -1,3 +1,4 @@
+import { anAuthentication } from 'nest-sessions/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { SessionStore } from 'nest-sessions';
@@ -113,7 +114,11 @@ describe('what the Redis store makes of values that it did not write', () => {
     await redis.hset(key, id, [`${header}|more|parts`, withMore, ...lines, 'another line', 'and one'].join('\n'));
     expect(await store.find(id)).toMatchObject({ live: true, record: { data: { a: 1 } } });
     expect(await store.update({ id, expectedVersion: 1, data: { b: 2 } })).toMatchObject({ applied: true });
-    const authentication = { amr: ['otp'], idleTimeoutMs: MINUTE_MS, absoluteTimeoutMs: MINUTE_MS };
+    const authentication = {
+      ...anAuthentication({ amr: ['otp'] }),
+      idleTimeoutMs: MINUTE_MS,
+      absoluteTimeoutMs: MINUTE_MS,
+    };
     const rotation = {
       id,
       expectedTokenHash: tokenHash,
@@ -124,7 +129,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(await store.rotate(rotation)).toMatchObject({ applied: true, record: { amr: ['otp'], data: { b: 2 } } });
     const after = (await headerOf(key, id)).split('\n');
     expect(after[0]).toMatch(/^1\|3\|.*\|more\|parts$/);
-    expect(after.slice(1)).toEqual([withMore, '["otp"]', '{"b":2}', 'another line', 'and one']);
+    expect(after.slice(1)).toEqual([withMore, '{"amr":["otp"],"aal":"aal1"}', '{"b":2}', 'another line', 'and one']);
   });
 
   it('never shortens the life of a session that a later version wrote', async () => {

@@ -2,7 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { redisHotSessions, type RedisStoreOptions } from 'nest-sessions/redis';
-import { aNewSession, aTokenHash } from 'nest-sessions/testing';
+import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import type { HotLease, HotRead, HotSessions } from '../../libs/session/src/core/hot-sessions.js';
 import type { SessionRecord } from '../../libs/session/src/core/session-record.js';
 import type { LiveSession } from '../../libs/session/src/core/session-store.js';
@@ -66,13 +66,13 @@ export function aLiveSession({
   ageMs = 3 * MINUTE_MS,
   ...overrides
 }: Partial<SessionRecord> & { clockOffsetMs?: number; ageMs?: number } = {}): LiveSession {
-  const { id, userId, amr, ipAddress, userAgent, device } = aNewSession({ userId: overrides.userId ?? 'alice' });
+  const { id, userId, ipAddress, userAgent, device } = aNewSession({ userId: overrides.userId ?? 'alice' });
   const nowMs = Date.now() + clockOffsetMs;
   const at = (ms: number) => new Date(nowMs + ms);
   const record: SessionRecord = {
     id,
     userId,
-    amr,
+    ...anAuthentication(),
     ipAddress,
     userAgent,
     device,

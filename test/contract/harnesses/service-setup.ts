@@ -11,6 +11,7 @@ export const POLICY: SessionPolicy = {
   absoluteTimeoutMs: 12 * 3_600_000,
   touchIntervalMs: 60_000,
   onLimit: 'revoke-oldest',
+  secondFactorTimeoutMs: 600_000,
   maxDataBytes: 4096,
 };
 

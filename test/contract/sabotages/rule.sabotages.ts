@@ -1,3 +1,4 @@
+import { anAuthentication } from 'nest-sessions/testing';
 import { containsJson } from '../../../libs/session/src/core/session-data.js';
 import { SessionStoreUnavailableError, type NewSession, type SessionRecord } from 'nest-sessions';
 import { remember } from './remember.js';
@@ -25,7 +26,7 @@ export const RULE_SABOTAGES: readonly Sabotage[] = [
       rotate: (rotation) =>
         store.rotate({
           ...rotation,
-          authentication: { amr: ['pwd'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS },
+          authentication: { ...anAuthentication(), idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS },
         }),
     }),
   },
@@ -33,6 +34,29 @@ export const RULE_SABOTAGES: readonly Sabotage[] = [
     does: 'keeps the timeouts when the user proved who they are',
     subject: 'rotate',
     sabotage: (store) => ({ rotate: (rotation) => store.rotate({ ...rotation, authentication: undefined }) }),
+  },
+  {
+    does: 'rotates and leaves the other sessions of the user alive (ASVS 7.4.3)',
+    subject: 'rotate with endOthers',
+    sabotage: (store) => ({ rotate: (rotation) => store.rotate({ ...rotation, endOthers: undefined }) }),
+  },
+  {
+    does: 'ends the other sessions although the rotation did not apply',
+    subject: 'rotate with endOthers',
+    sabotage: (store) => ({
+      rotate: async (rotation) => {
+        const found = await store.find(rotation.id);
+        const outcome = await store.rotate(rotation);
+        if (outcome.applied || !rotation.endOthers || !found.live || found.record.userId === null) return outcome;
+        await store.revokeAll({ userId: found.record.userId, exceptId: rotation.id, ...rotation.endOthers });
+        return outcome;
+      },
+    }),
+  },
+  {
+    does: 'takes every session for one that awaits nothing (better-auth GHSA-xg6x-h9c9-2m83)',
+    subject: 'create and find',
+    sabotage: (store) => ({ create: (session) => store.create({ ...session, awaitsSecondFactor: false }) }),
   },
   {
     does: 'overwrites a session of the same id',
@@ -92,7 +116,7 @@ export const RULE_SABOTAGES: readonly Sabotage[] = [
           tokenHash,
           cause: 'rehash',
           authentication: {
-            amr: [],
+            ...anAuthentication({ amr: [] }),
             idleTimeoutMs: touch.idleTimeoutMs,
             absoluteTimeoutMs: absoluteExpiresAt.getTime() - found.now.getTime(),
           },

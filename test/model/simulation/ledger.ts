@@ -42,6 +42,12 @@ export class Ledger {
     return this.ids().filter((id) => this.known.get(id)?.userId === userId);
   }
 
+  /** The other sessions of the same user. */
+  othersOf(id: string): string[] {
+    const userId = this.known.get(id)?.userId;
+    return userId === undefined ? [] : this.idsOf(userId).filter((other) => other !== id);
+  }
+
   pickKnown(random: SeededRandom): string | undefined {
     return this.known.size === 0 ? undefined : random.pick(this.ids());
   }

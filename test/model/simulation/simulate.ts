@@ -9,6 +9,7 @@ import { Scheduler } from './scheduler.js';
 import { SimulatedDurable } from './simulated-durable.js';
 import { SimulatedHot } from './simulated-hot.js';
 
+const NO_AUTHENTICATION = { amr: [], assuranceLevel: null, awaitsSecondFactor: false, identityProvider: null };
 const USERS = ['ada', 'grace'];
 const MOVES = 120;
 const MAX_IN_FLIGHT = 6;
@@ -153,7 +154,7 @@ class Simulation {
       userId,
       tokenHash,
       data: this.random.chance(0.5) ? { born: id } : {},
-      amr: [],
+      ...NO_AUTHENTICATION,
       ipAddress: null,
       userAgent: null,
       device: null,
@@ -188,8 +189,12 @@ class Simulation {
   private async rotate(store: HybridSessionStore, id: string): Promise<void> {
     const expectedTokenHash = this.ledger.hashOf(id);
     const tokenHash = this.newHash();
-    const rotated = await store.rotate({ id, expectedTokenHash, tokenHash, cause: 'rotation' });
-    if (rotated.applied) this.ledger.rotated(id, { from: expectedTokenHash, to: tokenHash });
+    const others = this.ledger.othersOf(id);
+    const endOthers = this.random.chance(0.2) ? ({ reason: 'credential-change', endedBy: null } as const) : undefined;
+    const rotated = await store.rotate({ id, expectedTokenHash, tokenHash, cause: 'rotation', endOthers });
+    if (!rotated.applied) return;
+    this.ledger.rotated(id, { from: expectedTokenHash, to: tokenHash });
+    if (endOthers) this.ledger.revoked(others);
   }
 
   private async update(store: HybridSessionStore, id: string): Promise<void> {

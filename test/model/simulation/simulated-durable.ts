@@ -71,6 +71,9 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
         ...expiriesFrom(this.now, session),
         authenticatedAt: this.now,
         amr: session.amr,
+        assuranceLevel: session.assuranceLevel,
+        awaitsSecondFactor: session.awaitsSecondFactor,
+        identityProvider: session.identityProvider,
         ipAddress: null,
         userAgent: null,
         device: null,
@@ -89,7 +92,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     return this.call(() => new Map(ids.map((id) => [id, this.look(id)])));
   }
 
-  rotate({ id, expectedTokenHash, tokenHash }: SessionRotation): Promise<RotateOutcome> {
+  rotate({ id, expectedTokenHash, tokenHash, endOthers }: SessionRotation): Promise<RotateOutcome> {
     return this.call(() => {
       const row = this.liveRow(id);
       if (!row) return { applied: false, reason: 'absent' };
@@ -98,7 +101,12 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
       row.record = { ...row.record, tokenHash, version: row.record.version + 1 };
       this.recordChange(id, 'changed');
       this.audit.push({ id, event: 'rotated' });
-      return { applied: true, record: row.record, now: this.now };
+      const others = endOthers ? this.liveIds(row.record.userId ?? undefined).filter((other) => other !== id) : [];
+      const ended = others.flatMap((other) => {
+        const otherRow = this.liveRow(other);
+        return otherRow && endOthers ? [this.end(otherRow, endOthers.reason)] : [];
+      });
+      return { applied: true, record: row.record, now: this.now, ended };
     });
   }
 

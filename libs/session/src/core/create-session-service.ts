@@ -5,6 +5,7 @@ import { SessionService } from './session-service.js';
 import type { SessionLogger, SessionStore } from './session-store.js';
 import { SessionTokens } from './session-token.js';
 import { SessionUpdater } from './session-updater.js';
+import { TokenReplacer } from './token-replacer.js';
 import { TouchRecorder } from './touch-recorder.js';
 
 export interface SessionServiceSettings {
@@ -22,14 +23,16 @@ export function createSessionService({ store, policy, logger, tokenKeys }: Sessi
 } {
   const tokens = new SessionTokens(tokenKeys);
   const touches = new TouchRecorder(store, policy, logger);
+  const authenticator = new SessionAuthenticator(store, tokens, logger);
   const service = new SessionService({
     store,
     policy,
     tokens,
     events: new SessionEvents(logger),
-    authenticator: new SessionAuthenticator(store, tokens, logger),
+    authenticator,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
+    replacer: new TokenReplacer({ store, policy, tokens, authenticator }),
   });
   return { service, touches };
 }

@@ -5,6 +5,8 @@ export interface SessionPolicy {
   readonly idleTimeoutMs: number;
   readonly absoluteTimeoutMs: number;
   readonly touchIntervalMs: number;
+  /** The most that a session may wait for a second factor. */
+  readonly secondFactorTimeoutMs: number;
   /** `undefined`: no limit. */
   readonly maxSessionsPerUser?: number;
   readonly onLimit: 'revoke-oldest' | 'reject';

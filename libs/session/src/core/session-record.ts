@@ -2,10 +2,45 @@ import type { JsonObject } from './session-data.js';
 
 /** Why a session is over. Ended is terminal. */
 export type SessionEndReason =
-  'logout' | 'revoked' | 'replaced' | 'evicted' | 'expired' | 'rotated-away' | 'reuse' | 'undecodable' | 'admin';
+  | 'logout'
+  | 'revoked'
+  | 'replaced'
+  | 'evicted'
+  | 'expired'
+  | 'rotated-away'
+  | 'reuse'
+  | 'undecodable'
+  | 'credential-change'
+  | 'idp-logout'
+  | 'admin';
+
+/** The authenticator assurance levels of NIST SP 800-63B. */
+export type AssuranceLevel = 'aal1' | 'aal2' | 'aal3';
+
+/** The sign-in at an identity provider that a session rests on (OpenID Connect, SAML). */
+export interface IdentityProviderSession {
+  /** The provider: `iss` in OpenID Connect. */
+  readonly issuer: string;
+  /** Its name for its session: `sid` in OpenID Connect; `null` when it gave none. */
+  readonly sessionId: string | null;
+  /** When the user last authenticated there: `auth_time` in OpenID Connect; `null` when unknown. */
+  readonly authenticatedAt: Date | null;
+}
+
+/** What is known of how the user proved who they are. */
+export interface SessionAuthentication {
+  /** Methods of the latest authentication as in RFC 8176, such as `['pwd', 'otp']`. */
+  readonly amr: readonly string[];
+  /** The level that the session has reached; `null` for an anonymous session. */
+  readonly assuranceLevel: AssuranceLevel | null;
+  /** The user still has to prove another factor: `SessionGuard` refuses the session where that is not allowed for. */
+  readonly awaitsSecondFactor: boolean;
+  /** `null` when the application authenticated the user itself. */
+  readonly identityProvider: IdentityProviderSession | null;
+}
 
 /** A live session as a store holds it. Never leaves the library: `tokenHash` is in no API, log, event or message. */
-export interface SessionRecord {
+export interface SessionRecord extends SessionAuthentication {
   /** Public UUIDv8; its last 62 bits are the user reference. */
   readonly id: string;
   /** `null` for an anonymous session. */
@@ -22,8 +57,6 @@ export interface SessionRecord {
   readonly absoluteExpiresAt: Date;
   /** When the user last proved who they are; `null` for an anonymous session. */
   readonly authenticatedAt: Date | null;
-  /** Authentication methods as in RFC 8176, such as `['pwd', 'otp']`. */
-  readonly amr: readonly string[];
   /** As the adapter saw it when the session began, IPv4-mapped addresses as IPv4; `null` when unknown. */
   readonly ipAddress: string | null;
   /** At most 512 characters, control characters removed. */

@@ -1,5 +1,5 @@
-import { toAuthenticationMethods } from './authentication-methods.js';
 import { normalizeActor, normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
+import { toAuthentication, type AuthenticationInput } from './session-authentication.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
 import {
   assertStorableData,
@@ -13,26 +13,31 @@ import { SessionArgumentError, SessionLimitReachedError } from './session-errors
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, createSessionId, isSessionId } from './session-id.js';
 import type { SessionPolicy } from './session-policy.js';
-import type { EndedSession, SessionEndReason } from './session-record.js';
+import type { EndedSession, SessionAuthentication, SessionEndReason } from './session-record.js';
 import type { LiveSession, SessionStore } from './session-store.js';
 import type { SessionTokens } from './session-token.js';
 import type { SessionUpdater } from './session-updater.js';
 import { compareByActivity, toSession, type Session } from './session.js';
+import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 import type { TouchRecorder } from './touch-recorder.js';
 
 const MAX_ID_ATTEMPTS = 8;
-const MAX_ROTATE_ATTEMPTS = 3;
 
 export type AuthenticateOutcome =
   | { readonly outcome: 'live'; readonly session: Session }
+  /** Live, but the user still has to prove another factor: nobody is signed in by it yet. */
+  | { readonly outcome: 'awaits-second-factor'; readonly session: Session }
   | { readonly outcome: 'absent'; readonly reason: AbsenceReason };
 
-export interface CreateSession {
+export interface CreateSession extends AuthenticationInput {
   /** `null` creates an anonymous session: for OAuth state, a CSRF secret, a cart. */
   readonly userId: string | null;
   readonly data?: Partial<SessionData>;
-  /** Authentication methods as in RFC 8176. Default none. */
-  readonly amr?: readonly string[];
+  /**
+   * The user still has to prove another factor, and `reauthenticate` will say so. Until then the session is refused where
+   * it is not expected, and over after `secondFactorTimeout`. Default `false`.
+   */
+  readonly awaitsSecondFactor?: boolean;
   readonly ipAddress?: string | null;
   readonly userAgent?: string | null;
   /** A label for the device, at most 100 characters. */
@@ -69,6 +74,7 @@ export interface SessionServiceParts {
   readonly authenticator: SessionAuthenticator;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
+  readonly replacer: TokenReplacer;
 }
 
 /**
@@ -97,7 +103,7 @@ export class SessionService {
     const carried = replaced.live ? pickData(replaced.record.data, input.carryOver ?? []) : {};
     const data = patchData(carried, { set: input.data });
     assertStorableData(data, this.parts.policy.maxDataBytes);
-    const amr = toAuthenticationMethods(input.amr);
+    const authentication = toAuthentication(input, input.userId);
     for (let attempt = 1; attempt <= MAX_ID_ATTEMPTS; attempt++) {
       const id = createSessionId(input.userId);
       const { token, hash } = this.parts.tokens.mint(id);
@@ -106,12 +112,11 @@ export class SessionService {
         userId: input.userId,
         tokenHash: hash,
         data,
-        amr,
+        ...authentication,
         ipAddress: normalizeIpAddress(input.ipAddress),
         userAgent: normalizeUserAgent(input.userAgent),
         device: normalizeDevice(input.device),
-        idleTimeoutMs: this.parts.policy.idleTimeoutMs,
-        absoluteTimeoutMs: this.parts.policy.absoluteTimeoutMs,
+        ...this.timeoutsOf(authentication),
         limit: this.limitFor(input.userId),
         replaces: replaced.live ? replaced.record.id : undefined,
       });
@@ -134,7 +139,8 @@ export class SessionService {
     const checked = await this.parts.authenticator.check(token);
     if (!checked.live) return { outcome: 'absent', reason: checked.reason };
     if (options.touch !== false) this.parts.touches.record(checked);
-    return { outcome: 'live', session: toSession(checked) };
+    const outcome = checked.record.awaitsSecondFactor ? 'awaits-second-factor' : 'live';
+    return { outcome, session: toSession(checked) };
   }
 
   /**
@@ -162,17 +168,48 @@ export class SessionService {
    * Gives the session a new token; once resolved the old one is dead. Of parallel calls one succeeds and the others are
    * `superseded`.
    */
-  rotate(token: string): Promise<RotatedSession> {
-    return this.replaceToken(token);
+  async rotate(token: string): Promise<RotatedSession> {
+    return this.announceReplaced('rotated', await this.parts.replacer.replace(token));
   }
 
   /**
-   * Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew.
+   * Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew. A session
+   * that awaited a second factor awaits it no more, and keeps the methods of the first; `assuranceLevel` never falls
+   * unless it is given.
    *
    * @throws {SessionArgumentError} The session is anonymous: a sign-in is `create` with `replacesToken`.
    */
-  async reauthenticate(token: string, { amr }: { amr: readonly string[] }): Promise<RotatedSession> {
-    return this.replaceToken(token, toAuthenticationMethods(amr));
+  async reauthenticate(
+    token: string,
+    authentication: AuthenticationInput & { readonly amr: readonly string[] },
+  ): Promise<RotatedSession> {
+    return this.announceReplaced('reauthenticated', await this.parts.replacer.replace(token, { authentication }));
+  }
+
+  /**
+   * Says that the user's password or another factor was changed, added or removed: the session gets a new token and all
+   * other sessions of the user end with reason `credential-change`, in one atomic step (ASVS 7.4.3).
+   *
+   * When another call was faster with the same token, or the session ended meanwhile, the others end all the same.
+   *
+   * @param change.authentication - Given when the user proved who they are for it, as for `reauthenticate`.
+   * @returns `ended`: the sessions that this call ended. With a token that is no session's it can end none: call
+   *   `revokeAll` with the user's id then.
+   * @throws {SessionArgumentError} The session is anonymous.
+   */
+  async credentialsChanged(
+    token: string,
+    change: { authentication?: AuthenticationInput; endedBy?: string } = {},
+  ): Promise<RotatedSession & { readonly ended: readonly EndedSession[] }> {
+    const { authentication, endedBy } = change;
+    const endOthers = { reason: 'credential-change', endedBy: normalizeActor(endedBy) } as const;
+    const outcome = await this.parts.replacer.replace(token, { authentication, endOthers });
+    const rotated = this.announceReplaced(authentication ? 'reauthenticated' : 'rotated', outcome);
+    if (outcome.replaced) return { ...rotated, ended: outcome.ended };
+    const { last, reason } = outcome;
+    if (!last || last.userId === null) return { ...rotated, ended: [] };
+    const exceptId = reason === 'superseded' ? last.id : undefined;
+    return { ...rotated, ended: await this.revokeAll(last.userId, { reason: 'credential-change', endedBy, exceptId }) };
   }
 
   /**
@@ -237,37 +274,12 @@ export class SessionService {
     return records.map((record) => toSession({ record, now })).toSorted(compareByActivity);
   }
 
-  private async replaceToken(token: string, amr?: readonly string[]): Promise<RotatedSession> {
-    const { idleTimeoutMs, absoluteTimeoutMs } = this.parts.policy;
-    for (let attempt = 1; attempt <= MAX_ROTATE_ATTEMPTS; attempt++) {
-      const checked = await this.parts.authenticator.check(token);
-      if (!checked.live) {
-        return { rotated: false, reason: checked.reason === 'wrong-secret' && attempt > 1 ? 'superseded' : 'absent' };
-      }
-      const { id, userId, tokenHash: expectedTokenHash } = checked.record;
-      if (amr && userId === null) {
-        throw new SessionArgumentError(
-          'an anonymous session has no user to reauthenticate: create one for the user with replacesToken',
-        );
-      }
-      const minted = this.parts.tokens.mint(id);
-      const authentication = amr && { amr, idleTimeoutMs, absoluteTimeoutMs };
-      const outcome = await this.parts.store.rotate({
-        id,
-        expectedTokenHash,
-        tokenHash: minted.hash,
-        cause: 'rotation',
-        authentication,
-      });
-      if (outcome.applied) {
-        const session = toSession(outcome);
-        this.events.emit(amr ? 'reauthenticated' : 'rotated', session);
-        return { rotated: true, session, token: minted.token };
-      }
-      if (outcome.reason === 'absent') return { rotated: false, reason: 'absent' };
-      // Superseded: by another rotation, or only by the same token's hash under a newer key. The next check tells.
-    }
-    return { rotated: false, reason: 'superseded' };
+  private announceReplaced(name: 'rotated' | 'reauthenticated', outcome: ReplacedToken): RotatedSession {
+    if (!outcome.replaced) return { rotated: false, reason: outcome.reason };
+    const session = toSession(outcome);
+    this.events.emit(name, session);
+    for (const one of outcome.ended) this.events.emit('ended', one);
+    return { rotated: true, session, token: outcome.token };
   }
 
   private announceCreated(
@@ -278,6 +290,12 @@ export class SessionService {
     this.events.emit('created', session);
     for (const one of ended) this.events.emit('ended', one);
     return { session, token };
+  }
+
+  private timeoutsOf({ awaitsSecondFactor }: SessionAuthentication) {
+    const { idleTimeoutMs, absoluteTimeoutMs, secondFactorTimeoutMs } = this.parts.policy;
+    if (!awaitsSecondFactor) return { idleTimeoutMs, absoluteTimeoutMs };
+    return { idleTimeoutMs, absoluteTimeoutMs: Math.min(absoluteTimeoutMs, secondFactorTimeoutMs) };
   }
 
   private limitFor(userId: string | null) {

@@ -1,5 +1,5 @@
 import type { JsonObject } from './session-data.js';
-import type { EndedSession, SessionEndReason, SessionRecord } from './session-record.js';
+import type { EndedSession, SessionAuthentication, SessionEndReason, SessionRecord } from './session-record.js';
 
 /**
  * Where sessions live: the port that every store implements and `describeSessionStore()` proves.
@@ -69,12 +69,11 @@ export interface SessionStore {
   stop(): Promise<void>;
 }
 
-export interface NewSession {
+export interface NewSession extends SessionAuthentication {
   readonly id: string;
   readonly userId: string | null;
   readonly tokenHash: Uint8Array;
   readonly data: JsonObject;
-  readonly amr: readonly string[];
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly device: string | null;
@@ -136,16 +135,23 @@ export interface SessionRotation {
   readonly tokenHash: Uint8Array;
   /** `rehash`: the same token under a newer key, which is no transition and leaves no audit row. */
   readonly cause: 'rotation' | 'rehash';
-  /** Given when the user proved who they are: sets `authenticatedAt`, `amr` and both expiries anew. */
-  readonly authentication?: {
-    readonly amr: readonly string[];
-    readonly idleTimeoutMs: number;
-    readonly absoluteTimeoutMs: number;
-  };
+  /** Given when the user proved who they are: sets all of this, `authenticatedAt` and both expiries anew. */
+  readonly authentication?: RenewedAuthentication;
+  /** In the same atomic step all other live sessions of the same user end, if the rotation applies. Never for an anonymous one. */
+  readonly endOthers?: { readonly reason: SessionEndReason; readonly endedBy: string | null };
+}
+
+export interface RenewedAuthentication extends SessionAuthentication {
+  readonly idleTimeoutMs: number;
+  readonly absoluteTimeoutMs: number;
 }
 
 export type RotateOutcome =
-  | (LiveSession & { readonly applied: true })
+  | (LiveSession & {
+      readonly applied: true;
+      /** The other sessions of the user that ended with it. */
+      readonly ended: readonly EndedSession[];
+    })
   /** `superseded`: live, but its token hash is no longer the expected one. */
   | { readonly applied: false; readonly reason: 'absent' | 'superseded' };
 

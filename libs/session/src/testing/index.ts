@@ -1,4 +1,4 @@
 export { describeSessionStore } from './describe-session-store.js';
 export { FakeClock } from './fake-clock.js';
-export { aNewSession, anIdLike, aTokenHash } from './new-session.js';
+export { anAuthentication, aNewSession, anIdLike, aTokenHash } from './new-session.js';
 export type { StoreContractOptions, StoreHarness } from './store-harness.js';

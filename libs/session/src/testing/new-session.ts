@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createSessionId, userReferenceOf } from '../core/session-id.js';
+import type { SessionAuthentication } from '../core/session-record.js';
 import type { NewSession } from '../core/session-store.js';
 
 let lastIdMs = 0;
@@ -21,7 +22,7 @@ export function aNewSession(overrides: Partial<NewSession> = {}): NewSession {
     userId,
     tokenHash: aTokenHash(),
     data: {},
-    amr: userId === null ? [] : ['pwd'],
+    ...anAuthentication(userId === null ? { amr: [], assuranceLevel: null } : {}),
     ipAddress: '203.0.113.7',
     userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
     device: null,
@@ -29,6 +30,11 @@ export function aNewSession(overrides: Partial<NewSession> = {}): NewSession {
     absoluteTimeoutMs: 12 * 3_600_000,
     ...overrides,
   };
+}
+
+/** A password, checked by the application itself, unless said otherwise. */
+export function anAuthentication(overrides: Partial<SessionAuthentication> = {}): SessionAuthentication {
+  return { amr: ['pwd'], assuranceLevel: 'aal1', awaitsSecondFactor: false, identityProvider: null, ...overrides };
 }
 
 /** 32 random bytes, as the hash of a token nobody holds. */

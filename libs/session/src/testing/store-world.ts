@@ -19,6 +19,7 @@ const POLICY: SessionPolicy = {
   absoluteTimeoutMs: 12 * 3_600_000,
   touchIntervalMs: 60_000,
   onLimit: 'revoke-oldest',
+  secondFactorTimeoutMs: 600_000,
   maxDataBytes: 16 * 1024,
 };
 

@@ -1,11 +1,15 @@
 import type { SessionData } from '../../core/session-data.js';
+import type { AuthenticationInput } from '../../core/session-authentication.js';
 import type { Session } from '../../core/session.js';
 
-export interface SignIn {
+export interface SignIn extends AuthenticationInput {
   readonly userId: string;
   readonly data?: Partial<SessionData>;
-  /** How the user proved who they are, as in RFC 8176: `['pwd', 'otp']`. Default none. */
-  readonly amr?: readonly string[];
+  /**
+   * The user still has to prove another factor: until `reauthenticate`, `SessionGuard` lets the session in only where
+   * `@AllowPendingFactor()` stands. Default `false`.
+   */
+  readonly awaitsSecondFactor?: boolean;
   /** A label for the device, at most 100 characters. */
   readonly device?: string;
   /** Top-level keys of the replaced session's data to carry over. Default none. */
@@ -20,8 +24,14 @@ export interface SignIn {
  * for `signOut`.
  */
 export interface HttpSession {
-  /** The live session that the request's cookie names. Asks the store once per request, however often it is called. */
+  /**
+   * The live session that the request's cookie names, unless it still awaits a second factor: nobody is signed in by
+   * that. Asks the store once per request, however often it is called.
+   */
   current(): Promise<Session | undefined>;
+
+  /** The live session of the request that awaits a second factor, and nothing else. */
+  pending(): Promise<Session | undefined>;
 
   /**
    * Creates a session with a new token, sets its cookie, and ends the session that the cookie held until now
@@ -37,15 +47,24 @@ export interface HttpSession {
 
   /**
    * Says that the user has just proved again who they are: a new token, both timeouts anew, and the session counts as
-   * fresh. The old token is dead.
+   * fresh. The old token is dead. A session that awaited a second factor awaits it no more.
    *
    * @returns The session; `undefined` when it is no longer live. When a parallel request was faster, its response has
    *   the new cookie and this one gets the session without a cookie.
    */
-  reauthenticate(input: { amr: readonly string[] }): Promise<Session | undefined>;
+  reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined>;
 
   /** Gives the session a new token, for instance after a change of privileges. Returns as `reauthenticate` does. */
   rotate(): Promise<Session | undefined>;
+
+  /**
+   * Says that the user's password or another factor was changed: a new token for this session, and all others of the user
+   * end in the same atomic step with reason `credential-change` (ASVS 7.4.3), also when this session has ended meanwhile.
+   *
+   * @param input.amr - Given when the user proved who they are for it: then the session counts as fresh, too.
+   * @returns How many other sessions ended, and the session as `reauthenticate` returns it.
+   */
+  credentialsChanged(input?: AuthenticationInput): Promise<{ session: Session | undefined; ended: number }>;
 
   /**
    * Ends the session (`logout`) and clears the cookie, which it does as well when the store failed.

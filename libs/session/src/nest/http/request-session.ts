@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import type { AuthenticationInput } from '../../core/session-authentication.js';
 import { SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
@@ -35,21 +36,39 @@ export class RequestSession implements HttpSession {
     this.#token = cookie.found === 'one' ? cookie.value : undefined;
   }
 
-  current(): Promise<Session | undefined> {
-    return (this.#session ??= this.#authenticate());
+  async current(): Promise<Session | undefined> {
+    const session = await this.#find();
+    return session?.awaitsSecondFactor ? undefined : session;
   }
 
-  async signIn({ userId, data, amr, device, carryOver }: SignIn): Promise<Session> {
-    assertUserId(userId);
-    return this.#create({ userId, data, amr, device, carryOver });
+  async pending(): Promise<Session | undefined> {
+    const session = await this.#find();
+    return session?.awaitsSecondFactor ? session : undefined;
+  }
+
+  async signIn(input: SignIn): Promise<Session> {
+    assertUserId(input.userId);
+    return this.#create(input);
   }
 
   start({ data }: { data?: CreateSession['data'] } = {}): Promise<Session> {
     return this.#create({ userId: null, data });
   }
 
-  reauthenticate({ amr }: { amr: readonly string[] }): Promise<Session | undefined> {
-    return this.#renew((token) => this.#parts.service.reauthenticate(token, { amr }));
+  reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
+    return this.#renew((token) => this.#parts.service.reauthenticate(token, input));
+  }
+
+  async credentialsChanged(authentication?: AuthenticationInput) {
+    const { service } = this.#parts;
+    const endedBy = (await this.current())?.userId ?? undefined;
+    let ended = 0;
+    const session = await this.#renew(async (token) => {
+      const changed = await service.credentialsChanged(token, { authentication, endedBy });
+      ended = changed.ended.length;
+      return changed;
+    });
+    return { session, ended };
   }
 
   rotate(): Promise<Session | undefined> {
@@ -58,12 +77,12 @@ export class RequestSession implements HttpSession {
 
   async signOut(): Promise<boolean> {
     try {
-      const session = await this.current();
+      const session = await this.#find();
       let isEnded = session !== undefined && (await this.#endByLogout(session));
       // Of two cookies it cannot be told which one is the visitor's, but whoever holds a token may end its session.
       for (const token of this.#rivals) {
         const checked = await this.#parts.service.authenticate(token, { touch: false });
-        if (checked.outcome === 'live') isEnded = (await this.#endByLogout(checked.session)) || isEnded;
+        if (checked.outcome !== 'absent') isEnded = (await this.#endByLogout(checked.session)) || isEnded;
       }
       return isEnded;
     } finally {
@@ -94,6 +113,10 @@ export class RequestSession implements HttpSession {
     return this.#parts.service.revoke(id, { reason: 'logout', endedBy: userId ?? undefined });
   }
 
+  #find(): Promise<Session | undefined> {
+    return (this.#session ??= this.#authenticate());
+  }
+
   async #authenticate(): Promise<Session | undefined> {
     const { service, cookies, logger } = this.#parts;
     if (this.#rivals.length > 0) {
@@ -102,7 +125,7 @@ export class RequestSession implements HttpSession {
       return undefined;
     }
     const checked = await service.authenticate(this.#token, { touch: this.#touch });
-    if (checked.outcome === 'live') return checked.session;
+    if (checked.outcome !== 'absent') return checked.session;
     logger.debug(`a request has no live session: ${checked.reason}`);
     return undefined;
   }
@@ -125,7 +148,7 @@ export class RequestSession implements HttpSession {
 
   async #renew(replaceToken: (token: string) => Promise<RotatedSession>): Promise<Session | undefined> {
     this.#assertUnanswered();
-    const session = await this.current();
+    const session = await this.#find();
     if (!session || this.#token === undefined) return undefined;
     this.#assertUnanswered();
     const renewed = await replaceToken(this.#token);

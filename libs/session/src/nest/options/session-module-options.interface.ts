@@ -10,6 +10,8 @@ export interface SessionModuleOptions {
   readonly idleTimeout?: Duration;
   /** A session ends this long after the user proved who they are, whatever they do. Default `'12h'`. */
   readonly absoluteTimeout?: Duration;
+  /** How long a session that was begun with `awaitsSecondFactor` may wait for it. Default `'10m'`. */
+  readonly secondFactorTimeout?: Duration;
   /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
   readonly touchInterval?: Duration;
   /** The most live sessions of one user. Default no limit. */

@@ -28,6 +28,7 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'store',
   'idleTimeout',
   'absoluteTimeout',
+  'secondFactorTimeout',
   'touchInterval',
   'maxSessionsPerUser',
   'onLimit',
@@ -82,7 +83,16 @@ function resolvePolicy(options: SessionModuleOptions): SessionPolicy {
   assertOneOf(onLimit, ['revoke-oldest', 'reject'], 'onLimit');
   assertCount(maxDataSize, 'maxDataSize');
   if (maxSessionsPerUser !== undefined) assertCount(maxSessionsPerUser, 'maxSessionsPerUser');
-  return { idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs, maxSessionsPerUser, onLimit, maxDataBytes: maxDataSize };
+  const secondFactorTimeoutMs = parseDuration(options.secondFactorTimeout ?? '10m', 'secondFactorTimeout');
+  return {
+    idleTimeoutMs,
+    absoluteTimeoutMs,
+    touchIntervalMs,
+    secondFactorTimeoutMs,
+    maxSessionsPerUser,
+    onLimit,
+    maxDataBytes: maxDataSize,
+  };
 }
 
 function resolveTouchInterval(touchInterval: Duration | undefined, idleTimeoutMs: number): number {

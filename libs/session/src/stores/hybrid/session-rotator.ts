@@ -20,6 +20,8 @@ export class SessionRotator {
     if (!rotated.applied) return rotated;
     try {
       await callHot(this.parts, (hot) => hot.unconfirm([rotation.id]));
+      const ended = rotated.ended.map(({ id }) => id);
+      if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       await this.undo(rotation);
@@ -29,7 +31,10 @@ export class SessionRotator {
     return found.live ? { ...rotated, record: found.record, now: found.now } : rotated;
   }
 
-  /** The new token will not be delivered, so the client keeps the old one if that is still possible. */
+  /**
+   * The new token will not be delivered, so the client keeps the old one if that is still possible. Other sessions that
+   * ended with it stay ended: the sweeper drops their copies.
+   */
   private async undo({ id, expectedTokenHash, tokenHash }: SessionRotation): Promise<void> {
     await callDurable(this.parts, (durable) =>
       durable.rotate({ id, expectedTokenHash: tokenHash, tokenHash: expectedTokenHash, cause: 'rehash' }),

@@ -1,7 +1,12 @@
 import { containsJson, type JsonObject } from '../../core/session-data.js';
 import { SessionStoreFullError, SessionStoreUnavailableError } from '../../core/session-errors.js';
 import { expiriesFrom, idleExpiryAfter, isTouchDue, isUnexpired } from '../../core/session-policy.js';
-import type { EndedSession, SessionEndReason, SessionRecord } from '../../core/session-record.js';
+import type {
+  EndedSession,
+  SessionAuthentication,
+  SessionEndReason,
+  SessionRecord,
+} from '../../core/session-record.js';
 import type {
   CleanUpOutcome,
   CleanUpStep,
@@ -73,7 +78,7 @@ export class MemorySessionStore implements SessionStore {
       createdAt: now,
       ...expiriesFrom(now, session),
       authenticatedAt: session.userId === null ? null : now,
-      amr: [...session.amr],
+      ...authenticationOf(session),
       ipAddress: session.ipAddress,
       userAgent: session.userAgent,
       device: session.device,
@@ -110,7 +115,8 @@ export class MemorySessionStore implements SessionStore {
     return { applied: true, record: toRecord(changed), now };
   }
 
-  async rotate({ id, expectedTokenHash, tokenHash, authentication }: SessionRotation): Promise<RotateOutcome> {
+  async rotate({ id, expectedTokenHash, tokenHash, ...change }: SessionRotation): Promise<RotateOutcome> {
+    const { authentication, endOthers } = change;
     const now = this.open();
     const stored = this.findStored(id, now);
     if (!stored) return { applied: false, reason: 'absent' };
@@ -122,10 +128,14 @@ export class MemorySessionStore implements SessionStore {
       ...(authentication && {
         ...expiriesFrom(now, authentication),
         authenticatedAt: now,
-        amr: [...authentication.amr],
+        ...authenticationOf(authentication),
       }),
     });
-    return { applied: true, record: toRecord(rotated), now };
+    const others = endOthers && rotated.userId !== null ? this.liveOf(rotated.userId, now) : [];
+    const ended = endOthers
+      ? others.filter((other) => other.id !== id).map((other) => this.end(other, endOthers, now))
+      : [];
+    return { applied: true, record: toRecord(rotated), now, ended };
   }
 
   async revoke({ id, userId, reason, endedBy }: SessionRevocation): Promise<EndedSession | undefined> {
@@ -230,6 +240,11 @@ export class MemorySessionStore implements SessionStore {
     }
     return dropped;
   }
+}
+
+function authenticationOf(session: SessionAuthentication): SessionAuthentication {
+  const { amr, assuranceLevel, awaitsSecondFactor, identityProvider } = session;
+  return structuredClone({ amr, assuranceLevel, awaitsSecondFactor, identityProvider });
 }
 
 /** Shares nothing with the store: a date that somebody changes must not extend a session. */

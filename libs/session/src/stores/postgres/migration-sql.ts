@@ -20,6 +20,8 @@ const END_REASONS: Record<SessionEndReason, true> = {
   evicted: true,
   expired: true,
   'rotated-away': true,
+  'credential-change': true,
+  'idp-logout': true,
   reuse: true,
   undecodable: true,
   admin: true,
@@ -55,6 +57,11 @@ create table if not exists ${sessions} (
   absolute_expires_at timestamptz not null,
   authenticated_at timestamptz,
   amr text[] not null default '{}',
+  assurance_level text,
+  awaits_second_factor boolean not null default false,
+  idp_issuer text,
+  idp_session_id text,
+  idp_authenticated_at timestamptz,
   ip_address inet,
   user_agent text,
   device text,
@@ -64,6 +71,7 @@ create table if not exists ${sessions} (
   purge_after timestamptz not null,
   constraint "${table}_token_hash_check" check (octet_length(token_hash) = 32),
   constraint "${table}_expiry_check" check (expires_at <= absolute_expires_at),
+  constraint "${table}_assurance_level_check" check (assurance_level in ('aal1', 'aal2', 'aal3')),
   constraint "${table}_end_check" check ((ended_at is null) = (end_reason is null)),
   constraint "${table}_end_reason_check" check (end_reason in (${reasons}))
 ) with (fillfactor = 60);

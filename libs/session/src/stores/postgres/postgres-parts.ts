@@ -87,7 +87,7 @@ interface Assembly {
 function assembleParts({ settings, connection, pool, tables, userIdType }: Assembly): PostgresParts {
   const { operationTimeoutMs: timeoutMs, touchFlushIntervalMs, logger, retentionMs, auditRetentionMs } = settings;
   const finder = new SessionFinder({ pool, statements: readStatements(tables, userIdType), timeoutMs, logger });
-  const changer = new SessionChanger({ pool, statements: changeStatements(tables), finder, timeoutMs });
+  const changer = new SessionChanger({ pool, statements: changeStatements(tables), finder, timeoutMs, retentionMs });
   const ender = new SessionEnder({ pool, statements: endStatements(tables, userIdType), timeoutMs, retentionMs });
   return {
     connection,

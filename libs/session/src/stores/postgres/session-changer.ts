@@ -2,7 +2,7 @@ import type { RotateOutcome, SessionDataChange, SessionRotation, UpdateOutcome }
 import { runOperation } from './operation.js';
 import type { PostgresPool } from './postgres-pool.js';
 import type { SessionFinder } from './session-finder.js';
-import { toDate, toRecord, type SessionRow } from './session-row.js';
+import { authenticationValues, toDate, toEndedMany, toRecord, type SessionRow } from './session-row.js';
 import type { Statement } from './statement.js';
 import type { ChangeStatements } from './statements/change-statements.js';
 import type { AgedTouch } from './touch-queue.js';
@@ -12,6 +12,7 @@ export interface SessionChangerParts {
   readonly statements: ChangeStatements;
   readonly finder: SessionFinder;
   readonly timeoutMs: number;
+  readonly retentionMs: number;
 }
 
 /**
@@ -31,16 +32,20 @@ export class SessionChanger {
 
   async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
     const { statements } = this.parts;
-    const { id, cause, authentication } = rotation;
-    const values = [id, Buffer.from(rotation.expectedTokenHash), Buffer.from(rotation.tokenHash)];
-    const rotated = authentication
-      ? await this.change(statements.reauthenticate, [
-          ...values,
-          [...authentication.amr],
-          authentication.idleTimeoutMs,
-          authentication.absoluteTimeoutMs,
-        ])
-      : await this.change(cause === 'rehash' ? statements.rehash : statements.rotate, values);
+    const { id, cause, authentication: renewed, endOthers } = rotation;
+    const values = [
+      id,
+      Buffer.from(rotation.expectedTokenHash),
+      Buffer.from(rotation.tokenHash),
+      ...(renewed
+        ? [[...renewed.amr], renewed.idleTimeoutMs, renewed.absoluteTimeoutMs, ...authenticationValues(renewed)]
+        : []),
+      ...(endOthers ? [endOthers.reason, endOthers.endedBy, this.parts.retentionMs] : []),
+    ];
+    const statement = endOthers
+      ? statements[renewed ? 'reauthenticateAlone' : 'rotateAlone']
+      : statements[renewed ? 'reauthenticate' : cause === 'rehash' ? 'rehash' : 'rotate'];
+    const rotated = await this.change(statement, values);
     if (rotated) return { applied: true, ...rotated };
     const found = await this.parts.finder.find(id);
     return { applied: false, reason: found.live ? 'superseded' : 'absent' };
@@ -64,9 +69,9 @@ export class SessionChanger {
   private async change(statement: Statement, values: readonly unknown[]) {
     const { pool, timeoutMs } = this.parts;
     const [row] = await runOperation({ timeoutMs }, (operation) =>
-      pool.query<SessionRow>(operation, statement, values),
+      pool.query<SessionRow & { ended?: string }>(operation, statement, values),
     );
     const record = row && toRecord(row);
-    return record && { record, now: toDate(row.now_ms) };
+    return record && { record, now: toDate(row.now_ms), ended: toEndedMany(row.ended) };
   }
 }

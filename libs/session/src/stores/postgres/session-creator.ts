@@ -3,7 +3,7 @@ import { KeyedQueue } from '../../core/keyed-queue.js';
 import type { CreateOutcome, NewSession } from '../../core/session-store.js';
 import type { Operation } from './operation.js';
 import type { Connection, PostgresPool } from './postgres-pool.js';
-import { toDate, toEnded, toRecord, type EndedRow, type SessionRow } from './session-row.js';
+import { authenticationValues, toDate, toEndedMany, toRecord, type SessionRow } from './session-row.js';
 import type { CreateStatements } from './statements/create-statements.js';
 
 interface CreateRow extends SessionRow {
@@ -64,6 +64,7 @@ export class SessionCreator {
       session.absoluteTimeoutMs,
       session.replaces ?? null,
       this.parts.retentionMs,
+      ...authenticationValues(session),
     ];
   }
 }
@@ -80,6 +81,5 @@ function toOutcome([row]: readonly CreateRow[]): CreateOutcome {
   if (!row?.is_free) return { created: false, reason: 'limit' };
   const record = row.id === null ? undefined : toRecord(row);
   if (!record) return { created: false, reason: 'id-taken' };
-  const ended = (JSON.parse(row.ended) as EndedRow[]).map(toEnded);
-  return { created: true, record, now: toDate(row.now_ms), ended };
+  return { created: true, record, now: toDate(row.now_ms), ended: toEndedMany(row.ended) };
 }

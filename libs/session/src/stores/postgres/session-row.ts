@@ -1,5 +1,12 @@
 import type { JsonObject } from '../../core/session-data.js';
-import type { EndedSession, SessionEndReason, SessionRecord } from '../../core/session-record.js';
+import type {
+  AssuranceLevel,
+  EndedSession,
+  IdentityProviderSession,
+  SessionAuthentication,
+  SessionEndReason,
+  SessionRecord,
+} from '../../core/session-record.js';
 import { TRANSACTION_TIME, unixMs } from './statement.js';
 
 const TOKEN_HASH_BYTES = 32;
@@ -17,6 +24,11 @@ export interface SessionRow {
   readonly absolute_expires_at_ms: unknown;
   readonly authenticated_at_ms: unknown;
   readonly amr: string;
+  readonly assurance_level: AssuranceLevel | null;
+  readonly awaits_second_factor: unknown;
+  readonly idp_issuer: string | null;
+  readonly idp_session_id: string | null;
+  readonly idp_authenticated_at_ms: unknown;
   readonly ip_address: string | null;
   readonly user_agent: string | null;
   readonly device: string | null;
@@ -30,7 +42,9 @@ export const RECORD_COLUMNS = `s.id::text as id, s.user_id::text as user_id, enc
   ${unixMs('s.created_at')} as created_at_ms, ${unixMs('s.last_seen_at')} as last_seen_at_ms,
   ${unixMs('s.expires_at')} as expires_at_ms, ${unixMs('s.absolute_expires_at')} as absolute_expires_at_ms,
   ${unixMs('s.authenticated_at')} as authenticated_at_ms,
-  to_json(s.amr)::text as amr, host(s.ip_address) as ip_address, s.user_agent, s.device,
+  to_json(s.amr)::text as amr, s.assurance_level, s.awaits_second_factor::text as awaits_second_factor,
+  s.idp_issuer, s.idp_session_id, ${unixMs('s.idp_authenticated_at')} as idp_authenticated_at_ms,
+  host(s.ip_address) as ip_address, s.user_agent, s.device,
   ${unixMs(TRANSACTION_TIME)} as now_ms`;
 
 /** @returns `undefined` when the row is not one that this library wrote: its data or hash is of another shape. */
@@ -50,10 +64,34 @@ export function toRecord(row: SessionRow): SessionRecord | undefined {
     absoluteExpiresAt: toDate(row.absolute_expires_at_ms),
     authenticatedAt: row.authenticated_at_ms === null ? null : toDate(row.authenticated_at_ms),
     amr: JSON.parse(row.amr) as string[],
+    assuranceLevel: row.assurance_level,
+    awaitsSecondFactor: row.awaits_second_factor !== 'false',
+    identityProvider: toIdentityProvider(row),
     ipAddress: row.ip_address,
     userAgent: row.user_agent,
     device: row.device,
   };
+}
+
+function toIdentityProvider(row: SessionRow): IdentityProviderSession | null {
+  if (row.idp_issuer === null) return null;
+  const authenticatedAt = row.idp_authenticated_at_ms === null ? null : toDate(row.idp_authenticated_at_ms);
+  return { issuer: row.idp_issuer, sessionId: row.idp_session_id, authenticatedAt };
+}
+
+/** Level, whether it waits, and the provider's three, as statements take them. */
+export function authenticationValues({
+  assuranceLevel,
+  awaitsSecondFactor,
+  identityProvider: idp,
+}: SessionAuthentication): unknown[] {
+  return [
+    assuranceLevel,
+    awaitsSecondFactor,
+    idp?.issuer ?? null,
+    idp?.sessionId ?? null,
+    idp?.authenticatedAt ?? null,
+  ];
 }
 
 export function toDate(ms: unknown): Date {
@@ -81,6 +119,11 @@ export function toEnded(row: EndedRow): EndedSession {
     endReason: row.end_reason,
     endedBy: row.ended_by,
   };
+}
+
+/** @param json - JSON array of `EndedRow`. */
+export function toEndedMany(json = '[]'): EndedSession[] {
+  return (JSON.parse(json) as EndedRow[]).map(toEnded);
 }
 
 function isJsonObject(value: unknown): value is JsonObject {

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { JsonObject } from '../../core/session-data.js';
-import type { SessionEndReason } from '../../core/session-record.js';
+import type { AssuranceLevel, SessionEndReason } from '../../core/session-record.js';
 
 /**
  * A session as a row, for queries of your own: live when `endedAt` is null and `expiresAt` is in the future.
@@ -43,6 +43,23 @@ export class SessionEntity {
   /** Authentication methods as in RFC 8176. */
   @Column({ type: 'text', array: true })
   amr: string[];
+
+  /** NIST SP 800-63B level that the session has reached. */
+  @Column({ name: 'assurance_level', type: 'text', nullable: true })
+  assuranceLevel: AssuranceLevel | null;
+
+  @Column({ name: 'awaits_second_factor', type: 'boolean' })
+  awaitsSecondFactor: boolean;
+
+  /** `iss` of the identity provider, when the user signed in through one; `sid` and `auth_time` are the next two. */
+  @Column({ name: 'idp_issuer', type: 'text', nullable: true })
+  idpIssuer: string | null;
+
+  @Column({ name: 'idp_session_id', type: 'text', nullable: true })
+  idpSessionId: string | null;
+
+  @Column({ name: 'idp_authenticated_at', type: 'timestamptz', nullable: true })
+  idpAuthenticatedAt: Date | null;
 
   @Column({ name: 'ip_address', type: 'inet', nullable: true })
   ipAddress: string | null;

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/session-data.js';
-import type { SessionRecord } from '../../core/session-record.js';
+import { isAssuranceLevel } from '../../core/assurance-level.js';
+import type { IdentityProviderSession, SessionAuthentication, SessionRecord } from '../../core/session-record.js';
 
 const FORMAT = '1';
 const TOKEN_HASH_BYTES = 32;
@@ -10,6 +11,14 @@ interface StoredDetails {
   readonly ip: string | null;
   readonly ua: string | null;
   readonly device: string | null;
+}
+
+/** Third line of a record: what changes when the user proves again who they are. */
+interface StoredAuthentication {
+  readonly amr: readonly string[];
+  readonly aal?: string;
+  readonly pending?: true;
+  readonly idp?: { readonly iss: string; readonly sid?: string; readonly at?: number };
 }
 
 type Details = Pick<SessionRecord, 'ipAddress' | 'userAgent' | 'device'>;
@@ -31,6 +40,16 @@ export function encodeDetails({ ipAddress, userAgent, device }: Details): string
   return JSON.stringify({ ip: ipAddress, ua: userAgent, device } satisfies StoredDetails);
 }
 
+export function encodeAuthentication(session: SessionAuthentication): string {
+  const { amr, assuranceLevel, awaitsSecondFactor, identityProvider: idp } = session;
+  return JSON.stringify({
+    amr,
+    aal: assuranceLevel ?? undefined,
+    pending: awaitsSecondFactor || undefined,
+    idp: idp ? { iss: idp.issuer, sid: idp.sessionId ?? undefined, at: idp.authenticatedAt?.getTime() } : undefined,
+  } satisfies StoredAuthentication);
+}
+
 /** The field beside a record: what every touch changes. */
 export function encodeActivity({ lastSeenAt, expiresAt }: Pick<SessionRecord, 'lastSeenAt' | 'expiresAt'>): string {
   return `${lastSeenAt.getTime()}|${expiresAt.getTime()}`;
@@ -48,7 +67,7 @@ export function encodeRecord(record: SessionRecord): string {
     encodeUserId(record.userId),
     '',
   ].join('|');
-  return [header, encodeDetails(record), JSON.stringify(record.amr), JSON.stringify(record.data)].join('\n');
+  return [header, encodeDetails(record), encodeAuthentication(record), JSON.stringify(record.data)].join('\n');
 }
 
 /**
@@ -58,7 +77,7 @@ export function encodeRecord(record: SessionRecord): string {
  */
 export function decodeRecord(id: string, value: string, activity: string | null): SessionRecord | undefined {
   if (activity === null) return undefined;
-  const [header = '', details = '', amr = '', data = ''] = value.split('\n', 4);
+  const [header = '', details = '', authentication = '', data = ''] = value.split('\n', 4);
   const [format, version, hash = '', createdAt, absoluteExpiresAt, authenticatedAt, user = ''] = header.split('|');
   const [lastSeenAt, expiresAt] = activity.split('|');
   if (format !== FORMAT) return undefined;
@@ -77,7 +96,7 @@ export function decodeRecord(id: string, value: string, activity: string | null)
       expiresAt: parseInstant(expiresAt),
       absoluteExpiresAt: parseInstant(absoluteExpiresAt),
       authenticatedAt: authenticatedAt === '' ? null : parseInstant(authenticatedAt),
-      amr: parseTexts(amr),
+      ...parseAuthentication(authentication),
       ipAddress: textOrNull(ip),
       userAgent: textOrNull(ua),
       device: textOrNull(device),
@@ -93,8 +112,27 @@ function parseObject(json: string): JsonObject {
   return value as JsonObject;
 }
 
-function parseTexts(json: string): string[] {
-  const value: unknown = JSON.parse(json);
+function parseAuthentication(json: string): SessionAuthentication {
+  const { amr, aal = null, pending = false, idp } = parseObject(json);
+  if (aal !== null && !isAssuranceLevel(aal)) throw new TypeError('not an assurance level');
+  // Read as anything but true it would let somebody in who still has to prove a factor.
+  if (typeof pending !== 'boolean') throw new TypeError('not a boolean');
+  return {
+    amr: parseTexts(amr),
+    assuranceLevel: aal,
+    awaitsSecondFactor: pending,
+    identityProvider: idp === undefined ? null : parseIdentityProvider(idp),
+  };
+}
+
+function parseIdentityProvider(value: unknown): IdentityProviderSession {
+  if (typeof value !== 'object' || value === null) throw new TypeError('not an object');
+  const { iss, sid = null, at } = value as Record<string, unknown>;
+  if (typeof iss !== 'string' || (sid !== null && typeof sid !== 'string')) throw new TypeError('not texts');
+  return { issuer: iss, sessionId: sid, authenticatedAt: at === undefined ? null : parseInstant(JSON.stringify(at)) };
+}
+
+function parseTexts(value: unknown): string[] {
   if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw new TypeError('not texts');
   return value as string[];
 }

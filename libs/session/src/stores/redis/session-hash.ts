@@ -17,7 +17,7 @@ import type {
   UpdateOutcome,
   UserRevocation,
 } from '../../core/session-store.js';
-import { decodeRecord, encodeDetails, encodeHash, encodeUserId } from './record-format.js';
+import { decodeRecord, encodeAuthentication, encodeDetails, encodeHash, encodeUserId } from './record-format.js';
 import type { RedisBackend } from './redis-backend.js';
 import { hasReplyCode, unavailable } from './redis-errors.js';
 import { readEnded, readInstant, readList, readLive } from './script-replies.js';
@@ -46,7 +46,7 @@ export class SessionHash {
       String(session.idleTimeoutMs),
       String(session.absoluteTimeoutMs),
       encodeDetails(session),
-      JSON.stringify(session.amr),
+      encodeAuthentication(session),
       JSON.stringify(session.data),
       limit ? String(limit.max) : '',
       limit?.onLimit ?? '',
@@ -88,17 +88,20 @@ export class SessionHash {
   }
 
   async rotate(rotation: SessionRotation, deadlineAtMs: number): Promise<RotateOutcome> {
-    const { id, authentication: renewed } = rotation;
+    const { id, authentication: renewed, endOthers } = rotation;
     const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
     const hashes = [encodeHash(rotation.expectedTokenHash), encodeHash(rotation.tokenHash)];
     const renewal = renewed
-      ? [JSON.stringify(renewed.amr), String(renewed.idleTimeoutMs), String(renewed.absoluteTimeoutMs)]
+      ? [encodeAuthentication(renewed), String(renewed.idleTimeoutMs), String(renewed.absoluteTimeoutMs)]
       : ['', '', ''];
-    const args = [id, ...hashes, notAfter, ...renewal];
+    const args = [id, ...hashes, notAfter, ...renewal, endOthers?.reason ?? ''];
     const [status, ...reply] = refuseLate(await this.backend.runScript('rotate', this.keys.of(id), args));
     if (status === 'superseded') return { applied: false, reason: 'superseded' };
-    const live = status === 'applied' ? readLive(id, reply) : undefined;
-    return live ? { applied: true, ...live } : { applied: false, reason: 'absent' };
+    const [now = '', value = '', activity = '', ...others] = reply;
+    const live = status === 'applied' ? readLive(id, [now, value, activity]) : undefined;
+    if (!live) return { applied: false, reason: 'absent' };
+    const ended = readEnded(live.now, others).map((one) => ({ ...one, endedBy: endOthers?.endedBy ?? null }));
+    return { applied: true, ...live, ended };
   }
 
   async end({ id, userId, reason, endedBy }: SessionRevocation): Promise<EndedSession | undefined> {

@@ -1,3 +1,5 @@
+import type { SessionAuthentication } from '../../core/session-record.js';
+import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
 import { aNewSession, aTokenHash } from '../new-session.js';
 import { plain } from '../store-world.js';
@@ -8,6 +10,42 @@ const MINUTE_MS = 60_000;
 export const createContract: ContractGroup = {
   subject: 'create and find',
   define(prove) {
+    prove(
+      'keeps how the user was authenticated, level, pending factor and identity provider included',
+      async (world) => {
+        const authentication: SessionAuthentication = {
+          amr: ['pwd'],
+          assuranceLevel: 'aal1',
+          awaitsSecondFactor: true,
+          identityProvider: {
+            issuer: 'https://idp.example/ü',
+            sessionId: 'sid|1',
+            authenticatedAt: new Date(1_700_000_000_123),
+          },
+        };
+        const created = await world.create({ userId: world.newUserId(), ...authentication });
+        const found = await world.getLive(created.id);
+        const [listed] = (await world.other.listByUser({ userId: String(created.userId) })).records;
+        for (const { amr, assuranceLevel, awaitsSecondFactor, identityProvider } of [created, found, listed ?? found]) {
+          const { authenticatedAt, ...provider } = identityProvider ?? assert.fail('the identity provider is missing');
+          assert.equal(authenticatedAt?.getTime(), 1_700_000_000_123);
+          assert.deepEqual([[...amr], assuranceLevel, awaitsSecondFactor], [['pwd'], 'aal1', true]);
+          assert.deepEqual(provider, { issuer: 'https://idp.example/ü', sessionId: 'sid|1' });
+        }
+        const bare = await world.create({
+          userId: world.newUserId(),
+          assuranceLevel: 'aal3',
+          identityProvider: { issuer: 'https://idp.example', sessionId: null, authenticatedAt: null },
+        });
+        const { assuranceLevel, awaitsSecondFactor, identityProvider } = await world.getLive(bare.id);
+        assert.deepEqual([assuranceLevel, awaitsSecondFactor], ['aal3', false]);
+        assert.deepEqual(
+          { ...identityProvider },
+          { issuer: 'https://idp.example', sessionId: null, authenticatedAt: null },
+        );
+      },
+    );
+
     prove('keeps everything that it was given, on every instance', async (world) => {
       const userId = world.newUserId();
       const wanted = aNewSession({
@@ -137,7 +175,7 @@ export const createContract: ContractGroup = {
           expectedTokenHash: aTokenHash(),
           tokenHash: aTokenHash(),
           cause: 'rotation',
-          authentication: { amr: ['pwd'], idleTimeoutMs: MINUTE_MS, absoluteTimeoutMs: MINUTE_MS },
+          authentication: { ...anAuthentication(), idleTimeoutMs: MINUTE_MS, absoluteTimeoutMs: MINUTE_MS },
         }),
         { applied: false, reason: 'absent' },
       );

@@ -1,3 +1,4 @@
+import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session-record.js';
 import { aTokenHash } from '../new-session.js';
@@ -43,7 +44,10 @@ export const expiryContract: ContractGroup = {
         applied: false,
         reason: 'absent',
       });
-      for (const authentication of [undefined, { amr: ['pwd'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS }]) {
+      for (const authentication of [
+        undefined,
+        { ...anAuthentication(), idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS },
+      ]) {
         const rotation = { id, expectedTokenHash: tokenHash, tokenHash: aTokenHash(), authentication };
         assert.deepEqual(await world.store.rotate({ ...rotation, cause: 'rotation' }), {
           applied: false,

@@ -11,6 +11,7 @@ import { raceContract } from './race.contract.js';
 import { replacesContract } from './replaces.contract.js';
 import { revokeContract } from './revoke.contract.js';
 import { rotateContract } from './rotate.contract.js';
+import { credentialChangeContract } from './credential-change.contract.js';
 import { touchContract } from './touch.contract.js';
 import { undecodableContract } from './undecodable.contract.js';
 
@@ -22,6 +23,7 @@ export const CONTRACT: readonly ContractGroup[] = [
   dataContract,
   dataContainsContract,
   rotateContract,
+  credentialChangeContract,
   revokeContract,
   replacesContract,
   limitsContract,

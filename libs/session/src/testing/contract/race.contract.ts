@@ -1,3 +1,4 @@
+import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session-record.js';
 import type { SessionStore } from '../../core/session-store.js';
@@ -20,7 +21,7 @@ const rotation =
   (options: { cause: 'rotation' | 'rehash'; amr?: string[] }): Write =>
   async (store, { id, tokenHash }) => {
     const authentication = options.amr && {
-      amr: options.amr,
+      ...anAuthentication({ amr: options.amr }),
       idleTimeoutMs: HOUR_MS,
       absoluteTimeoutMs: HOUR_MS,
     };

@@ -1,3 +1,4 @@
+import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionEndReason } from '../../core/session-record.js';
 import { aNewSession, aTokenHash, anIdLike } from '../new-session.js';
@@ -82,7 +83,7 @@ export const revokeContract: ContractGroup = {
         const rotation = { id: mine.id, expectedTokenHash: mine.tokenHash, tokenHash: aTokenHash() };
         assert.deepEqual(await store.rotate({ ...rotation, cause: 'rotation' }), absent);
         assert.deepEqual(await store.rotate({ ...rotation, cause: 'rehash' }), absent);
-        const authentication = { amr: ['pwd'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS };
+        const authentication = { ...anAuthentication(), idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS };
         assert.deepEqual(await store.rotate({ ...rotation, cause: 'rotation', authentication }), absent);
       }
       await world.assertOver(mine);

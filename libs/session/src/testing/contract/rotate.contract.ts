@@ -1,3 +1,4 @@
+import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session-record.js';
 import { aTokenHash } from '../new-session.js';
@@ -48,7 +49,11 @@ export const rotateContract: ContractGroup = {
         expectedTokenHash: before.tokenHash,
         tokenHash: aTokenHash(),
         cause: 'rotation',
-        authentication: { amr: ['pwd', 'otp'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: 10 * HOUR_MS },
+        authentication: {
+          ...anAuthentication({ amr: ['pwd', 'otp'] }),
+          idleTimeoutMs: HOUR_MS,
+          absoluteTimeoutMs: 10 * HOUR_MS,
+        },
       });
       assert(outcome.applied);
       const after = await world.getLive(before.id);
@@ -74,7 +79,7 @@ export const rotateContract: ContractGroup = {
         expectedTokenHash: before.tokenHash,
         tokenHash: aTokenHash(),
         cause: 'rotation',
-        authentication: { amr: ['pwd'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS },
+        authentication: { ...anAuthentication(), idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS },
       });
       assert(outcome.applied);
       await world.waitUntilPast(before.absoluteExpiresAt);

@@ -1,3 +1,5 @@
+import { SessionChanger } from '../session-changer.js';
+import { changeStatements } from '../statements/change-statements.js';
 import { runOperation } from '../operation.js';
 import type { PostgresParts, PostgresSettings } from '../postgres-parts.js';
 import { SessionCleaner } from '../session-cleaner.js';
@@ -62,6 +64,13 @@ export async function toDurableParts(parts: PostgresParts, settings: DurableSett
       { flushIntervalMs, maxBatch, maxQueued: settings.maxQueuedTouches, write, logger },
       unwritten,
     ),
+    changer: new SessionChanger({
+      pool,
+      finder: parts.finder,
+      timeoutMs,
+      retentionMs,
+      statements: changeStatements(tables, 'not-ended'),
+    }),
     ender: new DurableEnder({ pool, statements, timeoutMs, retentionMs }),
     creator: new SessionCreator({ pool, statements: createStatements(tables, userIdType, 'not-ended'), retentionMs }),
     cleaner: new SessionCleaner({

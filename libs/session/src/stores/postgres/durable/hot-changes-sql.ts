@@ -1,6 +1,15 @@
 import { hotChangesTable } from '../identifiers.js';
 import { MIGRATION_LOCK } from '../migration-sql.js';
 
+const AUTHENTICATION = [
+  'amr',
+  'assurance_level',
+  'awaits_second_factor',
+  'idp_issuer',
+  'idp_session_id',
+  'idp_authenticated_at',
+];
+
 /** Names of the triggers on the table of sessions. */
 export const HOT_TRIGGERS = ['hot_ended', 'hot_changed', 'hot_shortened', 'hot_deleted', 'hot_truncated'] as const;
 
@@ -32,7 +41,7 @@ export function recordHotChangesSql(options: LocatedTable): string {
   const shortenOne = `begin update ${sessions} set absolute_expires_at = new.expires_at where id = new.id;
     return null; end`;
   const staysLive = 'old.ended_at is null and new.ended_at is null';
-  const followed = ['token_hash', 'user_id', 'absolute_expires_at', 'authenticated_at', 'amr'];
+  const followed = ['token_hash', 'user_id', 'absolute_expires_at', 'authenticated_at', ...AUTHENTICATION];
   const rowOf = (version: string) => `(${followed.map((column) => `${version}.${column}`).join(', ')})`;
   return `${MIGRATION_LOCK};
 alter table ${sessions} add column if not exists hot_data_version bigint;

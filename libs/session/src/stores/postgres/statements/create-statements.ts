@@ -18,7 +18,8 @@ victims as (select null::uuid as id where false)`;
  * is taken.
  *
  * $1 id, $2 user id, $3 token hash, $4 data, $5 amr, $6 IP address, $7 user agent, $8 device, $9 idle timeout in ms,
- * $10 absolute timeout in ms, $11 id to replace or null, $12 retention in ms
+ * $10 absolute timeout in ms, $11 id to replace or null, $12 retention in ms,
+ * $13 assurance level, $14 awaits a second factor, $15 provider, $16 its session, $17 when authenticated there
  *
  * @param endable - `not-ended`: expired sessions in the way are ended too, as expired, and not told of.
  */
@@ -28,7 +29,7 @@ export function createStatements(tables: TableNames, userIdType: UserIdType, end
     create: defineStatement('create', createText({ tables, userIdType, endable, limit: UNLIMITED })),
 
     /**
-     * $13 the most live sessions, $14 whether the oldest make room. Only exact while the user's lock is held that was
+     * $18 the most live sessions, $19 whether the oldest make room. Only exact while the user's lock is held that was
      * taken by an earlier statement of the same READ COMMITTED transaction.
      */
     createLimited: defineStatement('create-limited', createText({ tables, userIdType, endable, limit })),
@@ -44,10 +45,10 @@ function limited({ sessions }: TableNames, userIdType: UserIdType, endable: Enda
   select s.id, s.created_at from ${sessions} s, clock
   where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at > clock.at and s.id is distinct from $11::uuid
 ),
-room as (select $14::boolean or (select count(*) from others) < $13::bigint as is_free),
+room as (select $19::boolean or (select count(*) from others) < $18::bigint as is_free),
 victims as (
   (select id from others order by created_at, id
-  limit case when $14::boolean then greatest(0, (select count(*) from others) + 1 - $13::bigint) else 0 end)${
+  limit case when $19::boolean then greatest(0, (select count(*) from others) + 1 - $18::bigint) else 0 end)${
     endable === 'live' ? '' : expired
   }
 )`;
@@ -67,10 +68,11 @@ function createText({ tables: { sessions, audit }, userIdType, endable, limit }:
 ${limit},
 created as (
   insert into ${sessions} (id, user_id, token_hash, data, amr, ip_address, user_agent, device, version,
-    created_at, last_seen_at, authenticated_at, absolute_expires_at, expires_at, purge_after)
+    created_at, last_seen_at, authenticated_at, absolute_expires_at, expires_at, purge_after, assurance_level,
+    awaits_second_factor, idp_issuer, idp_session_id, idp_authenticated_at)
   select $1::uuid, $2::${userIdType}, $3::bytea, $4::jsonb, $5::text[], $6::inet, $7::text, $8::text, 1,
     clock.at, clock.at, case when $2::${userIdType} is not null then clock.at end,
-    ${absoluteExpiresAt}, ${expiresAt}, ${purgeHour(expiresAt)}
+    ${absoluteExpiresAt}, ${expiresAt}, ${purgeHour(expiresAt)}, $13::text, $14::boolean, $15::text, $16::text, $17::timestamptz
   from clock, room where room.is_free
   on conflict (id) do nothing
   returning *

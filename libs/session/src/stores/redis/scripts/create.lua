@@ -8,7 +8,7 @@
   ARGV[4]   idle timeout, ms
   ARGV[5]   absolute timeout, ms
   ARGV[6]   details, JSON
-  ARGV[7]   amr, JSON
+  ARGV[7]   authentication, JSON
   ARGV[8]   data, JSON
   ARGV[9]   limit of live sessions of the user; empty: none
   ARGV[10]  'revoke-oldest' or 'reject'
@@ -62,7 +62,7 @@ local expires = math.min(now + tonumber(ARGV[4]), absolute)
 local record = encode_record({
   version = 1, hash = hash, created = integer(now), absolute = absolute,
   authenticated = user ~= '' and integer(now) or '', user = user, change = '', header_rest = '',
-  details = ARGV[6], amr = ARGV[7], data = ARGV[8], rest = '',
+  details = ARGV[6], authentication = ARGV[7], data = ARGV[8], rest = '',
 })
 local activity = encode_activity(now, expires)
 redis.call('HSETNX', KEYS[1], id, record)

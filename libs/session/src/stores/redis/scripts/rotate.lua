@@ -6,16 +6,18 @@
   ARGV[2]  expected token hash, base64url
   ARGV[3]  new token hash, base64url
   ARGV[4]  not after, Unix ms: a late run would sign out a client whose caller was told that nothing happened
-  ARGV[5]  amr, JSON, when the user proved who they are; else empty, and the two timeouts with it
+  ARGV[5]  authentication, JSON, when the user proved who they are; else empty, and the two timeouts with it
   ARGV[6]  idle timeout, ms
   ARGV[7]  absolute timeout, ms
+  ARGV[8]  reason for which all other live sessions of the user end; empty: they stay
 
-  Returns  { 'applied', now, record, activity } | { 'absent' } | { 'superseded' } | { 'late' }
+  Returns  { 'applied', now, record, activity, then id, user, reason of each other session that ended } | { 'absent' } | { 'superseded' } | { 'late' }
 
-  A client that lost the connection may send this twice; the second run finds the new hash in place and says 'applied'.
+  A client that lost the connection may send this twice; the second run finds the new hash in place and says 'applied',
+  of no other session. As by revoke-all, records that this version cannot read end with the others.
 ]]
 --@include session-hash
-local id, amr = ARGV[1], ARGV[5]
+local id, authentication, reason = ARGV[1], ARGV[5], ARGV[8]
 local now = server_now()
 if now > tonumber(ARGV[4]) then return { 'late' } end
 
@@ -27,8 +29,8 @@ if session.hash ~= ARGV[2] then return { 'superseded' } end
 session.hash = ARGV[3]
 session.version = session.version + 1
 local activity = session.activity
-if amr ~= '' then
-  session.amr = amr
+if authentication ~= '' then
+  session.authentication = authentication
   session.authenticated = integer(now)
   session.absolute = now + tonumber(ARGV[7])
   session.expires = math.min(now + tonumber(ARGV[6]), session.absolute)
@@ -36,5 +38,17 @@ if amr ~= '' then
 end
 local record = encode_record(session)
 redis.call('HSET', KEYS[1], id, record, id .. ':t', activity)
-if amr ~= '' then tidy(now, session.expires) end
-return { 'applied', integer(now), record, activity }
+
+local reply = { 'applied', integer(now), record, activity }
+if reason ~= '' and session.user ~= '' then
+  local all = read_all(now)
+  for _, unreadable in ipairs(all.unreadable) do drop(unreadable) end
+  for _, other in ipairs(all.live) do
+    if other.user == session.user and other.id ~= id then
+      drop(other.id)
+      for _, value in ipairs({ other.id, other.user, reason }) do table.insert(reply, value) end
+    end
+  end
+end
+if authentication ~= '' or reason ~= '' then tidy(now, session.expires) end
+return reply

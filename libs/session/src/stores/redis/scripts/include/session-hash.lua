@@ -5,7 +5,7 @@
     <id>    record, four lines:
               1|version|token hash|createdAtMs|absoluteExpiresAtMs|authenticatedAtMs or nothing|user or nothing|last change or nothing
               details as JSON
-              amr as JSON
+              authentication as JSON: methods, level, provider
               data as JSON
             Hash and user id are in base64url; JSON text holds no raw line break. More parts at the end of the first
             line, and more lines, are kept as they are: a later version may add some.
@@ -39,13 +39,13 @@ end
 
 -- A record taken apart, or nil when this version cannot read it.
 local function decode_record(value)
-  local version, hash, created, absolute, authenticated, user, change, header_rest, details, amr, data, rest =
+  local version, hash, created, absolute, authenticated, user, change, header_rest, details, authentication, data, rest =
     string.match(value, RECORD)
   if not version then return nil end
   return {
     version = tonumber(version), hash = hash, created = created, absolute = tonumber(absolute),
     authenticated = authenticated, user = user, change = change, header_rest = header_rest,
-    details = details, amr = amr, data = data, rest = rest,
+    details = details, authentication = authentication, data = data, rest = rest,
   }
 end
 
@@ -53,7 +53,7 @@ local function encode_record(record)
   return table.concat({
     '1', integer(record.version), record.hash, record.created, integer(record.absolute), record.authenticated,
     record.user, record.change .. record.header_rest,
-  }, '|') .. '\n' .. record.details .. '\n' .. record.amr .. '\n' .. record.data .. record.rest
+  }, '|') .. '\n' .. record.details .. '\n' .. record.authentication .. '\n' .. record.data .. record.rest
 end
 
 local function drop(id)

@@ -1,0 +1,74 @@
+import { renewAuthentication, type AuthenticationInput } from './session-authentication.js';
+import type { SessionAuthenticator } from './session-authenticator.js';
+import { SessionArgumentError } from './session-errors.js';
+import type { SessionPolicy } from './session-policy.js';
+import type { EndedSession, SessionRecord } from './session-record.js';
+import type { LiveSession, SessionRotation, SessionStore } from './session-store.js';
+import type { SessionTokens } from './session-token.js';
+
+const MAX_ATTEMPTS = 3;
+
+export interface TokenReplacement {
+  /** Given when the user proved who they are. */
+  readonly authentication?: AuthenticationInput;
+  /** All other sessions of the user end in the same step. */
+  readonly endOthers?: SessionRotation['endOthers'];
+}
+
+export type ReplacedToken =
+  | (LiveSession & { readonly replaced: true; readonly token: string; readonly ended: readonly EndedSession[] })
+  | {
+      readonly replaced: false;
+      readonly reason: 'absent' | 'superseded';
+      /** Whose session it was, as it was last seen. */
+      readonly last?: Pick<SessionRecord, 'id' | 'userId'>;
+    };
+
+export interface TokenReplacerParts {
+  readonly store: SessionStore;
+  readonly policy: SessionPolicy;
+  readonly tokens: SessionTokens;
+  readonly authenticator: SessionAuthenticator;
+}
+
+/** Gives a live session another token. Of parallel calls with the same token one succeeds. */
+export class TokenReplacer {
+  constructor(private readonly parts: TokenReplacerParts) {}
+
+  async replace(token: string, { authentication, endOthers }: TokenReplacement = {}): Promise<ReplacedToken> {
+    const { store, tokens, authenticator } = this.parts;
+    let last: SessionRecord | undefined;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const checked = await authenticator.check(token);
+      if (!checked.live) {
+        const reason = checked.reason === 'wrong-secret' && attempt > 1 ? 'superseded' : 'absent';
+        return { replaced: false, reason, last };
+      }
+      last = checked.record;
+      const { id, userId, tokenHash: expectedTokenHash } = last;
+      if ((authentication || endOthers) && userId === null) {
+        throw new SessionArgumentError(
+          'an anonymous session has no user to reauthenticate: create one for the user with replacesToken',
+        );
+      }
+      const minted = tokens.mint(id);
+      const outcome = await store.rotate({
+        id,
+        expectedTokenHash,
+        tokenHash: minted.hash,
+        cause: 'rotation',
+        authentication: authentication && this.renew(last, authentication),
+        endOthers,
+      });
+      if (outcome.applied) return { replaced: true, ...outcome, token: minted.token };
+      if (outcome.reason === 'absent') return { replaced: false, reason: 'absent', last };
+      // Superseded: by another rotation, or only by the same token's hash under a newer key. The next check tells.
+    }
+    return { replaced: false, reason: 'superseded', last };
+  }
+
+  private renew(record: SessionRecord, input: AuthenticationInput): SessionRotation['authentication'] {
+    const { idleTimeoutMs, absoluteTimeoutMs } = this.parts.policy;
+    return { ...renewAuthentication(record, input), idleTimeoutMs, absoluteTimeoutMs };
+  }
+}
