@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { Cluster, Redis, type ClusterOptions } from 'ioredis';
 import { createSessionId } from '../../libs/session/src/core/session-id.js';
@@ -29,6 +29,7 @@ describe('the Redis store on a Cluster of three masters (pain 21)', () => {
     clients = [];
   });
   afterEach(async () => {
+    jest.restoreAllMocks();
     await fixture.close();
     for (const client of clients) client.disconnect();
     await Promise.all(nodes.map((node) => node.flushall()));
@@ -44,6 +45,19 @@ describe('the Redis store on a Cluster of three masters (pain 21)', () => {
     client.on('error', () => undefined);
     clients.push(client);
     return client;
+  }
+
+  /** From the next time it is asked on, one master tells a time ten minutes ago. */
+  function setClockBack(node: Redis | undefined): void {
+    if (!node) throw new Error('there is no such node');
+    const send = node.sendCommand.bind(node);
+    jest.spyOn(node, 'sendCommand').mockImplementation((command, stream) => {
+      const reply = send(command, stream) as Promise<unknown>;
+      return command.name === 'time' ? reply.then(earlierByTenMinutes) : reply;
+    });
+    const now = Date.now.bind(Date);
+    // This process' clock was set, which is what makes the store ask for the time again.
+    jest.spyOn(Date, 'now').mockImplementation(() => now() + 1_000);
   }
 
   const create = async (store: SessionStore, userId: string | null) => {
@@ -154,6 +168,19 @@ describe('the Redis store on a Cluster of three masters (pain 21)', () => {
     });
   });
 
+  it('works on masters whose clocks are further ahead of another than an operation may take', async () => {
+    const client = connect();
+    const store = await fixture.open({ client });
+    setClockBack(client.nodes('master')[0]);
+    const sessions = await Promise.all(USERS.map((userId) => create(store, userId)));
+    for (const { id, userId } of sessions) {
+      expect(await store.touch({ id, idleTimeoutMs: 900_000, touchIntervalMs: 0 })).toBe(true);
+      expect(await store.update({ id, expectedVersion: 1, data: { a: 1 } })).toMatchObject({ applied: true });
+      const revoked = await store.revokeAll({ userId: userId ?? '', reason: 'logout', endedBy: null });
+      expect(revoked).toMatchObject([{ id }]);
+    }
+  });
+
   it('warns of an eviction policy on any node', async () => {
     await nodes[2]?.config('SET', 'maxmemory-policy', 'volatile-ttl');
     await fixture.open({ client: connect() });
@@ -201,6 +228,11 @@ describe('the Redis store by Sentinel', () => {
     expect(await store.revokeAll({ userId: 'alice', reason: 'logout', endedBy: null })).toHaveLength(2);
   });
 });
+
+function earlierByTenMinutes(reply: unknown): unknown {
+  const [seconds, micros] = reply as unknown[];
+  return [String(Number(seconds) - 600), micros];
+}
 
 function firstOf<T>([first]: T[]): T {
   if (first === undefined) throw new Error('there is none');

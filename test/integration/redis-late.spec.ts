@@ -216,4 +216,60 @@ describe('the Redis store when commands run late or twice', () => {
       expect(await countCalls(redis, 'time')).toBe(after);
     });
   });
+
+  describe("after the server's clock was set forward", () => {
+    /** What this process sees then: the server's time is further from both its own clocks than it has learnt. */
+    function setServerForward() {
+      const [monotonic, wall] = [performance.now.bind(performance), Date.now.bind(Date)];
+      jest.spyOn(performance, 'now').mockImplementation(() => monotonic() - 5 * MINUTE_MS);
+      jest.spyOn(Date, 'now').mockImplementation(() => wall() - 5 * MINUTE_MS);
+    }
+
+    it.each<[string, (store: SessionStore, session: Awaited<ReturnType<typeof create>>) => Promise<unknown>, unknown]>([
+      ['creates', (store) => store.create(aNewSession({ userId: 'bob' })), { created: true }],
+      ['touches', (store, { id }) => store.touch({ id, idleTimeoutMs: 9 * MINUTE_MS, touchIntervalMs: 0 }), true],
+      ['updates', (store, { id }) => store.update({ id, expectedVersion: 1, data: { n: 1 } }), { applied: true }],
+      [
+        'rotates',
+        (store, { id, tokenHash }) =>
+          store.rotate({ id, expectedTokenHash: tokenHash, tokenHash: aTokenHash(), cause: 'rotation' }),
+        { applied: true, record: { version: 2 } },
+      ],
+      [
+        'revokes all and tells of each',
+        (store) => store.revokeAll({ userId: 'alice', reason: 'logout', endedBy: null }),
+        [{ endReason: 'logout' }],
+      ],
+    ])('%s all the same, and is not late a second time', async (_name, operate, outcome) => {
+      const store = await fixture.open({ operationTimeout: '10s' });
+      const session = await create(store);
+      setServerForward();
+      const before = await countCalls(redis, 'evalsha');
+      expect({ done: await operate(store, session) }).toMatchObject({ done: outcome });
+      expect(await countCalls(redis, 'evalsha')).toBeGreaterThanOrEqual(before + 2);
+      const after = await countCalls(redis, 'evalsha');
+      const other = await create(store, { userId: 'carol' });
+      expect(await store.update({ id: other.id, expectedVersion: 1, data: {} })).toMatchObject({ applied: true });
+      expect(await countCalls(redis, 'evalsha')).toBe(after + 2);
+    });
+
+    it('is unavailable when its clock is set forward again before the second attempt', async () => {
+      const store = await fixture.open({ client: redis });
+      const { id, key } = await create(store);
+      setServerForward();
+      const before = await redis.hgetall(key);
+      const send = redis.sendCommand.bind(redis);
+      let late = 0;
+      jest.spyOn(redis, 'sendCommand').mockImplementation(async (command, stream) => {
+        const reply = await send(command, stream);
+        if (!Array.isArray(reply) || reply[0] !== 'late') return reply;
+        late += 1;
+        return ['late', String(Number(reply[1]) - 5 * MINUTE_MS)];
+      });
+      const { error } = await rejection(() => store.update({ id, expectedVersion: 1, data: { n: 1 } }));
+      expect(error).toBeInstanceOf(SessionStoreUnavailableError);
+      expect(late).toBe(2);
+      expect(await redis.hgetall(key)).toEqual(before);
+    });
+  });
 });

@@ -48,7 +48,7 @@ async function tryOut(
   const key = `${settings.keyPrefix}:{${userReferenceOf(id)}}`;
   try {
     await backend.readFields(key, id);
-    await backend.runScript('touch', key, [id, '1', '1', await backend.encodeDeadline(deadlineAtMs)]);
+    await backend.runBefore(deadlineAtMs, { name: 'touch', key, argsFor: (notAfter) => [id, '1', '1', notAfter] });
   } catch (error) {
     const problem = describeRedisError(error);
     if (!/NOPERM|ACL failure|can't run this command/.test(problem)) throw error;

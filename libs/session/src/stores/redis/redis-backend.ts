@@ -9,6 +9,14 @@ import { ServerClock } from './server-clock.js';
 /** After these another server may be the one that answers. */
 const CHANGE_OF_SERVER = ['ready', '+node', '-node'];
 
+/** A script with a deadline among its arguments. */
+export interface FencedScript {
+  readonly name: ScriptName;
+  readonly key: string;
+  readonly argsFor: (notAfter: string) => readonly string[];
+  readonly onLate?: (reply: readonly string[]) => void;
+}
+
 /** One connected client: the few kinds of command that the stores send, and the servers' time. */
 export class RedisBackend {
   readonly clock: ServerClock;
@@ -60,10 +68,28 @@ export class RedisBackend {
     return this.scripts.run(name, key, args);
   }
 
-  /** A monotonic deadline as the last full ms of server time before it: from the next one on a script may not act. */
-  async encodeDeadline(deadlineAtMs: number): Promise<string> {
+  /**
+   * Runs a script that answers `late, now` instead of acting once the deadline has passed by its server's clock. If it
+   * has not passed by ours, that clock was set, or in a Cluster is ahead of another master's: the script is sent once
+   * more, with the deadline by the time that this very server told.
+   *
+   * @param script.argsFor - The arguments, with the last full ms of server time before the deadline.
+   * @param script.onLate - Told the late answer of a script that did something all the same.
+   * @throws {SessionStoreUnavailableError} It was late, and so was the second one if there was time for it.
+   */
+  async runBefore(deadlineAtMs: number, { name, key, argsFor, onLate }: FencedScript): Promise<string[]> {
     this.assertConnected();
-    return String(Math.floor(await this.clock.earliestMsAt(deadlineAtMs)) - 1);
+    let notAfterMs = await this.clock.earliestMsAt(deadlineAtMs);
+    for (const isLast of [false, true]) {
+      const reply = await this.runScript(name, key, argsFor(String(Math.floor(notAfterMs) - 1)));
+      const answeredAtMs = performance.now();
+      if (reply[0] !== 'late') return reply;
+      this.clock.distrust();
+      if (isLast || answeredAtMs >= deadlineAtMs) break;
+      onLate?.(reply);
+      notAfterMs = Number(reply[1]) + deadlineAtMs - answeredAtMs;
+    }
+    throw unavailable('the command reached the server too late, so it did nothing');
   }
 
   close(): void {

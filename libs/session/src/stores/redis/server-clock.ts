@@ -5,6 +5,8 @@ const SYNC_INTERVAL_MS = 60_000;
 const MAX_AGE_MS = 5 * SYNC_INTERVAL_MS;
 /** Two local clocks that drift apart by more than this say that the process was asleep or its clock was set. */
 const MAX_LOCAL_DISAGREEMENT_MS = 100;
+/** How often at most a server's word against the offset is a reason to learn it anew. */
+const MIN_DISTRUST_INTERVAL_MS = 1_000;
 const SAMPLES = 3;
 const MAX_ATTEMPTS = 3;
 /** How long the slower masters of a Cluster are waited for once one has answered. */
@@ -34,7 +36,8 @@ const LOCAL_TIME: LocalTime = { monotonicMs: () => performance.now(), wallMs: ()
 
 /**
  * The servers' time without a command per question: their offset to this process' monotonic clock, learnt by `TIME` at
- * connect, every minute, and whenever this process' clock was set or slept.
+ * connect, every minute, and whenever this process' clock was set or slept or a server said that it is
+ * wrong.
  *
  * What lies between sending `TIME` and its answer is not known better, so there are two estimates: expiry is judged by
  * the late one, deadlines by the early one. Of a Cluster all masters are asked and the extremes taken, so that a session
@@ -45,6 +48,7 @@ export class ServerClock {
   private syncing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private epoch = 0;
+  private distrustedAtMs = -Infinity;
 
   /** @param listServers - The servers of the moment. */
   constructor(
@@ -69,6 +73,17 @@ export class ServerClock {
     this.epoch += 1;
     this.sync = undefined;
     this.syncing = undefined;
+  }
+
+  /**
+   * A server said that its time is another: what is known is forgotten, though not time and again, for the masters of a
+   * Cluster may differ for good.
+   */
+  distrust(): void {
+    const nowMs = this.local.monotonicMs();
+    if (nowMs - this.distrustedAtMs < MIN_DISTRUST_INTERVAL_MS) return;
+    this.distrustedAtMs = nowMs;
+    this.forget();
   }
 
   start(): void {

@@ -39,7 +39,7 @@ export class SessionHash {
   /** @param session.replaces - Must be in the same hash. */
   async insert(session: NewSession, deadlineAtMs: number): Promise<CreateOutcome> {
     const { id, limit } = session;
-    const reply = await this.backend.runScript('create', this.keys.of(id), [
+    const args = [
       id,
       encodeHash(session.tokenHash),
       encodeUserId(session.userId),
@@ -51,9 +51,12 @@ export class SessionHash {
       limit ? String(limit.max) : '',
       limit?.onLimit ?? '',
       session.replaces ?? '',
-      await this.backend.encodeDeadline(deadlineAtMs),
-    ]);
-    const [status, now = '', value = '', activity = '', ...ended] = refuseLate(reply);
+    ];
+    const [status, now = '', value = '', activity = '', ...ended] = await this.backend.runBefore(deadlineAtMs, {
+      name: 'create',
+      key: this.keys.of(id),
+      argsFor: (notAfter) => [...args, notAfter],
+    });
     if (status === 'limit' || status === 'id-taken') return { created: false, reason: status };
     const live = readLive(id, [now, value, activity]);
     if (!live) throw unavailable('the new session could not be read back');
@@ -71,17 +74,22 @@ export class SessionHash {
   }
 
   async touch({ id, idleTimeoutMs, touchIntervalMs }: SessionTouch, deadlineAtMs: number): Promise<boolean> {
-    const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
-    const args = [id, String(idleTimeoutMs), String(touchIntervalMs), notAfter];
-    const [status] = await this.backend.runScript('touch', this.keys.of(id), args);
+    const [status] = await this.backend.runBefore(deadlineAtMs, {
+      name: 'touch',
+      key: this.keys.of(id),
+      argsFor: (notAfter) => [id, String(idleTimeoutMs), String(touchIntervalMs), notAfter],
+    });
     return status === 'moved';
   }
 
   async update({ id, expectedVersion, data }: SessionDataChange, deadlineAtMs: number): Promise<UpdateOutcome> {
     const changeId = randomBytes(6).toString('base64url');
-    const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
-    const args = [id, String(expectedVersion), JSON.stringify(data), changeId, notAfter];
-    const [status, ...reply] = refuseLate(await this.backend.runScript('update', this.keys.of(id), args));
+    const args = [id, String(expectedVersion), JSON.stringify(data), changeId];
+    const [status, ...reply] = await this.backend.runBefore(deadlineAtMs, {
+      name: 'update',
+      key: this.keys.of(id),
+      argsFor: (notAfter) => [...args, notAfter],
+    });
     const live = status === 'absent' ? undefined : readLive(id, reply);
     if (!live) return { applied: false, reason: 'absent' };
     return status === 'applied' ? { applied: true, ...live } : { applied: false, reason: 'conflict', ...live };
@@ -89,13 +97,15 @@ export class SessionHash {
 
   async rotate(rotation: SessionRotation, deadlineAtMs: number): Promise<RotateOutcome> {
     const { id, authentication: renewed, endOthers } = rotation;
-    const notAfter = await this.backend.encodeDeadline(deadlineAtMs);
     const hashes = [encodeHash(rotation.expectedTokenHash), encodeHash(rotation.tokenHash)];
     const renewal = renewed
       ? [encodeAuthentication(renewed), String(renewed.idleTimeoutMs), String(renewed.absoluteTimeoutMs)]
       : ['', '', ''];
-    const args = [id, ...hashes, notAfter, ...renewal, endOthers?.reason ?? ''];
-    const [status, ...reply] = refuseLate(await this.backend.runScript('rotate', this.keys.of(id), args));
+    const [status, ...reply] = await this.backend.runBefore(deadlineAtMs, {
+      name: 'rotate',
+      key: this.keys.of(id),
+      argsFor: (notAfter) => [id, ...hashes, notAfter, ...renewal, endOthers?.reason ?? ''],
+    });
     if (status === 'superseded') return { applied: false, reason: 'superseded' };
     const [now = '', value = '', activity = '', ...others] = reply;
     const live = status === 'applied' ? readLive(id, [now, value, activity]) : undefined;
@@ -116,12 +126,20 @@ export class SessionHash {
 
   async endAll(revocation: UserRevocation, deadlineAtMs: number): Promise<EndedSession[]> {
     const { userId, exceptId = '', reason, endedBy } = revocation;
-    const args = [encodeUserId(userId), exceptId, await this.backend.encodeDeadline(deadlineAtMs)];
-    const reply = await this.backend.runScript('revokeAll', this.keys.ofUser(userId), args);
-    const [, now, unreadable, ...ids] = refuseLate(reply);
-    if (unreadable !== '0') this.logger.warn(`a revocation dropped ${unreadable} sessions that cannot be decoded`);
-    const endedAt = readInstant(now);
-    return ids.map((id) => ({ id, userId, endedAt, endReason: reason, endedBy }));
+    const ended: EndedSession[] = [];
+    const collect = ([, now, unreadable, ...ids]: readonly string[]) => {
+      if (unreadable !== '0') this.logger.warn(`a revocation dropped ${unreadable} sessions that cannot be decoded`);
+      const endedAt = readInstant(now);
+      ended.push(...ids.map((id) => ({ id, userId, endedAt, endReason: reason, endedBy })));
+    };
+    const reply = await this.backend.runBefore(deadlineAtMs, {
+      name: 'revokeAll',
+      key: this.keys.ofUser(userId),
+      argsFor: (notAfter) => [encodeUserId(userId), exceptId, notAfter],
+      onLate: collect,
+    });
+    collect(reply);
+    return ended;
   }
 
   async list({ userId, dataContains = {} }: SessionListQuery): Promise<SessionList> {
@@ -142,9 +160,4 @@ export class SessionHash {
       throw error;
     }
   }
-}
-
-function refuseLate(reply: string[]): string[] {
-  if (reply[0] === 'late') throw unavailable('the command reached the server too late, so it did nothing');
-  return reply;
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { KeptRevocation } from '../../../core/hot-sessions.js';
 import type { SessionLogger, SessionRevocation, UserRevocation } from '../../../core/session-store.js';
 import type { RedisBackend } from '../redis-backend.js';
-import { unavailable } from '../redis-errors.js';
 
 const KEY_BYTES = 12;
 const STORED = /^(\d+)\|(\{.*\})$/s;
@@ -22,9 +21,11 @@ export class KeptRevocations {
 
   async keep(revocation: SessionRevocation | UserRevocation, deadlineAtMs: number): Promise<void> {
     const key = randomBytes(KEY_BYTES).toString('base64url');
-    const args = [key, JSON.stringify(revocation), await this.backend.encodeDeadline(deadlineAtMs)];
-    const [status] = await this.backend.runScript('hotKeepRevocation', this.hashKey, args);
-    if (status !== 'kept') throw unavailable('the command reached the server too late, so it did nothing');
+    await this.backend.runBefore(deadlineAtMs, {
+      name: 'hotKeepRevocation',
+      key: this.hashKey,
+      argsFor: (notAfter) => [key, JSON.stringify(revocation), notAfter],
+    });
   }
 
   async list(limit: number): Promise<KeptRevocation[]> {

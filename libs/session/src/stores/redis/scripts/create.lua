@@ -16,7 +16,7 @@
   ARGV[12]  not after, Unix ms: later than this the caller has given up
 
   Returns  { 'created', now, record, activity, then id, user, reason of each session that ended }
-           { 'id-taken' } | { 'limit' } | { 'late' }
+           { 'id-taken' } | { 'limit' } | { 'late', now }
 
   The insert is the first write: it is the one that a server out of memory refuses, and then nothing has changed.
   A client that lost the connection may send this twice; the second run finds the same token hash and says 'created'.
@@ -24,7 +24,7 @@
 --@include session-hash
 local id, hash, user, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[11]
 local now = server_now()
-if now > tonumber(ARGV[12]) then return { 'late' } end
+if now > tonumber(ARGV[12]) then return { 'late', integer(now) } end
 
 if redis.call('HEXISTS', KEYS[1], id) == 1 then
   local standing = find_live(id, now)

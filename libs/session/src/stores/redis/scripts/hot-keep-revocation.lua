@@ -6,10 +6,10 @@
   ARGV[2]  revocation, JSON
   ARGV[3]  not after, Unix ms: a late one would end sessions that began after its caller had given up
 
-  Returns  { 'kept' } | { 'late' }
+  Returns  { 'kept' } | { 'late', now }
 ]]
 --@include session-hash
 local now = server_now()
-if now > tonumber(ARGV[3]) then return { 'late' } end
+if now > tonumber(ARGV[3]) then return { 'late', integer(now) } end
 redis.call('HSETNX', KEYS[1], ARGV[1], integer(now) .. '|' .. ARGV[2])
 return { 'kept' }

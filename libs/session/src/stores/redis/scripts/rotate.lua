@@ -11,7 +11,8 @@
   ARGV[7]  absolute timeout, ms
   ARGV[8]  reason for which all other live sessions of the user end; empty: they stay
 
-  Returns  { 'applied', now, record, activity, then id, user, reason of each other session that ended } | { 'absent' } | { 'superseded' } | { 'late' }
+  Returns  { 'applied', now, record, activity, then id, user, reason of each other session that ended } | { 'absent' } |
+           { 'superseded' } | { 'late', now }
 
   A client that lost the connection may send this twice; the second run finds the new hash in place and says 'applied',
   of no other session. As by revoke-all, records that this version cannot read end with the others.
@@ -19,7 +20,7 @@
 --@include session-hash
 local id, authentication, reason = ARGV[1], ARGV[5], ARGV[8]
 local now = server_now()
-if now > tonumber(ARGV[4]) then return { 'late' } end
+if now > tonumber(ARGV[4]) then return { 'late', integer(now) } end
 
 local session = find_live(id, now)
 if not session then return { 'absent' } end

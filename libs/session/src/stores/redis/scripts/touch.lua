@@ -7,12 +7,12 @@
   ARGV[3]  touch interval, ms
   ARGV[4]  not after, Unix ms: activity of long ago must not pass for activity of now
 
-  Returns  { 'moved' } | { 'unmoved' }: not live, seen within the interval, or late
+  Returns  { 'moved' } | { 'unmoved' }: not live, or seen within the interval | { 'late', now }
 ]]
 --@include session-hash
 local id = ARGV[1]
 local now = server_now()
-if now > tonumber(ARGV[4]) then return { 'unmoved' } end
+if now > tonumber(ARGV[4]) then return { 'late', integer(now) } end
 
 local session = find_live(id, now)
 if not session or now - session.last_seen < tonumber(ARGV[3]) then return { 'unmoved' } end

@@ -8,14 +8,14 @@
   ARGV[4]  id of this change, base64url
   ARGV[5]  not after, Unix ms
 
-  Returns  { 'applied' | 'conflict', now, record as it stands, activity } | { 'absent' } | { 'late' }
+  Returns  { 'applied' | 'conflict', now, record as it stands, activity } | { 'absent' } | { 'late', now }
 
   A client that lost the connection may send this twice; the second run finds its own change and says 'applied'.
 ]]
 --@include session-hash
 local id, expected, change = ARGV[1], tonumber(ARGV[2]), ARGV[4]
 local now = server_now()
-if now > tonumber(ARGV[5]) then return { 'late' } end
+if now > tonumber(ARGV[5]) then return { 'late', integer(now) } end
 
 local session = find_live(id, now)
 if not session then return { 'absent' } end
