@@ -5,7 +5,16 @@ export class Operation {
   private over = false;
   private readonly listeners = new Set<() => void>();
 
-  constructor(readonly timeoutMs: number) {}
+  private readonly deadlineAtMs: number;
+
+  constructor(readonly timeoutMs: number) {
+    this.deadlineAtMs = performance.now() + timeoutMs;
+  }
+
+  /** Until the caller is told that it failed; not above 0 once that is due. */
+  get remainingMs(): number {
+    return this.deadlineAtMs - performance.now();
+  }
 
   /** Whether the caller was already told that it failed: nothing new may begin. */
   get isOver(): boolean {
@@ -57,10 +66,17 @@ export function runOperation<T>(
 ): Promise<T> {
   const operation = new Operation(timeoutMs);
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const giveUp = () => {
+      // Timers count from the start of their turn of the event loop and so fire early. What applies before the deadline
+      // counts, so nobody may give up before it.
+      if (operation.remainingMs > 0) {
+        timer = setTimeout(giveUp, operation.remainingMs);
+        return;
+      }
       operation.end();
       reject(unavailable(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
+    };
+    let timer = setTimeout(giveUp, timeoutMs);
     const settle = (outcome: LateOutcome<T>) => {
       clearTimeout(timer);
       if (operation.isOver) onLate?.(outcome);

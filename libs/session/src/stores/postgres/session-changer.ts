@@ -1,5 +1,6 @@
 import type { RotateOutcome, SessionDataChange, SessionRotation, UpdateOutcome } from '../../core/session-store.js';
 import { runOperation } from './operation.js';
+import { unavailable } from './postgres-errors.js';
 import type { PostgresPool } from './postgres-pool.js';
 import type { SessionFinder } from './session-finder.js';
 import { authenticationValues, toDate, toEndedMany, toRecord, type SessionRow } from './session-row.js';
@@ -23,7 +24,7 @@ export class SessionChanger {
   constructor(private readonly parts: SessionChangerParts) {}
 
   async update({ id, expectedVersion, data }: SessionDataChange): Promise<UpdateOutcome> {
-    const changed = await this.change(this.parts.statements.update, [id, expectedVersion, JSON.stringify(data)]);
+    const changed = await this.change(this.parts.statements.update, [id, expectedVersion], [JSON.stringify(data)]);
     if (changed) return { applied: true, ...changed };
     const found = await this.parts.finder.find(id);
     if (!found.live) return { applied: false, reason: 'absent' };
@@ -33,9 +34,7 @@ export class SessionChanger {
   async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
     const { statements } = this.parts;
     const { id, cause, authentication: renewed, endOthers } = rotation;
-    const values = [
-      id,
-      Buffer.from(rotation.expectedTokenHash),
+    const changes = [
       Buffer.from(rotation.tokenHash),
       ...(renewed
         ? [[...renewed.amr], renewed.idleTimeoutMs, renewed.absoluteTimeoutMs, ...authenticationValues(renewed)]
@@ -45,7 +44,7 @@ export class SessionChanger {
     const statement = endOthers
       ? statements[renewed ? 'reauthenticateAlone' : 'rotateAlone']
       : statements[renewed ? 'reauthenticate' : cause === 'rehash' ? 'rehash' : 'rotate'];
-    const rotated = await this.change(statement, values);
+    const rotated = await this.change(statement, [id, Buffer.from(rotation.expectedTokenHash)], changes);
     if (rotated) return { applied: true, ...rotated };
     const found = await this.parts.finder.find(id);
     return { applied: false, reason: found.live ? 'superseded' : 'absent' };
@@ -66,11 +65,15 @@ export class SessionChanger {
     return moved.map(({ id }) => id);
   }
 
-  private async change(statement: Statement, values: readonly unknown[]) {
+  /** @throws {SessionStoreUnavailableError} Also when it did not apply because its time was over. */
+  private async change(statement: Statement, expected: readonly unknown[], changes: readonly unknown[]) {
     const { pool, timeoutMs } = this.parts;
-    const [row] = await runOperation({ timeoutMs }, (operation) =>
-      pool.query<SessionRow & { ended?: string }>(operation, statement, values),
-    );
+    const row = await runOperation({ timeoutMs }, async (operation) => {
+      const values = () => [...expected, operation.remainingMs, ...changes];
+      const [changed] = await pool.query<SessionRow & { ended?: string }>(operation, statement, values);
+      if (!changed && operation.remainingMs <= 0) throw unavailable(`no answer within ${timeoutMs} ms`);
+      return changed;
+    });
     const record = row && toRecord(row);
     return record && { record, now: toDate(row.now_ms), ended: toEndedMany(row.ended) };
   }

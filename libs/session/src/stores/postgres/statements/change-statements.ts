@@ -1,56 +1,78 @@
 import type { TableNames } from '../identifiers.js';
 import { ENDED_COLUMNS, RECORD_COLUMNS } from '../session-row.js';
 import { CLOCK_TIME, defineStatement, interval, purgeHour } from '../statement.js';
-import type { Endable } from './create-statements.js';
 import { auditEnded, auditInsert, type AuditSource } from './audit-insert.js';
+import type { Endable } from './create-statements.js';
 
 export type ChangeStatements = ReturnType<typeof changeStatements>;
 
-/** Evaluated again after a wait for the row's lock. */
 const LIVE = `s.ended_at is null and s.expires_at > clock_timestamp()`;
 
 /** What is stored was made unreadable by somebody's hand: not for this session to be changed, only ended. */
 const DECODABLE = `jsonb_typeof(s.data) = 'object'`;
 
+/**
+ * Joins the row of `lockedRow`. Needs a column of each side, so that it cannot be evaluated before the wait for the lock:
+ * Postgres evaluates the conditions on a row again after a wait only if the row was changed meanwhile.
+ */
+const STILL_LIVE_AND_WANTED = `s.id = locked.id and clock_timestamp() < least(s.expires_at, locked.given_up_at)`;
+
+/**
+ * Locks the row of id $1 if it is live and as expected. A change that waits for the lock until its caller has given up,
+ * $3 ms after it was sent, must not apply: a rotation would sign the user out.
+ */
+function lockedRow({ sessions }: Pick<TableNames, 'sessions'>, expected: string): string {
+  return `locked as materialized (
+  select s.id, statement_timestamp() + ${interval('$3')} as given_up_at
+  from ${sessions} s
+  where s.id = $1::uuid and ${expected} and ${LIVE} and ${DECODABLE}
+  for no key update of s
+)`;
+}
+
 /** @param endable - Which of the user's other sessions end with `rotateAlone`: as in `createStatements`. */
 export function changeStatements(tables: TableNames, endable: Endable = 'live') {
   return {
-    /** $1 id, $2 expected version, $3 data. No row: not live, or of another version. */
+    /** $1 id, $2 expected version, $3 ms until the caller gives up, $4 data. No row: not live, of another version, or late. */
     update: defineStatement(
       'update',
-      `update ${tables.sessions} s set data = $3::jsonb, version = s.version + 1
-where s.id = $1::uuid and s.version = $2::integer and ${LIVE} and ${DECODABLE}
+      `with ${lockedRow(tables, 's.version = $2::integer')}
+update ${tables.sessions} s set data = $4::jsonb, version = s.version + 1
+from locked where ${STILL_LIVE_AND_WANTED}
 returning ${RECORD_COLUMNS}`,
     ),
 
-    /** $1 id, $2 expected token hash, $3 token hash. No row: not live, or of another hash. Leaves no audit row. */
+    /**
+     * $1 id, $2 expected token hash, $3 ms until the caller gives up, $4 token hash. No row: not live, of another hash, or
+     * late. Leaves no audit row.
+     */
     rehash: defineStatement('rehash', rotateText(tables)),
 
     /** As `rehash`, with an audit row. */
     rotate: defineStatement('rotate', rotateText(tables, { event: 'session.rotated' })),
 
     /**
-     * As `rotate`, and $4 amr, $5 idle timeout in ms, $6 absolute timeout in ms, $7 assurance level, $8 awaits a second
-     * factor, $9 provider, $10 its session, $11 when authenticated there.
+     * As `rotate`, and $5 amr, $6 idle timeout in ms, $7 absolute timeout in ms, $8 assurance level, $9 awaits a second
+     * factor, $10 provider, $11 its session, $12 when authenticated there.
      */
     reauthenticate: defineStatement(
       'reauthenticate',
       rotateText(tables, { event: 'session.reauthenticated', set: freshAuthentication() }),
     ),
 
-    /** As `rotate`, and $4 reason, $5 who or null, $6 retention in ms, for the user's other sessions. */
+    /** As `rotate`, and $5 reason, $6 who or null, $7 retention in ms, for the user's other sessions. */
     rotateAlone: defineStatement(
       'rotate-alone',
-      rotateAloneText(tables, { event: 'session.rotated', firstEndValue: 4, endable }),
+      rotateAloneText(tables, { event: 'session.rotated', firstEndValue: 5, endable }),
     ),
 
-    /** As `reauthenticate`, and $12 reason, $13 who or null, $14 retention in ms, for the user's other sessions. */
+    /** As `reauthenticate`, and $13 reason, $14 who or null, $15 retention in ms, for the user's other sessions. */
     reauthenticateAlone: defineStatement(
       'reauthenticate-alone',
       rotateAloneText(tables, {
         event: 'session.reauthenticated',
         set: freshAuthentication(),
-        firstEndValue: 12,
+        firstEndValue: 13,
         endable,
       }),
     ),
@@ -68,10 +90,11 @@ function rotateText(
     `,
 audit as (${auditInsert(audit, { from: 'rotated', event: transition.event, at: CLOCK_TIME })})`;
   return `with clock as materialized (select ${CLOCK_TIME} as at),
+${lockedRow({ sessions }, 's.token_hash = $2::bytea')},
 rotated as (
-  update ${sessions} s set token_hash = $3::bytea, version = s.version + 1${transition?.set ?? ''}
-  from clock
-  where s.id = $1::uuid and s.token_hash = $2::bytea and ${LIVE} and ${DECODABLE}
+  update ${sessions} s set token_hash = $4::bytea, version = s.version + 1${transition?.set ?? ''}
+  from clock, locked
+  where ${STILL_LIVE_AND_WANTED}
   returning s.*
 )${auditing ?? ''}
 select ${RECORD_COLUMNS} from rotated s`;
@@ -85,8 +108,8 @@ interface RotateAloneText {
 }
 
 /**
- * As `rotateText`, and the other live sessions of the same user end in the same statement. All are locked in the order
- * of their ids first, as everything that locks several does, so that two cannot deadlock.
+ * As `rotateText`, and the other sessions of the same user end in the same statement. All are locked in the order of
+ * their ids first, as everything that locks several does, so that two cannot deadlock.
  */
 function rotateAloneText(
   { sessions, audit }: TableNames,
@@ -96,15 +119,17 @@ function rotateAloneText(
   const [reason, actor, retention] = [0, 1, 2].map((offset) => `$${firstEndValue + offset}`);
   return `with clock as materialized (select ${CLOCK_TIME} as at),
 locked as materialized (
-  select s.id from ${sessions} s
-  where (s.id = $1::uuid or s.user_id = (select o.user_id from ${sessions} o where o.id = $1::uuid)) and ${isEndable}
+  select s.id, statement_timestamp() + ${interval('$3')} as given_up_at
+  from ${sessions} s
+  where (s.id = $1::uuid and s.token_hash = $2::bytea and ${LIVE} and ${DECODABLE})
+    or (s.id <> $1::uuid and s.user_id = (select o.user_id from ${sessions} o where o.id = $1::uuid) and ${isEndable})
   order by s.id
-  for no key update
+  for no key update of s
 ),
 rotated as (
-  update ${sessions} s set token_hash = $3::bytea, version = s.version + 1${set}
+  update ${sessions} s set token_hash = $4::bytea, version = s.version + 1${set}
   from clock, locked
-  where s.id = locked.id and s.id = $1::uuid and s.token_hash = $2::bytea and ${LIVE} and ${DECODABLE}
+  where s.id = $1::uuid and ${STILL_LIVE_AND_WANTED}
   returning s.*
 ),
 ended as (
@@ -118,16 +143,18 @@ ended as (
 ),
 audit as (${auditInsert(audit, { from: 'rotated', event, at: CLOCK_TIME })}),
 ended_audit as (${auditEnded(audit, 'ended')})
-select ${RECORD_COLUMNS}, (select coalesce(json_agg(e), '[]') from (select ${ENDED_COLUMNS} from ended s where s.end_reason <> 'expired') e)::text as ended
+select ${RECORD_COLUMNS},
+  (select coalesce(json_agg(e), '[]') from (select ${ENDED_COLUMNS} from ended s where s.end_reason <> 'expired') e)::text
+    as ended
 from rotated s`;
 }
 
 function freshAuthentication(): string {
-  const expiresAt = `clock.at + ${interval('least($5::float8, $6::float8)')}`;
-  return `, amr = $4::text[], authenticated_at = clock.at, last_seen_at = greatest(s.last_seen_at, clock.at),
-    absolute_expires_at = clock.at + ${interval('$6')}, expires_at = ${expiresAt}, purge_after = ${purgeHour(expiresAt)},
-    assurance_level = $7::text, awaits_second_factor = $8::boolean, idp_issuer = $9::text, idp_session_id = $10::text,
-    idp_authenticated_at = $11::timestamptz`;
+  const expiresAt = `clock.at + ${interval('least($6::float8, $7::float8)')}`;
+  return `, amr = $5::text[], authenticated_at = clock.at, last_seen_at = greatest(s.last_seen_at, clock.at),
+    absolute_expires_at = clock.at + ${interval('$7')}, expires_at = ${expiresAt}, purge_after = ${purgeHour(expiresAt)},
+    assurance_level = $8::text, awaits_second_factor = $9::boolean, idp_issuer = $10::text, idp_session_id = $11::text,
+    idp_authenticated_at = $12::timestamptz`;
 }
 
 /**
