@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { SessionArgumentError, SessionConfigurationError, SessionStoreUnavailableError } from 'nest-sessions';
 import { postgresStore } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
+import { until } from './postgres-probes.js';
 import { PostgresWorld } from './postgres-world.js';
 
 describe('the Postgres store at boot', () => {
@@ -41,6 +42,44 @@ describe('the Postgres store at boot', () => {
     await store.stop();
     await store.stop();
     for (let left = 1; left > 0;) left = (await world.admin.query<unknown[]>(connections)).length;
+  });
+
+  /** Connections to the server that the store opened in a database of its own, once those that are closing have gone. */
+  const countConnections = async ({ admin }: PostgresWorld) => {
+    const rows = await admin.query<unknown[]>(
+      `select 1 from pg_stat_activity where application_name = 'nest-sessions' and datname = current_database()`,
+    );
+    return rows.length;
+  };
+
+  it('opens one DataSource for starts at the same time, and none is left when it is stopped meanwhile', async () => {
+    await world.inOwnDatabase(async (own) => {
+      const make = async () => postgresStore({ url: own.url, schema: own.schema }).create(own.context());
+      const store = await make();
+      await Promise.all([store.start(), store.start(), store.start()]);
+      expect(await countConnections(own)).toBe(1);
+      await store.start();
+      expect(await countConnections(own)).toBe(1);
+      await store.stop();
+
+      const stopped = await make();
+      const starting = stopped.start().catch((error: unknown) => error);
+      await Promise.all([stopped.stop(), stopped.stop()]);
+      expect(await starting).toBeInstanceOf(SessionStoreUnavailableError);
+      await expect(stopped.start()).rejects.toThrow('it was stopped');
+      await until(async () => (await countConnections(own)) === 0);
+    });
+  });
+
+  it('may be started again when Postgres did not answer', async () => {
+    await world.withoutTable(async () => {
+      const store = await postgresStore({ dataSource: world.admin, schema: world.schema }).create(world.context());
+      await expect(store.start()).rejects.toThrow(SessionConfigurationError);
+      await world.admin.query(`alter table ${world.schema}.hidden rename to sessions`);
+      await store.start();
+      await store.stop();
+      await world.query('alter table sessions rename to hidden');
+    });
   });
 
   const refusal = async (options: Parameters<typeof world.startStore>[0]): Promise<unknown> =>

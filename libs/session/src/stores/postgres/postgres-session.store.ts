@@ -1,4 +1,3 @@
-import { SessionStoreUnavailableError } from '../../core/session-errors.js';
 import { isSessionId } from '../../core/session-id.js';
 import type { EndedSession } from '../../core/session-record.js';
 import type {
@@ -19,6 +18,7 @@ import type {
   UserRevocation,
 } from '../../core/session-store.js';
 import { runOperation } from './operation.js';
+import { unavailable } from './postgres-errors.js';
 import { openParts, type PostgresParts, type PostgresSettings } from './postgres-parts.js';
 import { assertUserIdOfType } from './user-id-type.js';
 
@@ -34,12 +34,21 @@ import { assertUserIdOfType } from './user-id-type.js';
 export class PostgresSessionStore implements SessionStore {
   readonly name = 'postgres';
   private parts: PostgresParts | undefined;
-  private isStopped = false;
+  private starting: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
 
   constructor(protected readonly settings: PostgresSettings) {}
 
+  /**
+   * Calls at the same time share one attempt; one that failed may be made again.
+   *
+   * @throws {SessionConfigurationError} The tables or the login are not as they must be.
+   * @throws {SessionStoreUnavailableError} Nobody answered, or the store was stopped, be it meanwhile.
+   */
   async start(): Promise<void> {
-    if (!this.parts && !this.isStopped) this.parts = await this.openParts();
+    if (!this.stopping) this.starting ??= this.openOnce();
+    await this.starting;
+    if (this.stopping) throw unavailable('it was stopped');
   }
 
   async create(session: NewSession): Promise<CreateOutcome> {
@@ -108,15 +117,9 @@ export class PostgresSessionStore implements SessionStore {
     await this.open().touches.flush();
   }
 
-  async stop(): Promise<void> {
-    if (this.isStopped) return;
-    this.isStopped = true;
-    const { parts } = this;
-    this.parts = undefined;
-    if (!parts) return;
-    await parts.touches.flush();
-    parts.undelivered.stop();
-    await parts.connection.close();
+  stop(): Promise<void> {
+    this.stopping ??= this.close();
+    return this.stopping;
   }
 
   protected openParts(): Promise<PostgresParts> {
@@ -124,7 +127,26 @@ export class PostgresSessionStore implements SessionStore {
   }
 
   protected open(): PostgresParts {
-    if (this.parts) return this.parts;
-    throw new SessionStoreUnavailableError(this.name, this.isStopped ? 'it was stopped' : 'it was not started');
+    if (this.stopping) throw unavailable('it was stopped');
+    if (!this.parts) throw unavailable('it was not started');
+    return this.parts;
+  }
+
+  private async openOnce(): Promise<void> {
+    try {
+      this.parts = await this.openParts();
+    } catch (error) {
+      this.starting = undefined;
+      throw error;
+    }
+  }
+
+  private async close(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    if (!this.parts) return;
+    const { touches, undelivered, connection } = this.parts;
+    await touches.flush();
+    undelivered.stop();
+    await connection.close();
   }
 }

@@ -67,6 +67,7 @@ export const lifecycleContract: ContractGroup = {
       assert.equal(await touched, true);
 
       const refused: Record<string, () => Promise<unknown>> = {
+        start: () => stopping.start(),
         create: () => stopping.create(aNewSession({ userId })),
         find: () => stopping.find(id),
         touch: () => stopping.touch({ id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 }),
