@@ -54,6 +54,24 @@ describe('the migrations of the Postgres store', () => {
     expect(namesOf({ table: 'logins' })).not.toEqual(namesOf({ table: 'visits' }));
   });
 
+  it('need no right to create schemas where theirs is there', async () => {
+    const role = `${world.schema}_owner`;
+    await world.admin.query(`create role ${role}; create schema "${world.schema}$$" authorization ${role}`);
+    const schema = `${world.schema}$$`;
+    const dataSource = await world.openDataSource({
+      schema,
+      poolSize: 1,
+      extra: { options: `-c role=${role}` },
+      migrations: sessionMigrations({ schema, userIdType: 'text', hotChanges: true }),
+    });
+    const mayCreate = `select has_database_privilege(current_database(), 'create') as it`;
+    expect(await dataSource.query(mayCreate)).toEqual([{ it: false }]);
+    await dataSource.runMigrations();
+    expect(await listTables(schema)).toEqual(['migrations', 'session_audit', 'session_hot_changes', 'sessions']);
+    await dataSource.destroy();
+    await world.admin.query(`drop schema "${schema}" cascade; drop role ${role}`);
+  });
+
   it('apply once when five first starts run them at the same time (pain 40)', async () => {
     const schema = `${world.schema}_five`;
     await world.admin.query(`create schema ${schema}`);

@@ -44,7 +44,7 @@ export function createTablesSql(options: CreateTablesOptions): string {
     .join(', ');
   const appendOnly = `${schema === undefined ? '' : `"${schema}".`}"${auditTable}_append_only"`;
   return `${MIGRATION_LOCK};
-${schema === undefined ? '' : `create schema if not exists "${schema}";`}
+${schema === undefined ? '' : createSchemaIfMissing(schema)}
 create table if not exists ${sessions} (
   id uuid primary key,
   user_id ${userIdType}${users ? ` references ${users.table} (${users.column}) on delete cascade` : ''},
@@ -98,6 +98,13 @@ end
 $$;
 drop trigger if exists append_only on ${audit};
 create trigger append_only before update on ${audit} for each statement execute function ${appendOnly}();`;
+}
+
+/** `create schema if not exists` asks for the right to create one even where it is there. */
+function createSchemaIfMissing(schema: string): string {
+  return `do 'begin
+  if to_regnamespace(''"${schema}"'') is null then create schema "${schema}"; end if;
+end';`;
 }
 
 /** Deleting a user looks for sessions that have ended too, so with a reference the index holds all of them. */
