@@ -58,6 +58,32 @@ describe('lookups', () => {
     expect((await lookUp()).map(({ status }) => status)).toEqual(ids.map(() => 'fulfilled'));
   });
 
+  it.each([
+    ['infinity', `absolute_expires_at = 'infinity', expires_at = 'infinity'`],
+    ['-infinity', `created_at = '-infinity', last_seen_at = '-infinity', authenticated_at = '-infinity'`],
+    ['a year that no Date can say', `absolute_expires_at = '294000-01-01', created_at = '4000-01-01 BC'`],
+  ])('of others and of its own session are answered when somebody put %s into a row', async (_name, assignments) => {
+    const store = await world.openStore();
+    const sessions = [aNewSession({ userId: 'forever' }), aNewSession({ userId: 'forever' })];
+    for (const session of sessions) await store.create(session);
+    const [odd, plain] = sessions.map(({ id }) => id);
+    await world.query(`update sessions set ${assignments} where id = $1`, [odd]);
+    const found = await Promise.all(sessions.map(({ id }) => store.find(id)));
+    for (const one of found) {
+      expect(one).toMatchObject({ live: true });
+      const { record } = one as { record: Record<string, unknown> };
+      const instants = Object.values(record).filter((value) => value instanceof Date);
+      expect(instants.length).toBeGreaterThanOrEqual(4);
+      for (const instant of instants) expect(instant.toISOString()).toMatch(/^[1-9]\d{3}-/);
+    }
+    expect((await store.listByUser({ userId: 'forever' })).records).toHaveLength(2);
+    const touched = [odd, plain].map((id = '') => store.touch({ id, idleTimeoutMs: 3_600_000, touchIntervalMs: 0 }));
+    expect(await Promise.all(touched)).toEqual([true, true]);
+    expect(await store.update({ id: odd ?? '', expectedVersion: 1, data: {} })).toMatchObject({ applied: true });
+    const revoked = await store.revokeAll({ userId: 'forever', reason: 'logout', endedBy: null });
+    expect(revoked.map(({ endedAt }) => endedAt.getFullYear() > 2000)).toEqual([true, true]);
+  });
+
   it('are prepared on the server, unless a pooler forbids it', async () => {
     const names: string[][] = [];
     for (const preparedStatements of [true, false]) {

@@ -12,9 +12,17 @@ export function defineStatement(operation: string, text: string): Statement {
   return { name: `nest-sessions-${operation}-${digest}`, text };
 }
 
-/** SQL for an instant as whole Unix ms, whatever `DateStyle`, `TimeZone` and type parsers the connection has. */
+const FIRST_INSTANT = `timestamptz '1970-01-01 00:00:00+00'`;
+const LAST_INSTANT = `timestamptz '9999-12-31 00:00:00+00'`;
+
+/**
+ * SQL for an instant as whole Unix ms, whatever `DateStyle`, `TimeZone` and type parsers the connection has. What somebody
+ * put there by hand and no `Date` can say, such as `infinity`, is the first or the last of 1970 to 9999: an error would
+ * fail all lookups that share the statement.
+ */
 export function unixMs(expression: string): string {
-  return `(date_part('epoch', ${expression}) * 1000)::bigint`;
+  return `(date_part('epoch', case when ${expression} > ${LAST_INSTANT} then ${LAST_INSTANT}
+    when ${expression} < ${FIRST_INSTANT} then ${FIRST_INSTANT} else ${expression} end) * 1000)::bigint`;
 }
 
 /** The start of the transaction, in whole ms as everything that is stored. */
