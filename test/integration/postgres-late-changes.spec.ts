@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import type { SessionRotation, SessionStore } from 'nest-sessions';
-import { aNewSession } from 'nest-sessions/testing';
+import { anAuthentication, aNewSession } from 'nest-sessions/testing';
 import { until } from './postgres-probes.js';
 import { PostgresWorld } from './postgres-world.js';
 
@@ -26,7 +26,7 @@ const countWaiting = async (applicationName: string) => {
 describe('a change that waits for a lock until its caller has given up', () => {
   const next = aNewSession().tokenHash;
   type Operate = (store: SessionStore, session: ReturnType<typeof aNewSession>) => Promise<unknown>;
-  const authentication = { amr: ['pwd'], idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS };
+  const authentication = { ...anAuthentication({ amr: ['pwd'] }), idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS };
   const rotation = ({ id, tokenHash }: ReturnType<typeof aNewSession>, cause: SessionRotation['cause']) => ({
     id,
     expectedTokenHash: tokenHash,

@@ -71,8 +71,7 @@ describe('lookups', () => {
     const found = await Promise.all(sessions.map(({ id }) => store.find(id)));
     for (const one of found) {
       expect(one).toMatchObject({ live: true });
-      const { record } = one as { record: Record<string, unknown> };
-      const instants = Object.values(record).filter((value) => value instanceof Date);
+      const instants = one.live ? Object.values(one.record).filter((value) => value instanceof Date) : [];
       expect(instants.length).toBeGreaterThanOrEqual(4);
       for (const instant of instants) expect(instant.toISOString()).toMatch(/^[1-9]\d{3}-/);
     }
