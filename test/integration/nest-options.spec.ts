@@ -32,6 +32,13 @@ describe('the options of SessionModule (pain 42)', () => {
       },
       tokenKeys: undefined,
       cookie: { name: '__Host-session', domain: undefined, sameSite: 'lax', secure: true, persistent: false },
+      csrf: {
+        publicOrigins: undefined,
+        trustedOrigins: new Set(),
+        mode: 'enforce',
+        onMissing: 'allow',
+        token: 'off',
+      },
       cleanup: { scheduled: true, intervalMs: 15 * 60_000, batchSize: 1000, timeBudgetMs: 60_000 },
       retentionMs: 30 * 86_400_000,
       auditRetentionMs: 365 * 86_400_000,
@@ -89,6 +96,16 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ cookie: { domain: 'example.test; Path=/x' } }, 'cookie.domain'],
     [{ cookie: { domain: 'example.test:3000' } }, 'cookie.domain'],
     [{ insecureCookie: 'true' }, 'insecureCookie'],
+    [{ csrf: true }, 'csrf'],
+    [{ csrf: null }, 'csrf'],
+    [{ csrf: { publicOrigin: 'https://app.example.com' } }, 'csrf.publicOrigin'],
+    [{ csrf: { publicOrigins: 'https://app.example.com' } }, 'csrf.publicOrigins'],
+    [{ csrf: { publicOrigins: [] } }, 'csrf.publicOrigins'],
+    [{ csrf: { publicOrigins: ['capacitor://localhost'] } }, 'csrf.publicOrigins[0]'],
+    [{ csrf: { trustedOrigins: null } }, 'csrf.trustedOrigins'],
+    [{ csrf: { mode: 'report' } }, 'csrf.mode'],
+    [{ csrf: { onMissing: true } }, 'csrf.onMissing'],
+    [{ csrf: { token: true } }, 'csrf.token'],
     [{ cleanup: true }, 'cleanup'],
     [{ cleanup: { every: '1h' } }, 'cleanup.every'],
     [{ cleanup: { interval: '21d' } }, 'cleanup.interval'],
@@ -129,6 +146,51 @@ describe('the options of SessionModule (pain 42)', () => {
     ['x'.repeat(4032), {}],
   ])('accept the cookie name %s with %j', (name, more) => {
     expect(resolveSessionSettings(optionsOf({ cookie: { name, ...more } })).cookie.name).toBe(name);
+  });
+});
+
+describe('the origins of csrf', () => {
+  it.each([
+    'null',
+    '',
+    '*',
+    'https://*.example.com',
+    'app.example.com',
+    '//app.example.com',
+    'https://app.example.com/',
+    'https://app.example.com/path',
+    'https://app.example.com?query',
+    'https://app.example.com#',
+    'https://user@app.example.com',
+    'https://app.example.com:',
+    'https://app.example.com:99999',
+    'https://a.example, https://b.example',
+    ' https://app.example.com',
+    'https://müller.example',
+    7,
+    undefined,
+  ])('refuse %j', (origin) => {
+    for (const name of ['publicOrigins', 'trustedOrigins']) {
+      const refusal = refusalOf({ csrf: { [name]: ['https://ok.example', origin] } });
+      expect(refusal.option).toBe(`csrf.${name}[1]`);
+      expect(refusal.message).toContain("must be scheme://host[:port] such as 'https://app.example.com'");
+    }
+  });
+
+  it('are kept as browsers spell them', () => {
+    const trustedOrigins = ['HTTPS://App.Example.com:443', 'http://[0:0::1]:80', 'capacitor://localhost'];
+    const publicOrigins = ['http://localhost:3000'];
+    const { csrf } = resolveSessionSettings(optionsOf({ csrf: { trustedOrigins, publicOrigins } }));
+    expect([...(csrf?.trustedOrigins ?? [])]).toEqual([
+      'https://app.example.com',
+      'http://[::1]',
+      'capacitor://localhost',
+    ]);
+    expect([...(csrf?.publicOrigins ?? [])]).toEqual(publicOrigins);
+  });
+
+  it('are none when it is off', () => {
+    expect(resolveSessionSettings(optionsOf({ csrf: false })).csrf).toBeUndefined();
   });
 });
 

@@ -13,7 +13,7 @@ export {
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
 } from './core/session-errors.js';
-export { SessionEvents, type SessionEventMap } from './core/session-events.js';
+export { SessionEvents, type CsrfRejection, type SessionEventMap } from './core/session-events.js';
 export type { EndedSession, SessionEndReason, SessionRecord } from './core/session-record.js';
 export {
   SessionService,
@@ -50,6 +50,7 @@ export type {
 export type { Session, UserSession } from './core/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';
+export { CsrfExempt } from './nest/decorators/csrf-exempt.decorator.js';
 export { CurrentHttpSession } from './nest/decorators/current-http-session.decorator.js';
 export { CurrentSession } from './nest/decorators/current-session.decorator.js';
 export { NoTouch } from './nest/decorators/no-touch.decorator.js';
@@ -65,6 +66,7 @@ export { SessionHttpErrors } from './nest/http/session-http-errors.js';
 export type {
   SessionCleanupOptions,
   SessionCookieOptions,
+  SessionCsrfOptions,
   SessionModuleAsyncOptions,
   SessionModuleOptions,
   SessionModuleRootOptions,

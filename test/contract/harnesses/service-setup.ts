@@ -15,9 +15,10 @@ export const POLICY: SessionPolicy = {
   maxDataBytes: 4096,
 };
 
-export type HeardEvent = {
-  [Name in keyof SessionEventMap]: readonly [Name, SessionEventMap[Name]];
-}[keyof SessionEventMap];
+/** What a service tells of; the rest of the events are the Nest layer's. */
+type ServiceEvent = Exclude<keyof SessionEventMap, 'csrf-rejected'>;
+
+export type HeardEvent = { [Name in ServiceEvent]: readonly [Name, SessionEventMap[Name]] }[ServiceEvent];
 
 export interface ServiceSetUp {
   readonly service: SessionService;

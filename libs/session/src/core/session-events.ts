@@ -3,6 +3,21 @@ import type { EndedSession } from './session-record.js';
 import type { Session } from './session.js';
 import type { SessionLogger } from './session-store.js';
 
+/** An unsafe request that another site made a browser send, or that seems so. Header values are cut at 200 characters. */
+export interface CsrfRejection {
+  /**
+   * `cross-site`: by `Sec-Fetch-Site`. `foreign-origin`: by `Origin`. `no-origin`: neither header was there.
+   * `no-request`: a GraphQL mutation whose request could not be found. `no-token`: no right CSRF token for a live session.
+   */
+  readonly refusal: 'cross-site' | 'foreign-origin' | 'no-origin' | 'no-request' | 'no-token';
+  /** `false`: it was let through, because `csrf.mode` is `'log-only'`. */
+  readonly isEnforced: boolean;
+  readonly method: string | null;
+  readonly origin: string | null;
+  readonly secFetchSite: string | null;
+  readonly ipAddress: string | null;
+}
+
 /** What happens to sessions, by the call of this instance that made it happen. No event holds a token or a hash. */
 export interface SessionEventMap {
   created: Session;
@@ -10,6 +25,8 @@ export interface SessionEventMap {
   reauthenticated: Session;
   /** Also for each session that a sign-in evicted or replaced. Sessions that time ended are only counted by cleanup. */
   ended: EndedSession;
+  /** Once per request. */
+  'csrf-rejected': CsrfRejection;
 }
 
 /** Hears of transitions after they were stored. A listener that throws is logged and harms nobody. */

@@ -1,11 +1,13 @@
 import { ConfigurableModuleBuilder, Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { createSessionService } from '../core/create-session-service.js';
 import { SessionConfigurationError } from '../core/session-errors.js';
 import { SessionService } from '../core/session-service.js';
 import type { SessionDependencyToken, SessionStore } from '../core/session-store.js';
 import { SessionCleanup } from './cleanup/session-cleanup.js';
 import { SessionCleanupSchedule } from './cleanup/session-cleanup.schedule.js';
+import { CsrfProtection } from './csrf/csrf-protection.js';
+import { CsrfGuard } from './csrf/csrf.guard.js';
 import { SessionGuard } from './guards/session.guard.js';
 import { ApplicationFilters } from './http/application-filters.js';
 import { HttpSessions } from './http/http-sessions.js';
@@ -35,7 +37,10 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
       useFactory: (core: ReturnType<typeof createCore>) => core.service,
     },
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
+    { provide: APP_GUARD, useExisting: CsrfGuard },
     ApplicationFilters,
+    CsrfGuard,
+    CsrfProtection,
     HttpSessions,
     SessionCleanup,
     SessionCleanupSchedule,

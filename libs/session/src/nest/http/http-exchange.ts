@@ -30,7 +30,7 @@ export class HttpExchange {
   readonly #request: IncomingRequest;
   readonly #response: NodeResponse | FastifyResponse;
 
-  constructor(host: ArgumentsHost) {
+  constructor(host: Pick<ArgumentsHost, 'switchToHttp'>) {
     const http = host.switchToHttp();
     this.#request = http.getRequest<IncomingRequest>();
     this.#response = http.getResponse<NodeResponse | FastifyResponse>();
@@ -72,6 +72,15 @@ export class HttpExchange {
   listHeader(name: string): string[] {
     const value = this.#response.getHeader(name);
     return value === undefined ? [] : [value].flat().map(String);
+  }
+
+  /** Says what the answer depends on, beside what it says already. */
+  addVary(...names: readonly string[]): void {
+    const known = this.listHeader('vary').flatMap((value) => value.split(',').map((name) => name.trim()));
+    const lower = new Set(known.map((name) => name.toLowerCase()));
+    if (lower.has('*')) return;
+    const added = names.filter((name) => !lower.has(name.toLowerCase()));
+    this.setHeader('vary', [...known, ...added].join(', '));
   }
 
   /** Replaces whatever the response has under this name. */

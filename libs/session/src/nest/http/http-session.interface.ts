@@ -82,4 +82,19 @@ export interface HttpSession {
 
   /** Ends all sessions of the current user but this one. Returns how many. */
   revokeOthers(): Promise<number>;
+
+  /**
+   * A token for a form or a script of the page that is answered with, which sends it back as the field `_csrf` or the
+   * header `X-CSRF-Token`. Another one each time; each works until the session gets a new token, by a sign-in, `rotate` or
+   * `reauthenticate`: ask after those. Nothing is stored. The answer gets `Cache-Control: no-store`.
+   *
+   * @returns `undefined` without a live session.
+   */
+  csrfToken(): Promise<string | undefined>;
+
+  /**
+   * Whether `csrfToken()` made it for the token that this request's cookie holds. Asks no store, so it says nothing
+   * about whether the session is live. For handlers that parse their body themselves.
+   */
+  isCsrfToken(given: unknown): boolean;
 }

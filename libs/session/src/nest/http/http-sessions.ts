@@ -4,6 +4,7 @@ import { SessionArgumentError } from '../../core/session-errors.js';
 import { SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
 import type { Session } from '../../core/session.js';
+import { CsrfProtection } from '../csrf/csrf-protection.js';
 import { isTouching } from '../decorators/session-metadata.js';
 import { LOG_CONTEXT, SESSION_STORE } from '../session.constants.js';
 import { HttpExchange } from './http-exchange.js';
@@ -24,6 +25,7 @@ export class HttpSessions {
 
   constructor(
     private readonly reflector: Reflector,
+    private readonly csrf: CsrfProtection,
     service: SessionService,
     @Inject(SESSION_STORE) store: SessionStore,
     cookies: SessionCookies,
@@ -31,7 +33,11 @@ export class HttpSessions {
     this.parts = { service, store, cookies, logger: new Logger(LOG_CONTEXT) };
   }
 
-  /** @param context - Of an HTTP request. */
+  /**
+   * @param context - Of an HTTP request.
+   * @throws {ForbiddenException} Another site sent the request. Guards of the application may come before `CsrfGuard`;
+   *   no session is handed out to them either.
+   */
   get(context: ExecutionContext): HttpSession {
     return this.open(context).http;
   }
@@ -55,6 +61,7 @@ export class HttpSessions {
     const key = HttpExchange.keyOf(context);
     const known = this.opened.get(key);
     if (known) return known;
+    this.csrf.check(context);
     const settings = { exchange: new HttpExchange(context), touch: isTouching(this.reflector, context) };
     const opened: OpenedSession = { http: new RequestSession(this.parts, settings) };
     this.opened.set(key, opened);

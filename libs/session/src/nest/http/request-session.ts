@@ -5,6 +5,7 @@ import type { CreatedSession, CreateSession, RotatedSession, SessionService } fr
 import type { SessionStore } from '../../core/session-store.js';
 import { assertUserId } from '../../core/session-id.js';
 import { toSession, type Session } from '../../core/session.js';
+import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
 import { SessionClientGoneError } from './client-gone.error.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { HttpSession, SignIn } from './http-session.interface.js';
@@ -107,6 +108,17 @@ export class RequestSession implements HttpSession {
     if (!session || session.userId === null) return 0;
     const ended = await this.#parts.service.revokeOthers(session, { endedBy: session.userId });
     return ended.length;
+  }
+
+  async csrfToken(): Promise<string | undefined> {
+    const session = await this.current();
+    if (!session || this.#token === undefined) return undefined;
+    if (!this.#exchange.isAnswered) this.#exchange.setHeader('cache-control', 'no-store');
+    return mintCsrfToken(this.#token);
+  }
+
+  isCsrfToken(given: unknown): boolean {
+    return this.#token !== undefined && isCsrfTokenOf(this.#token, given);
   }
 
   #endByLogout({ id, userId }: Session): Promise<boolean> {

@@ -4,6 +4,7 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionStore } from '../../core/session-store.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { listCookieWarnings } from '../options/cookie-settings.js';
+import { listCsrfWarnings } from '../options/csrf-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
 
@@ -31,7 +32,8 @@ export class SessionStartup implements OnModuleInit {
       await this.store.stop().catch(() => undefined);
       throw error;
     }
-    for (const warning of listCookieWarnings(this.settings.cookie)) this.logger.warn(warning);
+    const { cookie, csrf } = this.settings;
+    for (const warning of [...listCookieWarnings(cookie), ...listCsrfWarnings(csrf)]) this.logger.warn(warning);
   }
 
   private assertOnlyOne(): void {

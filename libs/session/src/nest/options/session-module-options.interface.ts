@@ -31,6 +31,11 @@ export interface SessionModuleOptions {
    * `NODE_ENV` is `production`. Default `false`.
    */
   readonly insecureCookie?: boolean;
+  /**
+   * Protection of every handler against unsafe requests (neither GET, HEAD nor OPTIONS) that other sites make a browser
+   * send: they get 403. On by default; `false` turns it off.
+   */
+  readonly csrf?: false | SessionCsrfOptions;
   /** `false`: no scheduled job; `SessionCleanup` still runs on demand. */
   readonly cleanup?: false | SessionCleanupOptions;
   /** How long a store that keeps ended sessions keeps them. Default `'30d'`. */
@@ -48,6 +53,26 @@ export interface SessionCookieOptions {
   readonly sameSite?: 'lax' | 'strict' | 'none';
   /** Whether the cookie outlives the browser's own session, until `absoluteExpiresAt` and 400 days at most. Default `false`. */
   readonly persistent?: boolean;
+}
+
+export interface SessionCsrfOptions {
+  /**
+   * The origins at which browsers see the application, such as `'https://app.example.com'`. Browsers that do not send
+   * `Sec-Fetch-Site` are held to them, scheme included. Needed behind a proxy that changes `Host`. Default: whatever host
+   * the request names.
+   */
+  readonly publicOrigins?: readonly string[];
+  /** Other origins whose pages may send unsafe requests, as `scheme://host[:port]`. Default none. */
+  readonly trustedOrigins?: readonly string[];
+  /** `'log-only'`: requests are logged and told as events, and let through. Default `'enforce'`. */
+  readonly mode?: 'enforce' | 'log-only';
+  /** What becomes of requests with neither `Sec-Fetch-Site` nor `Origin`, as clients other than browsers send. Default `'allow'`. */
+  readonly onMissing?: 'allow' | 'reject';
+  /**
+   * `'required'`: an unsafe request with a live session also needs a token of `HttpSession.csrfToken()`, in the header
+   * `X-CSRF-Token` or the body field `_csrf`. Default `'off'`.
+   */
+  readonly token?: 'off' | 'required';
 }
 
 export interface SessionCleanupOptions {

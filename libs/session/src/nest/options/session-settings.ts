@@ -3,6 +3,7 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionPolicy } from '../../core/session-policy.js';
 import type { SessionStoreDefinition } from '../../core/session-store.js';
 import { resolveCookieSettings, type CookieSettings } from './cookie-settings.js';
+import { resolveCsrfSettings, type CsrfSettings } from './csrf-settings.js';
 import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 
@@ -12,6 +13,8 @@ export interface SessionSettings {
   readonly policy: SessionPolicy;
   readonly tokenKeys: readonly (string | Uint8Array)[] | undefined;
   readonly cookie: CookieSettings;
+  /** `undefined`: no protection. */
+  readonly csrf: CsrfSettings | undefined;
   readonly cleanup: CleanupSettings;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
@@ -36,6 +39,7 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'tokenKeys',
   'cookie',
   'insecureCookie',
+  'csrf',
   'cleanup',
   'retention',
   'auditRetention',
@@ -53,6 +57,7 @@ export function resolveSessionSettings(options: SessionModuleOptions): SessionSe
     policy: resolvePolicy(options),
     tokenKeys: resolveTokenKeys(options.tokenKeys),
     cookie: resolveCookieSettings(options),
+    csrf: resolveCsrfSettings(options.csrf),
     cleanup: resolveCleanup(options.cleanup),
     retentionMs: parseDuration(options.retention ?? '30d', 'retention'),
     auditRetentionMs: parseDuration(options.auditRetention ?? '365d', 'auditRetention'),

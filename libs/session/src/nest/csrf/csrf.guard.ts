@@ -1,0 +1,62 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { HttpSessions } from '../http/http-sessions.js';
+import { SessionHttpErrors } from '../http/session-http-errors.js';
+import type { SessionSettings } from '../options/session-settings.js';
+import { SESSION_SETTINGS } from '../session.constants.js';
+import { isSafeMethod } from './cross-origin-check.js';
+import type { CsrfCall } from './csrf-call.js';
+import { CsrfProtection } from './csrf-protection.js';
+
+const TOKEN_HEADER = 'x-csrf-token';
+const TOKEN_FIELD = '_csrf';
+
+/**
+ * Stands before every handler of the application, public ones included: a sign-in that another site made a browser send
+ * would sign the visitor in as somebody else (login CSRF).
+ */
+@Injectable()
+export class CsrfGuard implements CanActivate {
+  private readonly needsToken: boolean;
+
+  constructor(
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    private readonly protection: CsrfProtection,
+    private readonly httpSessions: HttpSessions,
+    private readonly errors: SessionHttpErrors,
+  ) {
+    this.needsToken = settings.csrf?.token === 'required';
+  }
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const call = this.protection.check(context);
+    if (!this.needsToken || !call?.request || isSafeMethod(call.request.method)) return true;
+    return this.checkToken(call, context);
+  }
+
+  /** Asks the store only when the token is not right: whether there is a session that it would have to protect. */
+  private async checkToken(call: CsrfCall, context: ExecutionContext): Promise<boolean> {
+    const isProven = call.http !== undefined && (await this.isProven(call.http, readToken(call)));
+    if (!isProven) this.protection.refuse(call, { refusal: 'no-token', context });
+    return true;
+  }
+
+  private async isProven(http: ExecutionContext, token: unknown): Promise<boolean> {
+    const session = this.httpSessions.get(http);
+    if (session.isCsrfToken(token)) return true;
+    try {
+      return (await session.current()) === undefined;
+    } catch (error) {
+      throw this.errors.findException(error, http) ?? error;
+    }
+  }
+}
+
+/** Never from the query, which ends up in logs and in the `Referer` of other requests. */
+function readToken({ request }: CsrfCall): unknown {
+  const header = request?.headers[TOKEN_HEADER];
+  if (header !== undefined) return header;
+  const body = request?.body;
+  return typeof body === 'object' && body !== null && Object.hasOwn(body, TOKEN_FIELD)
+    ? (body as Record<string, unknown>)[TOKEN_FIELD]
+    : undefined;
+}
