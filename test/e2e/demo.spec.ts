@@ -94,6 +94,17 @@ describe.each(SETUPS)('the demo with sessions in $store, on $httpAdapter', (setu
       expect(headers.get('cache-control')).toContain('no-store');
     });
 
+    it('is not something another site can do to a visitor, nor signing out (CSRF)', async () => {
+      const foreign = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
+      const { email, password } = GRACE;
+      const visitor = world.visitor();
+      const refused = await visitor.post('/sign-in', { email, password, next: 'account' }, foreign);
+      expect([refused.status, refused.cookies]).toEqual([403, []]);
+      expect(refused.body).toContain('That did not come from our pages');
+      expect((await laptop.post('/sign-out', {}, foreign)).status).toBe(403);
+      expect(await isSignedIn(laptop)).toBe(true);
+    });
+
     it('says the same of a wrong password and of nobody', async () => {
       const visitor = world.visitor();
       const wrong = await visitor.signIn({ email: GRACE.email, password: 'nope' });

@@ -11,8 +11,8 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-export async function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: await findChromium(), args: ARGUMENTS });
+export async function launchBrowser(...more: readonly string[]): Promise<Browser> {
+  return chromium.launch({ executablePath: await findChromium(), args: [...ARGUMENTS, ...more] });
 }
 
 /** Somebody with a browser of their own: nothing is shared between contexts. */

@@ -14,6 +14,11 @@ const BAD_REQUEST: Problem = {
 };
 
 const PROBLEMS: Record<number, Problem> = {
+  403: {
+    title: 'Request refused',
+    heading: 'That did not come from our pages',
+    explanation: 'Another site seems to have sent it, so nothing was done. If it was you, try it again from here.',
+  },
   404: {
     title: 'Page not found',
     heading: 'There is no such page',

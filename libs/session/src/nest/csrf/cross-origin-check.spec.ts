@@ -57,7 +57,7 @@ describe('checkCrossOrigin on what Chromium sends', () => {
     ['a form of its own on plain http, where Sec-Fetch-Site is absent', { origin: 'http://example.com' }, 'allowed'],
     [
       'another port of localhost',
-      { host: 'localhost:3000', ...site('cross-site', 'http://localhost:4000') },
+      { host: 'localhost:3000', ...site('same-site', 'http://localhost:4000') },
       'cross-site',
     ],
     ['sendBeacon of its own page', site('same-origin', 'https://example.com'), 'allowed'],
