@@ -160,6 +160,19 @@ describe.each(ADAPTERS)('CSRF tokens on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('CSRF tokens that are only looked at on %s', (adapter) => {
+  it('harm no request whose session cannot be looked up', async () => {
+    const app = await startTestApp({
+      adapter,
+      controllers: [FormsController],
+      options: { csrf: { token: 'required', mode: 'log-only' } },
+    });
+    const { token } = await app.sessions.create({ userId: 'ada' });
+    app.store.breakDown();
+    const request = { method: 'POST', path: '/forms', cookies: [`__Host-session=${token}`] };
+    expect((await app.client.send(request)).json()).toEqual({ ran: 'post' });
+    await app.close();
+  });
+
   it('let everything through and tell of it once, with SessionGuard before them', async () => {
     const app = await startTestApp({
       adapter,

@@ -17,6 +17,7 @@ const TOKEN_FIELD = '_csrf';
 @Injectable()
 export class CsrfGuard implements CanActivate {
   private readonly needsToken: boolean;
+  private readonly isEnforced: boolean;
 
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
@@ -25,6 +26,7 @@ export class CsrfGuard implements CanActivate {
     private readonly errors: SessionHttpErrors,
   ) {
     this.needsToken = settings.csrf?.token === 'required';
+    this.isEnforced = settings.csrf?.mode === 'enforce';
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -46,6 +48,7 @@ export class CsrfGuard implements CanActivate {
     try {
       return (await session.current()) === undefined;
     } catch (error) {
+      if (!this.isEnforced) return true;
       throw this.errors.findException(error, http) ?? error;
     }
   }
