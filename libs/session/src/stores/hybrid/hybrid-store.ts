@@ -2,6 +2,7 @@ import { CircuitBreaker } from '../../core/circuit-breaker.js';
 import { parseDuration, type Duration } from '../../core/duration.js';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionStoreContext, SessionStoreDefinition } from '../../core/session-store.js';
+import { assertStoreOptions, parseShortDuration } from '../../core/store-options.js';
 import { postgresDurableSessions, type PostgresDurableOptions } from '../postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '../redis/hot/redis-hot.js';
 import type { RedisStoreOptions } from '../redis/redis-store.js';
@@ -44,13 +45,7 @@ const OPTION_NAMES: readonly (keyof HybridStoreOptions)[] = [
  * @throws {SessionConfigurationError} An option is wrong.
  */
 export function hybridStore(options: HybridStoreOptions): SessionStoreDefinition {
-  for (const name of Object.keys(options)) {
-    if ((OPTION_NAMES as readonly string[]).includes(name)) continue;
-    throw new SessionConfigurationError(
-      `hybridStore.${name}`,
-      `is not an option: hybridStore knows ${OPTION_NAMES.join(', ')}`,
-    );
-  }
+  assertStoreOptions(options, 'hybridStore', OPTION_NAMES);
   if (!options.redis) {
     throw new SessionConfigurationError(
       'hybridStore.redis',
@@ -63,8 +58,8 @@ export function hybridStore(options: HybridStoreOptions): SessionStoreDefinition
   if (!Array.isArray(durableKeys) || durableKeys.some((key) => typeof key !== 'string' || key === '')) {
     throw new SessionConfigurationError('hybridStore.durableKeys', 'must be an array of names of top-level keys');
   }
-  const periodMs = parseDuration(breakerPeriod, 'hybridStore.breakerPeriod');
-  const sweepIntervalMs = parseDuration(sweepInterval, 'hybridStore.sweepInterval');
+  const periodMs = parseShortDuration(breakerPeriod, 'hybridStore.breakerPeriod');
+  const sweepIntervalMs = parseShortDuration(sweepInterval, 'hybridStore.sweepInterval');
   const reconcileIntervalMs =
     reconcileInterval !== false && parseDuration(reconcileInterval, 'hybridStore.reconcileInterval');
   return {

@@ -1,5 +1,6 @@
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionStoreDefinition } from '../../core/session-store.js';
+import { assertStoreOptions } from '../../core/store-options.js';
 import { MemorySessionStore } from './memory-session.store.js';
 
 export interface MemoryStoreOptions {
@@ -9,11 +10,16 @@ export interface MemoryStoreOptions {
   readonly now?: () => Date;
 }
 
-/** Sessions in this process only: for tests and first steps, not for two instances or a restart. */
-export function memoryStore({
-  maxSessions = 100_000,
-  now = () => new Date(),
-}: MemoryStoreOptions = {}): SessionStoreDefinition {
+const OPTION_NAMES: readonly (keyof MemoryStoreOptions)[] = ['maxSessions', 'now'];
+
+/**
+ * Sessions in this process only: for tests and first steps, not for two instances or a restart.
+ *
+ * @throws {SessionConfigurationError} An option is wrong.
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): SessionStoreDefinition {
+  assertStoreOptions(options, 'memoryStore', OPTION_NAMES);
+  const { maxSessions = 100_000, now = () => new Date() } = options;
   if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) {
     throw new SessionConfigurationError('memoryStore.maxSessions', `must be a positive integer, but is ${maxSessions}`);
   }

@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm';
-import { parseDuration, type Duration } from '../../core/duration.js';
+import type { Duration } from '../../core/duration.js';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionStore, SessionStoreContext, SessionStoreDefinition } from '../../core/session-store.js';
+import { assertStoreOptions, parseShortDuration } from '../../core/store-options.js';
 import { dataSourceToken } from './data-source-token.js';
 import { qualifyTables, type TableOptions } from './identifiers.js';
 import { borrowDataSource, openDataSource, type PostgresConnect } from './postgres-connection.js';
@@ -36,8 +37,22 @@ export interface PostgresStoreSettings extends TableOptions {
   readonly touchFlushInterval?: Duration;
 }
 
+const OPTION_NAMES = [
+  'dataSource',
+  'url',
+  'poolSize',
+  'schema',
+  'table',
+  'auditTable',
+  'userIdType',
+  'preparedStatements',
+  'operationTimeout',
+  'startTimeout',
+  'cleanUpTimeout',
+  'touchFlushInterval',
+] as const satisfies readonly (keyof PostgresStoreOptions)[];
+
 const MAX_TOUCH_BATCH = 1000;
-const MAX_DURATION_MS = 3_600_000;
 const MAX_QUEUED_TOUCHES = 20_000;
 
 /**
@@ -54,11 +69,17 @@ export interface PostgresDefinition<Store extends SessionStore> extends SessionS
   create(context: SessionStoreContext, ...dependencies: unknown[]): Store;
 }
 
-/** Checks the options and defines whatever is made of the settings that follow from them. */
+/**
+ * Checks the options and defines whatever is made of the settings that follow from them.
+ *
+ * @param furtherNames - Options that the caller checks.
+ */
 export function definePostgres<Store extends SessionStore>(
   options: PostgresStoreOptions,
   construct: (settings: PostgresSettings) => Store,
+  furtherNames: readonly string[] = [],
 ): PostgresDefinition<Store> {
+  assertStoreOptions(options, 'postgresStore', [...OPTION_NAMES, ...furtherNames]);
   const { schema, table, auditTable, userIdType, preparedStatements = true } = options;
   qualifyTables(options, 'postgresStore');
   assertSource(options);
@@ -101,19 +122,18 @@ function chooseConnect(
   return () => openDataSource({ url, poolSize, operationTimeoutMs, statementTimeoutMs });
 }
 
-/** @throws {SessionConfigurationError} Not a duration, or longer than timers and Postgres' settings make sense for. */
-function parseShortDuration(value: Duration, option: string): number {
-  const ms = parseDuration(value, option);
-  if (ms > MAX_DURATION_MS) throw new SessionConfigurationError(option, `must be at most 1h, but is ${value}`);
-  return ms;
-}
-
 function assertSource({ url, dataSource, poolSize }: PostgresStoreOptions): void {
   if (url !== undefined && dataSource !== undefined) {
     throw new SessionConfigurationError('postgresStore', 'takes either url or dataSource, not both');
   }
   if (url !== undefined && !/^postgres(?:ql)?:\/\//.test(url)) {
     throw new SessionConfigurationError('postgresStore.url', 'must start with postgres:// or postgresql://');
+  }
+  if (url === undefined && poolSize !== undefined) {
+    throw new SessionConfigurationError(
+      'postgresStore.poolSize',
+      'is for a DataSource that the store opens: give url too, or set poolSize on your own DataSource',
+    );
   }
   if (poolSize !== undefined && !(Number.isSafeInteger(poolSize) && poolSize > 0)) {
     throw new SessionConfigurationError('postgresStore.poolSize', `must be a positive integer, but is ${poolSize}`);

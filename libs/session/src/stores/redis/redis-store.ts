@@ -1,7 +1,8 @@
 import type { ConnectionOptions } from 'node:tls';
-import { parseDuration, type Duration } from '../../core/duration.js';
+import type { Duration } from '../../core/duration.js';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionDependencyToken, SessionLogger, SessionStoreDefinition } from '../../core/session-store.js';
+import { assertStoreOptions, parseShortDuration } from '../../core/store-options.js';
 import { assertUsableClient, type RedisClient } from './redis-client.js';
 import { assertRedisUrl, borrowClient, openClient } from './redis-connection.js';
 import type { BackendSettings } from './connect-backend.js';
@@ -21,11 +22,13 @@ export type RedisClientSource =
 export interface RedisStoreSettings {
   /** Starts every key, before the client's own `keyPrefix` if that has one. Default `'nest-sessions'`. */
   readonly keyPrefix?: string;
-  /** How long an operation may take before it fails, whatever the client's own options are. Default `'500ms'`. */
+  /** How long an operation may take before it fails, whatever the client's own options are; at most `'1h'`. Default `'500ms'`. */
   readonly operationTimeout?: Duration;
-  /** How long to wait for Redis at boot. Default `'5s'`. */
+  /** How long to wait for Redis at boot, at most `'1h'`. Default `'5s'`. */
   readonly startTimeout?: Duration;
 }
+
+const OPTION_NAMES = ['url', 'tls', 'client', 'clientToken', 'keyPrefix', 'operationTimeout', 'startTimeout'] as const;
 
 /**
  * Sessions in Redis 6.2 or newer, or Valkey.
@@ -53,13 +56,14 @@ export interface ResolvedRedisOptions {
  * @throws {SessionConfigurationError} An option is wrong.
  */
 export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
+  assertStoreOptions(options, 'redisStore', OPTION_NAMES);
   const { keyPrefix = 'nest-sessions', operationTimeout = '500ms', startTimeout = '5s' } = options;
   assertOneSource(options);
   assertKeyPrefix(keyPrefix);
   const settings = {
     keyPrefix,
-    operationTimeoutMs: parseDuration(operationTimeout, 'redisStore.operationTimeout'),
-    startTimeoutMs: parseDuration(startTimeout, 'redisStore.startTimeout'),
+    operationTimeoutMs: parseShortDuration(operationTimeout, 'redisStore.operationTimeout'),
+    startTimeoutMs: parseShortDuration(startTimeout, 'redisStore.startTimeout'),
   };
   return {
     inject: options.clientToken === undefined ? [] : [options.clientToken],

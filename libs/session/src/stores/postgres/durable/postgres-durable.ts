@@ -1,6 +1,7 @@
 import { parseDuration, type Duration } from '../../../core/duration.js';
 import { SessionConfigurationError } from '../../../core/session-errors.js';
 import { definePostgres, type PostgresDefinition, type PostgresStoreOptions } from '../postgres-store.js';
+import type { PostgresSettings } from '../postgres-parts.js';
 import { PostgresDurableSessions } from './postgres-durable-sessions.js';
 
 export type PostgresDurableOptions = PostgresStoreOptions & {
@@ -22,10 +23,11 @@ const MARGIN_IN_FLUSHES = 10;
 export function postgresDurableSessions(
   options: PostgresDurableOptions = {},
 ): PostgresDefinition<PostgresDurableSessions> {
-  return definePostgres(options, (settings) => {
+  const construct = (settings: PostgresSettings) => {
     const expiryMarginMs = chooseMargin(options, settings.touchFlushIntervalMs);
     return new PostgresDurableSessions({ ...settings, expiryMarginMs });
-  });
+  };
+  return definePostgres(options, construct, ['expiryMargin']);
 }
 
 function chooseMargin({ expiryMargin }: PostgresDurableOptions, touchFlushIntervalMs: number): number {
