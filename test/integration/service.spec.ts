@@ -250,6 +250,11 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       watched.clear();
       await expect(service.revokeOthers(visitor.session)).rejects.toThrow(SessionArgumentError);
       await expect(service.revokeAll('')).rejects.toThrow(SessionArgumentError);
+      for (const reason of ['whim', '', null] as never[]) {
+        await expect(service.revoke(visitor.session.id, { reason })).rejects.toThrow('reason must be one of logout, ');
+        await expect(service.revokeAll('ada', { reason })).rejects.toThrow(SessionArgumentError);
+        await expect(service.revokeOthers({ id: '', userId: 'ada' }, { reason })).rejects.toThrow(SessionArgumentError);
+      }
       await expect(service.revoke(visitor.session.id, { userId: ' ' })).rejects.toThrow(SessionArgumentError);
       expect(watched.calls).toEqual([]);
     });

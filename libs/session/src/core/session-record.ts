@@ -1,18 +1,28 @@
 import type { JsonObject } from './session-data.js';
+import { SessionArgumentError } from './session-errors.js';
+
+const SESSION_END_REASONS = [
+  'logout',
+  'revoked',
+  'replaced',
+  'evicted',
+  'expired',
+  'rotated-away',
+  'reuse',
+  'undecodable',
+  'credential-change',
+  'idp-logout',
+  'admin',
+] as const;
 
 /** Why a session is over. Ended is terminal. */
-export type SessionEndReason =
-  | 'logout'
-  | 'revoked'
-  | 'replaced'
-  | 'evicted'
-  | 'expired'
-  | 'rotated-away'
-  | 'reuse'
-  | 'undecodable'
-  | 'credential-change'
-  | 'idp-logout'
-  | 'admin';
+export type SessionEndReason = (typeof SESSION_END_REASONS)[number];
+
+/** @throws {SessionArgumentError} None of the reasons that every store knows. */
+export function assertEndReason(reason: unknown): asserts reason is SessionEndReason {
+  if ((SESSION_END_REASONS as readonly unknown[]).includes(reason)) return;
+  throw new SessionArgumentError(`reason must be one of ${SESSION_END_REASONS.join(', ')}`);
+}
 
 /** The authenticator assurance levels of NIST SP 800-63B. */
 export type AssuranceLevel = 'aal1' | 'aal2' | 'aal3';

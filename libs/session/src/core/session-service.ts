@@ -13,7 +13,12 @@ import { SessionArgumentError, SessionLimitReachedError } from './session-errors
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, createSessionId, isSessionId } from './session-id.js';
 import type { SessionPolicy } from './session-policy.js';
-import type { EndedSession, SessionAuthentication, SessionEndReason } from './session-record.js';
+import {
+  assertEndReason,
+  type EndedSession,
+  type SessionAuthentication,
+  type SessionEndReason,
+} from './session-record.js';
 import type { LiveSession, SessionStore } from './session-store.js';
 import type { SessionTokens } from './session-token.js';
 import type { SessionUpdater } from './session-updater.js';
@@ -221,12 +226,14 @@ export class SessionService {
    * @param options.userId - When given, only a session of this user is revoked; anybody else's counts as unknown.
    * @returns `false` when it is unknown, already over, or not the given user's.
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
+   * @throws {SessionArgumentError} The reason is none of those that there are.
    */
   async revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
     if (!isSessionId(id)) return false;
     // Present but undefined is a caller who does not know the user, and must not pass for one who does not care.
     if ('userId' in options) assertUserId(options.userId);
     const { userId, reason = 'revoked', endedBy } = options;
+    assertEndReason(reason);
     const ended = await this.parts.store.revoke({ id, userId, reason, endedBy: normalizeActor(endedBy) });
     if (ended) this.events.emit('ended', ended);
     return ended !== undefined;
@@ -253,6 +260,7 @@ export class SessionService {
   ): Promise<readonly EndedSession[]> {
     assertUserId(userId);
     const { reason = 'revoked' } = options;
+    assertEndReason(reason);
     const endedBy = normalizeActor(options.endedBy);
     const exceptId = isSessionId(options.exceptId) ? options.exceptId : undefined;
     const ended = await this.parts.store.revokeAll({ userId, exceptId, reason, endedBy });
