@@ -157,6 +157,24 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(await redis.get(fixture.keyOf(id))).toBe('a string');
   });
 
+  it('takes what is under a key of another type for absent in every other write, and says so once', async () => {
+    const { id, tokenHash } = aNewSession({ userId: 'bob' });
+    const key = fixture.keyOf(id);
+    await redis.set(key, 'a string');
+    const end = { reason: 'logout', endedBy: null } as const;
+    expect(await store.touch({ id, idleTimeoutMs: 1000, touchIntervalMs: 0 })).toBe(false);
+    expect(await store.update({ id, expectedVersion: 1, data: {} })).toEqual({ applied: false, reason: 'absent' });
+    const rotation = { id, expectedTokenHash: tokenHash, tokenHash, cause: 'rotation' } as const;
+    expect(await store.rotate(rotation)).toEqual({ applied: false, reason: 'absent' });
+    expect(await store.revoke({ id, ...end })).toBeUndefined();
+    expect(await store.revokeAll({ userId: 'bob', ...end })).toEqual([]);
+    expect(await store.listByUser({ userId: 'bob' })).toMatchObject({ records: [], now: expect.any(Date) });
+    expect(await store.find(id)).toEqual({ live: false, reason: 'undecodable' });
+    const said = fixture.logger.warnings.filter((line) => line.includes(key));
+    expect(said).toEqual([expect.stringContaining(`the key ${key} holds no hash (WRONGTYPE)`)]);
+    expect(await redis.get(key)).toBe('a string');
+  });
+
   it('takes ids that are none of ours for unknown', async () => {
     for (const id of ['', 'x', '*', '../..', '{}', '0'.repeat(36), '💥']) {
       expect(await store.find(id)).toEqual({ live: false, reason: 'unknown' });

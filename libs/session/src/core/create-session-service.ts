@@ -23,12 +23,13 @@ export function createSessionService({ store, policy, logger, tokenKeys }: Sessi
 } {
   const tokens = new SessionTokens(tokenKeys);
   const touches = new TouchRecorder(store, policy, logger);
-  const authenticator = new SessionAuthenticator(store, tokens, logger);
+  const events = new SessionEvents(logger);
+  const authenticator = new SessionAuthenticator(store, tokens, logger, events);
   const service = new SessionService({
     store,
     policy,
     tokens,
-    events: new SessionEvents(logger),
+    events,
     authenticator,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,

@@ -3,6 +3,8 @@ import { aNewSession } from '../testing/index.js';
 import { RecordingLogger } from '../testing/recording-logger.js';
 import { MemorySessionStore } from '../stores/memory/index.js';
 import { SessionAuthenticator } from './session-authenticator.js';
+import type { EndedSession } from './session-record.js';
+import { SessionEvents } from './session-events.js';
 import { SessionStoreUnavailableError } from './session-errors.js';
 import { createSessionId } from './session-id.js';
 import type { FindOutcome, SessionRevocation } from './session-store.js';
@@ -11,6 +13,7 @@ import { SessionTokens } from './session-token.js';
 class WatchedStore extends MemorySessionStore {
   readonly calls: string[] = [];
   answer: FindOutcome | Error | undefined;
+  endedByRevoke: EndedSession | undefined;
 
   override async find(id: string): Promise<FindOutcome> {
     this.calls.push(`find ${id}`);
@@ -20,7 +23,7 @@ class WatchedStore extends MemorySessionStore {
 
   override async revoke(revocation: SessionRevocation) {
     this.calls.push(`revoke ${revocation.id} ${revocation.reason}`);
-    return super.revoke(revocation);
+    return this.endedByRevoke ?? super.revoke(revocation);
   }
 }
 
@@ -28,7 +31,11 @@ function setUp(keys?: string[]) {
   const store = new WatchedStore({ maxSessions: 100, now: () => new Date() });
   const logger = new RecordingLogger();
   const tokens = new SessionTokens(keys);
-  return { store, tokens, lines: logger.lines, authenticator: new SessionAuthenticator(store, tokens, logger) };
+  const events = new SessionEvents(logger);
+  const ended: EndedSession[] = [];
+  events.on('ended', (session) => void ended.push(session));
+  const authenticator = new SessionAuthenticator(store, tokens, logger, events);
+  return { store, tokens, lines: logger.lines, ended, authenticator };
 }
 
 describe('SessionAuthenticator', () => {
@@ -66,13 +73,23 @@ describe('SessionAuthenticator', () => {
   });
 
   it('ends a session that cannot be decoded, and says so once without the token (pain 55)', async () => {
-    const { store, tokens, lines, authenticator } = setUp();
+    const { store, tokens, lines, ended, authenticator } = setUp();
     const id = createSessionId('ada');
+    store.endedByRevoke = { id, userId: 'ada', endedAt: new Date(), endReason: 'undecodable', endedBy: null };
     const { token } = tokens.mint(id);
     store.answer = { live: false, reason: 'undecodable' };
     expect(await authenticator.check(token)).toEqual({ live: false, reason: 'undecodable' });
     expect(store.calls).toEqual([`find ${id}`, `revoke ${id} undecodable`]);
     expect(lines).toEqual([`warn: session ${id} cannot be decoded and was ended: its owner has to sign in again`]);
+    expect(ended).toEqual([store.endedByRevoke]);
+  });
+
+  it('does not say that it ended what the store did not end', async () => {
+    const { store, tokens, lines, ended, authenticator } = setUp();
+    store.answer = { live: false, reason: 'undecodable' };
+    await authenticator.check(tokens.mint(createSessionId('ada')).token);
+    expect(store.calls).toHaveLength(2);
+    expect([lines, ended]).toEqual([[], []]);
   });
 
   it('passes an outage on instead of saying that there is no session (I8)', async () => {

@@ -1,4 +1,5 @@
 import type { LiveSession, SessionAbsence, SessionLogger, SessionStore } from './session-store.js';
+import type { SessionEvents } from './session-events.js';
 import type { SessionTokens, TokenRejection } from './session-token.js';
 
 /** Why a token was not accepted, for the log; a client learns only that it was not. */
@@ -18,6 +19,7 @@ export class SessionAuthenticator {
     private readonly store: SessionStore,
     private readonly tokens: SessionTokens,
     private readonly logger: SessionLogger,
+    private readonly events: SessionEvents,
   ) {}
 
   async check(token: string | undefined): Promise<CheckedToken> {
@@ -36,7 +38,9 @@ export class SessionAuthenticator {
 
   /** A record that cannot be read would fail every request of its owner until it expires, so it is ended and told of. */
   private async endUndecodable(id: string): Promise<void> {
+    const ended = await this.store.revoke({ id, reason: 'undecodable', endedBy: null });
+    if (!ended) return;
     this.logger.warn(`session ${id} cannot be decoded and was ended: its owner has to sign in again`);
-    await this.store.revoke({ id, reason: 'undecodable', endedBy: null });
+    this.events.emit('ended', ended);
   }
 }

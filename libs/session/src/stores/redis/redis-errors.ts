@@ -26,9 +26,9 @@ export function unavailable(problem: string, cause?: unknown): SessionStoreUnava
   );
 }
 
-/** Whether the reply starts with this code, such as `NOSCRIPT`. */
+/** Whether the reply starts with this code, such as `NOSCRIPT`, or does inside a script: Redis 6.2 tells of the script first. */
 export function hasReplyCode(error: unknown, code: string): boolean {
-  return isNativeError(error) && error.message.startsWith(code);
+  return isNativeError(error) && new RegExp(`(^|: -?)${code}\\b`).test(error.message.slice(0, 300));
 }
 
 /** One line; Redis repeats arguments of a command that it does not know, and those are cut off. */

@@ -18,8 +18,9 @@ import type {
   UserRevocation,
 } from '../../core/session-store.js';
 import { decodeRecord, encodeAuthentication, encodeDetails, encodeHash, encodeUserId } from './record-format.js';
-import type { RedisBackend } from './redis-backend.js';
-import { hasReplyCode, unavailable } from './redis-errors.js';
+import { ForeignKeys } from './foreign-keys.js';
+import type { FencedScript, RedisBackend } from './redis-backend.js';
+import { unavailable } from './redis-errors.js';
 import { readEnded, readInstant, readList, readLive } from './script-replies.js';
 import type { SessionKeys } from './session-keys.js';
 
@@ -30,11 +31,15 @@ import type { SessionKeys } from './session-keys.js';
  * to those that existed before.
  */
 export class SessionHash {
+  private readonly foreign: ForeignKeys;
+
   constructor(
     private readonly backend: RedisBackend,
     private readonly keys: SessionKeys,
     private readonly logger: SessionLogger,
-  ) {}
+  ) {
+    this.foreign = new ForeignKeys(logger);
+  }
 
   /** @param session.replaces - Must be in the same hash. */
   async insert(session: NewSession, deadlineAtMs: number): Promise<CreateOutcome> {
@@ -74,7 +79,7 @@ export class SessionHash {
   }
 
   async touch({ id, idleTimeoutMs, touchIntervalMs }: SessionTouch, deadlineAtMs: number): Promise<boolean> {
-    const [status] = await this.backend.runBefore(deadlineAtMs, {
+    const [status] = await this.change(deadlineAtMs, {
       name: 'touch',
       key: this.keys.of(id),
       argsFor: (notAfter) => [id, String(idleTimeoutMs), String(touchIntervalMs), notAfter],
@@ -85,7 +90,7 @@ export class SessionHash {
   async update({ id, expectedVersion, data }: SessionDataChange, deadlineAtMs: number): Promise<UpdateOutcome> {
     const changeId = randomBytes(6).toString('base64url');
     const args = [id, String(expectedVersion), JSON.stringify(data), changeId];
-    const [status, ...reply] = await this.backend.runBefore(deadlineAtMs, {
+    const [status, ...reply] = await this.change(deadlineAtMs, {
       name: 'update',
       key: this.keys.of(id),
       argsFor: (notAfter) => [...args, notAfter],
@@ -101,7 +106,7 @@ export class SessionHash {
     const renewal = renewed
       ? [encodeAuthentication(renewed), String(renewed.idleTimeoutMs), String(renewed.absoluteTimeoutMs)]
       : ['', '', ''];
-    const [status, ...reply] = await this.backend.runBefore(deadlineAtMs, {
+    const [status, ...reply] = await this.change(deadlineAtMs, {
       name: 'rotate',
       key: this.keys.of(id),
       argsFor: (notAfter) => [id, ...hashes, notAfter, ...renewal, endOthers?.reason ?? ''],
@@ -118,8 +123,13 @@ export class SessionHash {
     const owner = userId === undefined ? '*' : encodeUserId(userId);
     const mayDropUnreadable = userId === undefined || userReferenceFor(userId) === userReferenceOf(id);
     const args = [id, owner, mayDropUnreadable ? '1' : '0'];
-    const [status, now, user = ''] = await this.backend.runScript('revoke', this.keys.of(id), args);
-    if (status !== 'ended') return undefined;
+    const key = this.keys.of(id);
+    const [status, now, user = ''] = await this.foreign.skip(key, {
+      work: () => this.backend.runScript('revoke', key, args),
+      absent: () => [],
+    });
+    const isEnded = status === 'ended' || (status === 'dropped' && reason === 'undecodable');
+    if (!isEnded) return undefined;
     const [ended] = readEnded(readInstant(now), [id, user, reason]);
     return ended && { ...ended, endedBy };
   }
@@ -132,18 +142,23 @@ export class SessionHash {
       const endedAt = readInstant(now);
       ended.push(...ids.map((id) => ({ id, userId, endedAt, endReason: reason, endedBy })));
     };
-    const reply = await this.backend.runBefore(deadlineAtMs, {
+    const reply = await this.change(deadlineAtMs, {
       name: 'revokeAll',
       key: this.keys.ofUser(userId),
       argsFor: (notAfter) => [encodeUserId(userId), exceptId, notAfter],
       onLate: collect,
     });
-    collect(reply);
+    if (reply[0] !== 'absent') collect(reply);
     return ended;
   }
 
   async list({ userId, dataContains = {} }: SessionListQuery): Promise<SessionList> {
-    const reply = await this.backend.runScript('list', this.keys.ofUser(userId), [encodeUserId(userId)]);
+    const key = this.keys.ofUser(userId);
+    const reply = await this.foreign.skip(key, {
+      work: () => this.backend.runScript('list', key, [encodeUserId(userId)]),
+      absent: () => undefined,
+    });
+    if (!reply) return { now: new Date(await this.backend.clock.latestMs()), records: [] };
     const { now, records, undecodable } = readList(reply);
     if (undecodable.length > 0) {
       this.logger.warn(`a list leaves out sessions that cannot be decoded: ${undecodable.join(', ')}`);
@@ -152,12 +167,18 @@ export class SessionHash {
   }
 
   private async readFields(id: string): Promise<(string | null)[]> {
-    try {
-      return await this.backend.readFields(this.keys.of(id), id, `${id}:t`);
-    } catch (error) {
-      // Somebody else's string or list is under our key: that is no session, and no outage either.
-      if (hasReplyCode(error, 'WRONGTYPE')) return ['', null];
-      throw error;
-    }
+    const key = this.keys.of(id);
+    return this.foreign.skip(key, {
+      work: () => this.backend.readFields(key, id, `${id}:t`),
+      absent: () => ['', null],
+    });
+  }
+
+  /** A script that finds nothing to change under a key of another type. */
+  private async change(deadlineAtMs: number, script: FencedScript): Promise<string[]> {
+    return this.foreign.skip(script.key, {
+      work: () => this.backend.runBefore(deadlineAtMs, script),
+      absent: () => ['absent'],
+    });
   }
 }

@@ -47,7 +47,10 @@ export const undecodableContract: ContractGroup = {
       const { here } = world.services();
       const { session, token } = await here.create({ userId: world.newUserId() });
       await corrupt(world, session.id);
+      const ended: unknown[] = [];
+      here.events.on('ended', (one) => void ended.push([one.id, one.endReason]));
       assert.deepEqual(await here.authenticate(token), { outcome: 'absent', reason: 'undecodable' });
+      assert.deepEqual(ended, [[session.id, 'undecodable']]);
       const again = await here.authenticate(token);
       assert(again.outcome === 'absent' && again.reason !== 'undecodable');
     });

@@ -47,7 +47,7 @@ export async function connectHot(settings: BackendSettings): Promise<HotConnecti
   watch?.start();
   return {
     reader: watch ? new ConnectionCopyReader(backend, keys, watch) : new ScriptCopyReader(backend, keys),
-    copies: new HotHash(backend, keys),
+    copies: new HotHash(backend, keys, logger),
     scanner: new CopyScanner(backend, keys),
     sessions: new SessionHash(backend, keys, logger),
     revocations: new KeptRevocations(backend, keyPrefix, logger),

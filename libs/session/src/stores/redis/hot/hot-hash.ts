@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { HotLease, HotPromotion } from '../../../core/hot-sessions.js';
-import type { LiveSession } from '../../../core/session-store.js';
+import type { LiveSession, SessionLogger } from '../../../core/session-store.js';
 import { encodeActivity, encodeRecord } from '../record-format.js';
 import type { RedisBackend } from '../redis-backend.js';
+import { ForeignKeys } from '../foreign-keys.js';
 import { unavailable } from '../redis-errors.js';
 import { readInstant, readLive } from '../script-replies.js';
 import type { SessionKeys } from '../session-keys.js';
@@ -17,10 +18,15 @@ const OWNER_BYTES = 9;
  * that stands, and to take belief or a copy away costs a read of the durable side.
  */
 export class HotHash {
+  private readonly foreign: ForeignKeys;
+
   constructor(
     private readonly backend: RedisBackend,
     private readonly keys: SessionKeys,
-  ) {}
+    logger: SessionLogger,
+  ) {
+    this.foreign = new ForeignKeys(logger);
+  }
 
   async lease(id: string): Promise<HotLease> {
     const owner = randomBytes(OWNER_BYTES).toString('base64url');
@@ -55,7 +61,11 @@ export class HotHash {
 
   /** @param exceptId - Is left as it is. */
   async unconfirmUser(userId: string, exceptId = ''): Promise<void> {
-    await this.backend.runScript('hotUnconfirmUser', this.keys.ofUser(userId), [exceptId]);
+    const key = this.keys.ofUser(userId);
+    await this.foreign.skip(key, {
+      work: () => this.backend.runScript('hotUnconfirmUser', key, [exceptId]),
+      absent: () => [],
+    });
   }
 
   async drop(ids: readonly string[]): Promise<void> {
@@ -68,6 +78,10 @@ export class HotHash {
       const key = this.keys.of(id);
       fieldsByKey.set(key, [...(fieldsByKey.get(key) ?? []), ...fieldsOf(id)]);
     }
-    await Promise.all([...fieldsByKey].map(([key, fields]) => this.backend.removeFields(key, fields)));
+    await Promise.all(
+      [...fieldsByKey].map(([key, fields]) =>
+        this.foreign.skip(key, { work: () => this.backend.removeFields(key, fields), absent: () => undefined }),
+      ),
+    );
   }
 }
