@@ -1,4 +1,4 @@
-import { SessionStoreUnavailableError } from './session-errors.js';
+import { isUnavailable, SessionStoreRefusedError, SessionStoreUnavailableError } from './session-errors.js';
 
 export interface CircuitBreakerSettings {
   /** Name of the side for messages. */
@@ -13,7 +13,8 @@ export interface CircuitBreakerSettings {
 
 /**
  * Spares callers a backend that does not answer: after some outages in a row calls fail at once, and once per period a
- * single one tries whether it is back. Only `SessionStoreUnavailableError` counts as an outage.
+ * single one tries whether it is back. Only `SessionStoreUnavailableError` counts as an outage, and
+ * not when the backend answered that it refuses the command.
  */
 export class CircuitBreaker {
   private failures = 0;
@@ -41,7 +42,7 @@ export class CircuitBreaker {
       this.failures = 0;
       return result;
     } catch (error) {
-      if (error instanceof SessionStoreUnavailableError) this.recordOutage();
+      if (isOutage(error)) this.recordOutage();
       else this.failures = 0;
       throw error;
     } finally {
@@ -57,4 +58,8 @@ export class CircuitBreaker {
   private isPeriodOver(): boolean {
     return this.nowMs() - this.openedAtMs >= this.settings.periodMs;
   }
+}
+
+function isOutage(error: unknown): boolean {
+  return isUnavailable(error) && !(error instanceof SessionStoreRefusedError);
 }

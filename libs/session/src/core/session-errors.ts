@@ -43,6 +43,12 @@ export class SessionStoreUnavailableError extends SessionError {
 }
 
 /**
+ * The backend answered and refused this one command, such as a write while it is out of memory. Others may be answered, so
+ * to circuit breakers this is no outage.
+ */
+export class SessionStoreRefusedError extends SessionStoreUnavailableError {}
+
+/**
  * The session is live, but its data is not at hand: the side that holds it does not answer. Thrown by touching
  * `session.data`, so that nobody mistakes an outage for an empty session. Over HTTP it becomes 503.
  */

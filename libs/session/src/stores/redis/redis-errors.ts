@@ -1,5 +1,5 @@
 import { isNativeError } from 'node:util/types';
-import { SessionError, SessionStoreUnavailableError } from '../../core/session-errors.js';
+import { SessionError, SessionStoreRefusedError, SessionStoreUnavailableError } from '../../core/session-errors.js';
 
 /** What Redis or the client said, without the command: its arguments hold token hashes and session data. */
 export class RedisReplyError extends Error {
@@ -12,9 +12,15 @@ export class RedisReplyError extends Error {
   }
 }
 
+/** Redis reads on in these states; and a key of another type concerns nobody else. */
+const REFUSALS = ['OOM', 'READONLY', 'MISCONF', 'NOREPLICAS', 'WRONGTYPE'];
+
 /** Turns whatever a client rejected with into the one error that callers know. */
 export function toUnavailable(error: unknown): SessionError {
   if (error instanceof SessionError) return error;
+  if (REFUSALS.some((code) => hasReplyCode(error, code))) {
+    return new SessionStoreRefusedError('redis', describeRedisError(error), { cause: new RedisReplyError(error) });
+  }
   return unavailable(describeRedisError(error), error);
 }
 
