@@ -8,7 +8,12 @@ const redis = { url: 'redis://localhost' };
 
 describe('options of stores that are refused where they are given', () => {
   // As JavaScript calls them, or TypeScript with values that came from elsewhere.
-  const makers: Record<string, (...options: never[]) => unknown> = { redisStore, postgresStore, memoryStore, hybridStore };
+  const makers: Record<string, (...options: never[]) => unknown> = {
+    redisStore,
+    postgresStore,
+    memoryStore,
+    hybridStore,
+  };
 
   it.each(['redisStore', 'postgresStore', 'memoryStore', 'hybridStore'])('%s: whatever is no object', (name) => {
     for (const options of [null, 'redis://localhost', [], 5]) {
