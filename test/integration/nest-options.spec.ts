@@ -45,6 +45,14 @@ describe('the options of SessionModule (pain 42)', () => {
     });
   });
 
+  it('rotate tokens periodically only when told to, with a grace of a minute', () => {
+    const policyOf = (options: object) => resolveSessionSettings(optionsOf(options)).policy;
+    expect(policyOf({})).toMatchObject({ rotateEveryMs: undefined, rotationGraceMs: 60_000 });
+    expect(policyOf({ rotateEvery: '15m' })).toMatchObject({ rotateEveryMs: 900_000, rotationGraceMs: 60_000 });
+    expect(policyOf({ rotateEvery: '2s', rotationGrace: '1s' })).toMatchObject({ rotationGraceMs: 1_000 });
+    expect(policyOf({ rotationGrace: '10m' }).rotationGraceMs).toBe(600_000);
+  });
+
   it('touch ten times per idle timeout when that is short', () => {
     expect(resolveSessionSettings(optionsOf({ idleTimeout: '5m' })).policy.touchIntervalMs).toBe(30_000);
     expect(resolveSessionSettings(optionsOf({ idleTimeout: '5ms' })).policy.touchIntervalMs).toBe(1);
@@ -76,6 +84,13 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ absoluteTimeout: '20m' }, 'idleTimeout'],
     [{ touchInterval: '16m' }, 'touchInterval'],
     [{ touchInterval: '-1m' }, 'touchInterval'],
+    [{ rotateEvery: 15 }, 'rotateEvery'],
+    [{ rotateEvery: '60s' }, 'rotateEvery'],
+    [{ rotateEvery: '2m', rotationGrace: '2m' }, 'rotateEvery'],
+    [{ rotateEvery: '12h' }, 'rotateEvery'],
+    [{ rotationGrace: '999ms' }, 'rotationGrace'],
+    [{ rotationGrace: '601s' }, 'rotationGrace'],
+    [{ rotationGrace: 'none' }, 'rotationGrace'],
     [{ maxSessionsPerUser: 0 }, 'maxSessionsPerUser'],
     [{ maxSessionsPerUser: 2.5 }, 'maxSessionsPerUser'],
     [{ maxSessionsPerUser: '5' }, 'maxSessionsPerUser'],

@@ -37,22 +37,24 @@ describe('the audit log of the Postgres store (I9)', () => {
     const touched = store.touch({ id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
     await store.flush();
     expect(await touched).toBe(true);
-    const hashes = [session.tokenHash, aTokenHash(), aTokenHash(), aTokenHash()] as const;
-    const [first, second, third, fourth] = hashes;
+    const hashes = [session.tokenHash, aTokenHash(), aTokenHash(), aTokenHash(), aTokenHash()] as const;
+    const [first, second, third, fourth, fifth] = hashes;
     await store.rotate({ id, expectedTokenHash: first, tokenHash: second, cause: 'rehash' });
     await store.rotate({ id, expectedTokenHash: second, tokenHash: third, cause: 'rotation' });
     await store.rotate({ id, expectedTokenHash: second, tokenHash: fourth, cause: 'rotation' });
+    await store.rotate({ id, expectedTokenHash: third, tokenHash: fifth, cause: 'renewal' });
     const authentication = {
       ...anAuthentication({ amr: ['pwd', 'otp'] }),
       idleTimeoutMs: HOUR_MS,
       absoluteTimeoutMs: HOUR_MS,
     };
-    await store.rotate({ id, expectedTokenHash: third, tokenHash: fourth, cause: 'rotation', authentication });
+    await store.rotate({ id, expectedTokenHash: fifth, tokenHash: fourth, cause: 'rotation', authentication });
     const revocation = { id, userId, reason: 'admin', endedBy: 'operator 7' } as const;
     await Promise.all(Array.from({ length: 5 }, () => store.revoke(revocation)));
     await store.revokeAll({ userId, reason: 'logout', endedBy: null });
     expect(await listEvents(userId)).toEqual([
       { event: 'session.created', session_id: id, reason: null, actor: null },
+      { event: 'session.rotated', session_id: id, reason: null, actor: null },
       { event: 'session.rotated', session_id: id, reason: null, actor: null },
       { event: 'session.reauthenticated', session_id: id, reason: null, actor: null },
       { event: 'session.ended', session_id: id, reason: 'admin', actor: 'operator 7' },

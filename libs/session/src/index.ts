@@ -13,7 +13,7 @@ export {
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
 } from './core/session-errors.js';
-export { SessionEvents, type CsrfRejection, type SessionEventMap } from './core/session-events.js';
+export { SessionEvents, type CsrfRejection, type DetectedReuse, type SessionEventMap } from './core/session-events.js';
 export type { EndedSession, SessionEndReason, SessionRecord } from './core/session-record.js';
 export {
   SessionService,

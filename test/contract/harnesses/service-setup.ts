@@ -48,5 +48,6 @@ export function setUpService(
   service.events.on('rotated', (event) => void heard.push(['rotated', event]));
   service.events.on('reauthenticated', (event) => void heard.push(['reauthenticated', event]));
   service.events.on('ended', (event) => void heard.push(['ended', event]));
+  service.events.on('reuse-detected', (event) => void heard.push(['reuse-detected', event]));
   return { service, touches, watched, heard, lines: logger.lines };
 }

@@ -20,6 +20,25 @@ export const RULE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    does: 'compares the first 32 bytes of the token hash',
+    subject: 'rotate',
+    sabotage: (store) => ({
+      rotate: async (rotation) => {
+        const found = await store.find(rotation.id);
+        const firstBytes = (hash: Uint8Array) => Buffer.from(hash).toString('hex', 0, 32);
+        const isAlike = found.live && firstBytes(found.record.tokenHash) === firstBytes(rotation.expectedTokenHash);
+        return store.rotate(isAlike ? { ...rotation, expectedTokenHash: found.record.tokenHash } : rotation);
+      },
+    }),
+  },
+  {
+    does: 'keeps the first 32 bytes of the token hash',
+    subject: 'rotate',
+    sabotage: (store) => ({
+      rotate: (rotation) => store.rotate({ ...rotation, tokenHash: rotation.tokenHash.subarray(0, 32) }),
+    }),
+  },
+  {
     does: 'lets a plain rotation prolong the session',
     subject: 'rotate',
     sabotage: (store) => ({

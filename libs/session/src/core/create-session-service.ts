@@ -6,6 +6,7 @@ import type { SessionLogger, SessionStore } from './session-store.js';
 import { SessionTokens } from './session-token.js';
 import { SessionUpdater } from './session-updater.js';
 import { TokenReplacer } from './token-replacer.js';
+import { TokenRenewer } from './token-renewer.js';
 import { TouchRecorder } from './touch-recorder.js';
 
 export interface SessionServiceSettings {
@@ -22,18 +23,20 @@ export function createSessionService({ store, policy, logger, tokenKeys }: Sessi
   readonly touches: TouchRecorder;
 } {
   const tokens = new SessionTokens(tokenKeys);
-  const touches = new TouchRecorder(store, policy, logger);
   const events = new SessionEvents(logger);
-  const authenticator = new SessionAuthenticator(store, tokens, logger, events);
+  const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
+  const touches = new TouchRecorder(store, policy, logger);
+  const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
   const service = new SessionService({
     store,
     policy,
     tokens,
     events,
     authenticator,
+    renewer,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
-    replacer: new TokenReplacer({ store, policy, tokens, authenticator }),
+    replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer }),
   });
   return { service, touches };
 }

@@ -4,8 +4,8 @@ import { RecordingLogger } from '../testing/recording-logger.js';
 import { MemorySessionStore } from '../stores/memory/index.js';
 import { SessionAuthenticator } from './session-authenticator.js';
 import type { EndedSession } from './session-record.js';
-import { SessionEvents } from './session-events.js';
 import { SessionStoreUnavailableError } from './session-errors.js';
+import { SessionEvents } from './session-events.js';
 import { createSessionId } from './session-id.js';
 import type { FindOutcome, SessionRevocation } from './session-store.js';
 import { SessionTokens } from './session-token.js';
@@ -34,7 +34,7 @@ function setUp(keys?: string[]) {
   const events = new SessionEvents(logger);
   const ended: EndedSession[] = [];
   events.on('ended', (session) => void ended.push(session));
-  const authenticator = new SessionAuthenticator(store, tokens, logger, events);
+  const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
   return { store, tokens, lines: logger.lines, ended, authenticator };
 }
 
@@ -90,6 +90,15 @@ describe('SessionAuthenticator', () => {
     await authenticator.check(tokens.mint(createSessionId('ada')).token);
     expect(store.calls).toHaveLength(2);
     expect([lines, ended]).toEqual([[], []]);
+  });
+
+  it('ends a session whose token hash was spoilt, as any that cannot be decoded', async () => {
+    const { store, tokens, authenticator } = setUp();
+    const id = createSessionId('ada');
+    const { token, hash } = tokens.mint(id);
+    await store.create(aNewSession({ id, userId: 'ada', tokenHash: Buffer.concat([hash, Buffer.from([9, 9, 9])]) }));
+    expect(await authenticator.check(token)).toEqual({ live: false, reason: 'undecodable' });
+    expect(store.calls).toEqual([`find ${id}`, `revoke ${id} undecodable`]);
   });
 
   it('passes an outage on instead of saying that there is no session (I8)', async () => {

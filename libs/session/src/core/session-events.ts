@@ -18,15 +18,27 @@ export interface CsrfRejection {
   readonly ipAddress: string | null;
 }
 
+/** A token came back after another one had taken its place: somebody has a copy of it that they should not have. */
+export interface DetectedReuse {
+  readonly id: string;
+  readonly userId: string | null;
+  readonly detectedAt: Date;
+  /** `false`: the store did not answer. The request was refused and the revocation is tried again by the next one. */
+  readonly isRevoked: boolean;
+}
+
 /** What happens to sessions, by the call of this instance that made it happen. No event holds a token or a hash. */
 export interface SessionEventMap {
   created: Session;
+  /** Also when a client takes up the successor that a periodic rotation gave it. */
   rotated: Session;
   reauthenticated: Session;
   /** Also for each session that a sign-in evicted or replaced. Sessions that time ended are only counted by cleanup. */
   ended: EndedSession;
   /** Once per request. */
   'csrf-rejected': CsrfRejection;
+  /** Before `ended` of the same session, whose reason is `reuse`. */
+  'reuse-detected': DetectedReuse;
 }
 
 /** Hears of transitions after they were stored. A listener that throws is logged and harms nobody. */

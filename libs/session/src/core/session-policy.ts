@@ -12,7 +12,13 @@ export interface SessionPolicy {
   readonly onLimit: 'revoke-oldest' | 'reject';
   /** Bytes of the data's JSON in UTF-8. */
   readonly maxDataBytes: number;
+  /** A token gets a successor once it is this old. `undefined`: tokens are rotated on demand only. */
+  readonly rotateEveryMs?: number;
+  /** How long a token is accepted after its successor was first presented. Default `DEFAULT_ROTATION_GRACE_MS`. */
+  readonly rotationGraceMs?: number;
 }
+
+export const DEFAULT_ROTATION_GRACE_MS = 60_000;
 
 type Expiry = Pick<SessionRecord, 'expiresAt' | 'absoluteExpiresAt'>;
 

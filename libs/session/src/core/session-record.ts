@@ -55,7 +55,10 @@ export interface SessionRecord extends SessionAuthentication {
   readonly id: string;
   /** `null` for an anonymous session. */
   readonly userId: string | null;
-  /** 32 bytes: SHA-256 of the token's secret, or HMAC-SHA-256 with a token key. */
+  /**
+   * Opaque to stores, 32 to 1024 bytes, compared as a whole. SHA-256 of the token's secret, or HMAC-SHA-256 with a token
+   * key; with periodic rotation followed by what core has to know of other tokens (`core/token-state.ts`).
+   */
   readonly tokenHash: Uint8Array;
   readonly data: JsonObject;
   /** Starts at 1 and counts every change of data or token; a touch does not change it. */

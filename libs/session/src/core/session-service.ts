@@ -24,14 +24,19 @@ import type { SessionTokens } from './session-token.js';
 import type { SessionUpdater } from './session-updater.js';
 import { compareByActivity, toSession, type Session } from './session.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
+import type { TokenRenewer } from './token-renewer.js';
 import type { TouchRecorder } from './touch-recorder.js';
 
 const MAX_ID_ATTEMPTS = 8;
 
 export type AuthenticateOutcome =
-  | { readonly outcome: 'live'; readonly session: Session }
-  /** Live, but the user still has to prove another factor: nobody is signed in by it yet. */
-  | { readonly outcome: 'awaits-second-factor'; readonly session: Session }
+  | {
+      /** `awaits-second-factor`: live, but the user still has to prove another factor: nobody is signed in by it yet. */
+      readonly outcome: 'live' | 'awaits-second-factor';
+      readonly session: Session;
+      /** What the client should use from now on: hand it over with the answer, store and log it nowhere. */
+      readonly token?: string;
+    }
   | { readonly outcome: 'absent'; readonly reason: AbsenceReason };
 
 export interface CreateSession extends AuthenticationInput {
@@ -77,6 +82,7 @@ export interface SessionServiceParts {
   readonly tokens: SessionTokens;
   readonly events: SessionEvents;
   readonly authenticator: SessionAuthenticator;
+  readonly renewer: TokenRenewer;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
   readonly replacer: TokenReplacer;
@@ -135,17 +141,21 @@ export class SessionService {
 
   /**
    * Decides whose session a token is. Anything that is not one of our tokens is turned away without a store call.
-   *
-   * A live session's activity is recorded in the background, at most once per touch interval.
+   * Activity is recorded in the background, at most once per touch interval. With `rotateEvery` the outcome may have a
+   * `token` for the client; the one presented ends the session (`reuse`) when used after that one's grace.
    *
    * @param options.touch - `false` for polling that should not keep the session alive. Default `true`.
+   * @param options.rotate - `false` when the client cannot be given another token with this answer. Default `true`.
    */
-  async authenticate(token: string | undefined, options: { touch?: boolean } = {}): Promise<AuthenticateOutcome> {
-    const checked = await this.parts.authenticator.check(token);
+  async authenticate(
+    token: string | undefined,
+    options: { touch?: boolean; rotate?: boolean } = {},
+  ): Promise<AuthenticateOutcome> {
+    const checked = await this.parts.renewer.check(token, { issue: options.rotate !== false });
     if (!checked.live) return { outcome: 'absent', reason: checked.reason };
     if (options.touch !== false) this.parts.touches.record(checked);
     const outcome = checked.record.awaitsSecondFactor ? 'awaits-second-factor' : 'live';
-    return { outcome, session: toSession(checked) };
+    return { outcome, session: toSession(checked), ...(checked.token && { token: checked.token }) };
   }
 
   /**
@@ -170,8 +180,8 @@ export class SessionService {
   }
 
   /**
-   * Gives the session a new token; once resolved the old one is dead. Of parallel calls one succeeds and the others are
-   * `superseded`.
+   * Gives the session a new token; once resolved the old one is dead, as is any other that `rotateEvery` left good. Of
+   * parallel calls one succeeds and the others are `superseded`.
    */
   async rotate(token: string): Promise<RotatedSession> {
     return this.announceReplaced('rotated', await this.parts.replacer.replace(token));

@@ -43,7 +43,7 @@ export interface SessionStore {
   /** Replaces the data if the version is still the expected one, and counts the version up. */
   update(change: SessionDataChange): Promise<UpdateOutcome>;
 
-  /** Replaces the token hash if it is still the expected one. Of parallel calls exactly one applies. */
+  /** Replaces the token hash, as a whole, if it is still the expected one. Of parallel calls exactly one applies. */
   rotate(rotation: SessionRotation): Promise<RotateOutcome>;
 
   /**
@@ -133,8 +133,13 @@ export interface SessionRotation {
   readonly id: string;
   readonly expectedTokenHash: Uint8Array;
   readonly tokenHash: Uint8Array;
-  /** `rehash`: the same token under a newer key, which is no transition and leaves no audit row. */
-  readonly cause: 'rotation' | 'rehash';
+  /**
+   * - `rotation`: the old token is dead. A store that rejects puts it back if it can: the new one is never delivered.
+   * - `renewal`: a client took up the token that it had been given. As a rotation, but never put back.
+   * - `rehash`: the token stays; only what is stored of it changes (a newer key, a successor made ready). No transition, so
+   *   it leaves no audit row, and is never put back: somebody may have acted upon it.
+   */
+  readonly cause: 'rotation' | 'renewal' | 'rehash';
   /** Given when the user proved who they are: sets all of this, `authenticatedAt` and both expiries anew. */
   readonly authentication?: RenewedAuthentication;
   /** In the same atomic step all other live sessions of the same user end, if the rotation applies. Never for an anonymous one. */

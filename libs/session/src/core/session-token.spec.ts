@@ -140,8 +140,8 @@ describe('tokens with keys', () => {
     const ring = new SessionTokens([NEW_KEY, OLD_KEY]);
     const verdict = verify(ring, minted);
     if (typeof verdict !== 'object') throw new Error(`the verdict is ${verdict}`);
-    expect(verify(ring, { token: minted.token, hash: verdict.rehash })).toBe('current');
-    expect(verify(new SessionTokens([OLD_KEY]), { token: minted.token, hash: verdict.rehash })).toBeUndefined();
+    expect(verify(ring, { ...minted, hash: verdict.rehash })).toBe('current');
+    expect(verify(new SessionTokens([OLD_KEY]), { ...minted, hash: verdict.rehash })).toBeUndefined();
   });
 
   it('are refused once the key that made them is taken off the ring, though stored under a newer one', () => {

@@ -13,6 +13,7 @@ const HASH_LABEL = 'nest-sessions token hash\0';
 
 export interface MintedToken {
   readonly token: string;
+  readonly secret: Uint8Array;
   readonly hash: Uint8Array;
 }
 
@@ -45,7 +46,18 @@ export class SessionTokens {
     const secret = randomBytes(SECRET_BYTES);
     const [newest] = this.keys;
     if (newest) tokenMac(newest, id, secret).copy(secret, RANDOM_BYTES);
-    return { token: Buffer.concat([id, secret]).toString('base64url'), hash: hashSecret(secret, newest) };
+    return { token: this.format(sessionId, secret), secret, hash: hashSecret(secret, newest) };
+  }
+
+  /** The token of a secret that was minted earlier. */
+  format(sessionId: string, secret: Uint8Array): string {
+    return Buffer.concat([sessionIdBytes(sessionId), secret]).toString('base64url');
+  }
+
+  /** The hashes under which a secret may be stored, the one to store first. */
+  listHashes(secret: Uint8Array): readonly [Uint8Array, ...Uint8Array[]] {
+    const [newest, ...older] = this.keys;
+    return [hashSecret(secret, newest), ...older.map((key) => hashSecret(secret, key))];
   }
 
   /** Takes a token apart without asking any store. */
@@ -91,7 +103,8 @@ function hashSecret(secret: Uint8Array, key: Buffer | undefined): Buffer {
   return createHmac('sha256', key).update(HASH_LABEL).update(secret).digest();
 }
 
-function equalHashes(a: Uint8Array, b: Uint8Array): boolean {
+/** Compares in constant time. */
+export function equalHashes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && timingSafeEqual(a, b);
 }
 

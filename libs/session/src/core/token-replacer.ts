@@ -4,9 +4,11 @@ import { SessionArgumentError } from './session-errors.js';
 import type { SessionPolicy } from './session-policy.js';
 import type { EndedSession, SessionRecord } from './session-record.js';
 import type { LiveSession, SessionRotation, SessionStore } from './session-store.js';
+import type { TokenRenewer } from './token-renewer.js';
 import type { SessionTokens } from './session-token.js';
 
-const MAX_ATTEMPTS = 3;
+/** More than other requests write while the token stays the same: a newer key, a successor, its promotion. */
+const MAX_ATTEMPTS = 8;
 
 export interface TokenReplacement {
   /** Given when the user proved who they are. */
@@ -29,6 +31,7 @@ export interface TokenReplacerParts {
   readonly policy: SessionPolicy;
   readonly tokens: SessionTokens;
   readonly authenticator: SessionAuthenticator;
+  readonly renewer: TokenRenewer;
 }
 
 /** Gives a live session another token. Of parallel calls with the same token one succeeds. */
@@ -36,10 +39,10 @@ export class TokenReplacer {
   constructor(private readonly parts: TokenReplacerParts) {}
 
   async replace(token: string, { authentication, endOthers }: TokenReplacement = {}): Promise<ReplacedToken> {
-    const { store, tokens, authenticator } = this.parts;
+    const { store, tokens, authenticator, renewer } = this.parts;
     let last: SessionRecord | undefined;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const checked = await authenticator.check(token);
+      const checked = await authenticator.check(token, { endReused: false });
       if (!checked.live) {
         const reason = checked.reason === 'wrong-secret' && attempt > 1 ? 'superseded' : 'absent';
         return { replaced: false, reason, last };
@@ -55,14 +58,14 @@ export class TokenReplacer {
       const outcome = await store.rotate({
         id,
         expectedTokenHash,
-        tokenHash: minted.hash,
+        tokenHash: renewer.replaceAll(checked, minted.hash),
         cause: 'rotation',
         authentication: authentication && this.renew(last, authentication),
         endOthers,
       });
       if (outcome.applied) return { replaced: true, ...outcome, token: minted.token };
       if (outcome.reason === 'absent') return { replaced: false, reason: 'absent', last };
-      // Superseded: by another rotation, or only by the same token's hash under a newer key. The next check tells.
+      // Superseded: by another rotation, or only by a newer key or a periodic successor. The next check tells.
     }
     return { replaced: false, reason: 'superseded', last };
   }

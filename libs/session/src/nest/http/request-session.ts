@@ -82,7 +82,7 @@ export class RequestSession implements HttpSession {
       let isEnded = session !== undefined && (await this.#endByLogout(session));
       // Of two cookies it cannot be told which one is the visitor's, but whoever holds a token may end its session.
       for (const token of this.#rivals) {
-        const checked = await this.#parts.service.authenticate(token, { touch: false });
+        const checked = await this.#parts.service.authenticate(token, { touch: false, rotate: false });
         if (checked.outcome !== 'absent') isEnded = (await this.#endByLogout(checked.session)) || isEnded;
       }
       return isEnded;
@@ -136,10 +136,25 @@ export class RequestSession implements HttpSession {
       if (!this.#exchange.isAnswered) cookies.clearHostOnly(this.#exchange);
       return undefined;
     }
-    const checked = await service.authenticate(this.#token, { touch: this.#touch });
-    if (checked.outcome !== 'absent') return checked.session;
+    const checked = await service.authenticate(this.#token, { touch: this.#touch, rotate: this.#canDeliver() });
+    if (checked.outcome !== 'absent') {
+      if (checked.token !== undefined) this.#deliver(checked.session, checked.token);
+      return checked.session;
+    }
     logger.debug(`a request has no live session: ${checked.reason}`);
     return undefined;
+  }
+
+  /** Whether this response can still take a new token to its client. */
+  #canDeliver(): boolean {
+    return !this.#exchange.isAnswered && !this.#exchange.isAbandoned;
+  }
+
+  /** Hands over the successor of a token that still works, so an answer that left meanwhile does no harm. */
+  #deliver(session: Session, token: string): void {
+    if (!this.#canDeliver()) return;
+    this.#token = token;
+    this.#parts.cookies.set(this.#exchange, { token, session });
   }
 
   async #create(input: CreateSession): Promise<Session> {

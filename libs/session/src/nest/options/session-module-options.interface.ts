@@ -14,6 +14,17 @@ export interface SessionModuleOptions {
   readonly secondFactorTimeout?: Duration;
   /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
   readonly touchInterval?: Duration;
+  /**
+   * A token gets one successor at the first request after this time, which the response's cookie carries (RFC 9700,
+   * 4.14.2). Used again after `rotationGrace`, the old one ends the session. Default off: tokens change at sign-in,
+   * `reauthenticate` and `rotate` only.
+   */
+  readonly rotateEvery?: Duration;
+  /**
+   * How long the old token works after the client first came with its successor, for requests under way and late tabs:
+   * from `'1s'` to `'10m'`. Default `'60s'`.
+   */
+  readonly rotationGrace?: Duration;
   /** The most live sessions of one user. Default no limit. */
   readonly maxSessionsPerUser?: number;
   /** What one session more does: end the oldest, or fail with `SessionLimitReachedError`. Default `'revoke-oldest'`. */

@@ -6,6 +6,7 @@ import { resolveCookieSettings, type CookieSettings } from './cookie-settings.js
 import { resolveCsrfSettings, type CsrfSettings } from './csrf-settings.js';
 import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
+import { resolveTokenRotation } from './token-rotation-settings.js';
 
 /** The options checked, with defaults filled in and durations in ms. */
 export interface SessionSettings {
@@ -33,6 +34,8 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'absoluteTimeout',
   'secondFactorTimeout',
   'touchInterval',
+  'rotateEvery',
+  'rotationGrace',
   'maxSessionsPerUser',
   'onLimit',
   'maxDataSize',
@@ -85,6 +88,7 @@ function resolvePolicy(options: SessionModuleOptions): SessionPolicy {
     );
   }
   const touchIntervalMs = resolveTouchInterval(options.touchInterval, idleTimeoutMs);
+  const rotation = resolveTokenRotation(options, absoluteTimeoutMs);
   assertOneOf(onLimit, ['revoke-oldest', 'reject'], 'onLimit');
   assertCount(maxDataSize, 'maxDataSize');
   if (maxSessionsPerUser !== undefined) assertCount(maxSessionsPerUser, 'maxSessionsPerUser');
@@ -94,6 +98,7 @@ function resolvePolicy(options: SessionModuleOptions): SessionPolicy {
     absoluteTimeoutMs,
     touchIntervalMs,
     secondFactorTimeoutMs,
+    ...rotation,
     maxSessionsPerUser,
     onLimit,
     maxDataBytes: maxDataSize,

@@ -24,7 +24,8 @@ export class SessionRotator {
       if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      await this.undo(rotation);
+      // After a renewal or a rehash a reader may have given somebody the token that it made valid.
+      if (rotation.cause === 'rotation') await this.undo(rotation);
       throw new RevocationIncompleteError('hybrid', this.parts.hot.name, { cause: error });
     }
     const found = await this.reader.find(rotation.id);

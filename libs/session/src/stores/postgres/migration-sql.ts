@@ -1,4 +1,5 @@
 import type { SessionEndReason } from '../../core/session-record.js';
+import { MAX_TOKEN_STATE_BYTES, TOKEN_HASH_BYTES } from '../../core/token-state.js';
 import { qualifyTables, type TableOptions } from './identifiers.js';
 import type { UserIdType } from './user-id-type.js';
 
@@ -69,7 +70,7 @@ create table if not exists ${sessions} (
   end_reason text,
   ended_by text,
   purge_after timestamptz not null,
-  constraint "${table}_token_hash_check" check (octet_length(token_hash) = 32),
+  constraint "${table}_token_hash_check" check (octet_length(token_hash) between ${TOKEN_HASH_BYTES} and ${MAX_TOKEN_STATE_BYTES}),
   constraint "${table}_expiry_check" check (expires_at <= absolute_expires_at),
   constraint "${table}_assurance_level_check" check (assurance_level in ('aal1', 'aal2', 'aal3')),
   constraint "${table}_end_check" check ((ended_at is null) = (end_reason is null)),

@@ -7,9 +7,8 @@ import type {
   SessionEndReason,
   SessionRecord,
 } from '../../core/session-record.js';
+import { MAX_TOKEN_STATE_BYTES, TOKEN_HASH_BYTES } from '../../core/token-state.js';
 import { TRANSACTION_TIME, unixMs } from './statement.js';
-
-const TOKEN_HASH_BYTES = 32;
 
 /** A row as `RECORD_COLUMNS` selects it: text and numbers only, so that no type parser of the application matters. */
 export interface SessionRow {
@@ -51,7 +50,8 @@ export const RECORD_COLUMNS = `s.id::text as id, s.user_id::text as user_id, enc
 export function toRecord(row: SessionRow): SessionRecord | undefined {
   const data: unknown = JSON.parse(row.data);
   const tokenHash = Buffer.from(row.token_hash, 'hex');
-  if (!isJsonObject(data) || tokenHash.length !== TOKEN_HASH_BYTES) return undefined;
+  if (!isJsonObject(data)) return undefined;
+  if (tokenHash.length < TOKEN_HASH_BYTES || tokenHash.length > MAX_TOKEN_STATE_BYTES) return undefined;
   return {
     id: row.id,
     userId: row.user_id,

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../core/session-data.js';
 import { isAssuranceLevel } from '../../core/assurance-level.js';
 import type { IdentityProviderSession, SessionAuthentication, SessionRecord } from '../../core/session-record.js';
+import { MAX_TOKEN_STATE_BYTES, TOKEN_HASH_BYTES } from '../../core/token-state.js';
 
 const FORMAT = '1';
-const TOKEN_HASH_BYTES = 32;
 const MAX_INSTANT_MS = 8_640_000_000_000_000;
 
 /** Second line of a record: what never changes after the session began. */
@@ -83,7 +83,7 @@ export function decodeRecord(id: string, value: string, activity: string | null)
   if (format !== FORMAT) return undefined;
   try {
     const tokenHash = Buffer.from(hash, 'base64url');
-    if (tokenHash.byteLength !== TOKEN_HASH_BYTES) return undefined;
+    if (tokenHash.byteLength < TOKEN_HASH_BYTES || tokenHash.byteLength > MAX_TOKEN_STATE_BYTES) return undefined;
     const { ip, ua, device } = parseObject(details);
     return {
       id,

@@ -13,7 +13,7 @@ const kept = (record: SessionRecord) => ({ ...record, tokenHash: null, version: 
 export const rotateContract: ContractGroup = {
   subject: 'rotate',
   define(prove) {
-    for (const cause of ['rotation', 'rehash'] as const) {
+    for (const cause of ['rotation', 'renewal', 'rehash'] as const) {
       prove(`replaces the token hash and nothing else but the version (${cause})`, async (world) => {
         const before = await world.create({ userId: world.newUserId(), data: { cart: [1] }, amr: ['pwd'] });
         await world.waitUntilPast(before.createdAt);
@@ -99,6 +99,30 @@ export const rotateContract: ContractGroup = {
       const after = await world.getLive(before.id);
       assert.deepEqual(Buffer.from(after.tokenHash), Buffer.from(first.tokenHash));
       assert.equal(after.version, standing.version);
+    });
+
+    prove('holds a token hash of up to 1024 bytes, and compares the whole of it', async (world) => {
+      const userId = world.newUserId();
+      const { id, tokenHash: first } = await world.create({ userId });
+      const long = Uint8Array.from({ length: 1024 }, (_, index) => first[index] ?? index % 256);
+      const other = Uint8Array.from(long, (byte, index) => (index === long.length - 1 ? byte ^ 1 : byte));
+      const replace = (expectedTokenHash: Uint8Array, tokenHash: Uint8Array) =>
+        world.store.rotate({ id, expectedTokenHash, tokenHash, cause: 'renewal' });
+      assert((await replace(first, long)).applied);
+      for (const expected of [first, other]) {
+        assert.deepEqual(await replace(expected, aTokenHash()), { applied: false, reason: 'superseded' });
+      }
+      const held = await world.getLive(id);
+      assert.deepEqual(Buffer.from(held.tokenHash), Buffer.from(long));
+      const change = { id, expectedVersion: held.version, data: { kept: true } };
+      assert((await world.other.update(change)).applied);
+      await world.touch({ id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
+      const { records } = await world.store.listByUser({ userId });
+      assert.deepEqual(
+        records.map((record) => Buffer.from(record.tokenHash)),
+        [Buffer.from(long)],
+      );
+      assert((await replace(long, aTokenHash())).applied);
     });
 
     prove('applies exactly one of 20 parallel rotations (I7, pain 48)', async (world) => {

@@ -1,0 +1,160 @@
+/** Length of a hash and of a plain state: what a store holds as `tokenHash` when there is nothing but a current token. */
+export const TOKEN_HASH_BYTES = 32;
+/** The most bytes of `tokenHash` that a store has to hold: today's largest state is smaller, so that formats can grow. */
+export const MAX_TOKEN_STATE_BYTES = 1024;
+export const TOKEN_WRAP_BYTES = 60;
+export const TOKEN_MARKER_BYTES = 8;
+export const MAX_RETIRED_MARKERS = 64;
+export const PROMOTION_ID_BYTES = 8;
+
+/** A token that was made to follow the current one. `wrap`: its secret, which only the current one's can unwrap. */
+export interface SuccessorToken {
+  readonly hash: Uint8Array;
+  readonly wrap: Uint8Array;
+}
+
+/** The token that the current one has followed. */
+export interface PreviousToken {
+  readonly hash: Uint8Array;
+  /** The backend's time in Unix ms from which its use is reuse. */
+  readonly graceUntilMs: number;
+  /** Random, so that no two promotions write the same bytes: of parallel ones exactly one applies, in every store. */
+  readonly promotionId: Uint8Array;
+  /** The current token's secret, which only this one's can unwrap; without it this token is refused during its grace. */
+  readonly wrap?: Uint8Array;
+}
+
+/** What there is to know of a session's tokens. Stores hold it as the opaque bytes of `tokenHash`. */
+export interface TokenState {
+  readonly current: Uint8Array;
+  /** The backend's time in Unix ms at which the current token began to count; unknown: as old as the session. */
+  readonly issuedAtMs?: number;
+  readonly successor?: SuccessorToken;
+  readonly previous?: PreviousToken;
+  /** First bytes of the hashes of earlier tokens, oldest first. */
+  readonly retired: readonly Uint8Array[];
+}
+
+const FORMAT = 1;
+const HEADER_BYTES = 3;
+const INSTANT_BYTES = 8;
+const HAS_ISSUED_AT = 1;
+const HAS_SUCCESSOR = 2;
+const HAS_PREVIOUS = 4;
+const HAS_PREVIOUS_WRAP = 8;
+/** The last instant that a `Date` can hold. */
+const MAX_INSTANT_MS = 8_640_000_000_000_000;
+
+/**
+ * Bytes for a store. A state of nothing but the current hash is that hash.
+ *
+ * Layout: hash of the current token (32), then, unless it is alone: format (1), flags (1), number of markers (1), and as
+ * the flags say issue time (8, big-endian), successor (32 + 60), previous (32 + 8 + 8, + 60), markers (8 each).
+ *
+ * @throws {RangeError} A part has another length than its own: a mistake of the caller.
+ */
+export function encodeTokenState(state: TokenState): Uint8Array {
+  const { current, issuedAtMs, successor, previous, retired } = state;
+  assertLength(current, TOKEN_HASH_BYTES);
+  const flags =
+    (issuedAtMs === undefined ? 0 : HAS_ISSUED_AT) |
+    (successor ? HAS_SUCCESSOR : 0) |
+    (previous ? HAS_PREVIOUS : 0) |
+    (previous?.wrap ? HAS_PREVIOUS_WRAP : 0);
+  if (flags === 0 && retired.length === 0) return new Uint8Array(current);
+  if (retired.length > MAX_RETIRED_MARKERS) throw new RangeError(`a token state has ${retired.length} markers`);
+  const parts: Uint8Array[] = [current, Uint8Array.of(FORMAT, flags, retired.length)];
+  const put = (part: Uint8Array, length: number) => {
+    assertLength(part, length);
+    parts.push(part);
+  };
+  if (issuedAtMs !== undefined) put(encodeInstant(issuedAtMs), INSTANT_BYTES);
+  if (successor) {
+    put(successor.hash, TOKEN_HASH_BYTES);
+    put(successor.wrap, TOKEN_WRAP_BYTES);
+  }
+  if (previous) {
+    put(previous.hash, TOKEN_HASH_BYTES);
+    put(encodeInstant(previous.graceUntilMs), INSTANT_BYTES);
+    put(previous.promotionId, PROMOTION_ID_BYTES);
+    if (previous.wrap) put(previous.wrap, TOKEN_WRAP_BYTES);
+  }
+  for (const marker of retired) put(marker, TOKEN_MARKER_BYTES);
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/**
+ * The parts are views of the bytes given.
+ *
+ * @returns `undefined` when they are broken, of a format of the future, or not as `encodeTokenState` writes them.
+ */
+export function decodeTokenState(bytes: Uint8Array): TokenState | undefined {
+  if (bytes.byteLength < TOKEN_HASH_BYTES || bytes.byteLength > MAX_TOKEN_STATE_BYTES) return undefined;
+  const current = bytes.subarray(0, TOKEN_HASH_BYTES);
+  if (bytes.byteLength === TOKEN_HASH_BYTES) return { current, retired: [] };
+  const [format, flags = 0, count = 0] = bytes.subarray(TOKEN_HASH_BYTES, TOKEN_HASH_BYTES + HEADER_BYTES);
+  if (format !== FORMAT || !isCanonical(flags, count)) return undefined;
+  if (bytes.byteLength !== lengthOf(flags, count)) return undefined;
+  let offset = TOKEN_HASH_BYTES + HEADER_BYTES;
+  const take = (length: number) => bytes.subarray(offset, (offset += length));
+  const takeInstant = () => decodeInstant(take(INSTANT_BYTES));
+  const issuedAtMs = flags & HAS_ISSUED_AT ? takeInstant() : undefined;
+  const successor = flags & HAS_SUCCESSOR ? { hash: take(TOKEN_HASH_BYTES), wrap: take(TOKEN_WRAP_BYTES) } : undefined;
+  const previous =
+    flags & HAS_PREVIOUS
+      ? {
+          hash: take(TOKEN_HASH_BYTES),
+          graceUntilMs: takeInstant(),
+          promotionId: take(PROMOTION_ID_BYTES),
+          ...(flags & HAS_PREVIOUS_WRAP && { wrap: take(TOKEN_WRAP_BYTES) }),
+        }
+      : undefined;
+  if (!isInstantMs(issuedAtMs ?? 0) || !isInstantMs(previous?.graceUntilMs ?? 0)) return undefined;
+  const retired = Array.from({ length: count }, () => take(TOKEN_MARKER_BYTES));
+  return {
+    current,
+    ...(issuedAtMs !== undefined && { issuedAtMs }),
+    ...(successor && { successor }),
+    ...(previous && { previous }),
+    retired,
+  };
+}
+
+function isCanonical(flags: number, count: number): boolean {
+  if (flags === 0 && count === 0) return false;
+  if (flags > (HAS_ISSUED_AT | HAS_SUCCESSOR | HAS_PREVIOUS | HAS_PREVIOUS_WRAP) || count > MAX_RETIRED_MARKERS) {
+    return false;
+  }
+  return (flags & HAS_PREVIOUS) !== 0 || (flags & HAS_PREVIOUS_WRAP) === 0;
+}
+
+function lengthOf(flags: number, count: number): number {
+  return (
+    TOKEN_HASH_BYTES +
+    HEADER_BYTES +
+    (flags & HAS_ISSUED_AT ? INSTANT_BYTES : 0) +
+    (flags & HAS_SUCCESSOR ? TOKEN_HASH_BYTES + TOKEN_WRAP_BYTES : 0) +
+    (flags & HAS_PREVIOUS ? TOKEN_HASH_BYTES + INSTANT_BYTES + PROMOTION_ID_BYTES : 0) +
+    (flags & HAS_PREVIOUS_WRAP ? TOKEN_WRAP_BYTES : 0) +
+    count * TOKEN_MARKER_BYTES
+  );
+}
+
+function encodeInstant(ms: number): Uint8Array {
+  if (!isInstantMs(ms)) throw new RangeError('a token state has an instant out of range');
+  const bytes = Buffer.alloc(INSTANT_BYTES);
+  bytes.writeBigUInt64BE(BigInt(ms));
+  return bytes;
+}
+
+function decodeInstant(bytes: Uint8Array): number {
+  return Number(Buffer.from(bytes).readBigUInt64BE());
+}
+
+function assertLength(part: Uint8Array, length: number): void {
+  if (part.byteLength !== length) throw new RangeError(`a part of a token state has ${part.byteLength} bytes`);
+}
+
+function isInstantMs(ms: number): boolean {
+  return Number.isSafeInteger(ms) && ms >= 0 && ms <= MAX_INSTANT_MS;
+}
