@@ -1,0 +1,232 @@
+import { Redis } from 'ioredis';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hybridStore, HybridSessionStore } from 'nest-sessions/hybrid';
+import { postgresDurableSessions } from 'nest-sessions/postgres';
+import { redisHotSessions } from 'nest-sessions/redis';
+import type { SessionService } from 'nest-sessions';
+import type { DataSource } from 'typeorm';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../scripts/lib/embedded-postgres.mjs';
+import { CircuitBreaker } from '../../libs/session/src/core/circuit-breaker.js';
+import { createSessionService } from '../../libs/session/src/core/create-session-service.js';
+import type { DurableSessions } from '../../libs/session/src/core/durable-sessions.js';
+import type { HotSessions } from '../../libs/session/src/core/hot-sessions.js';
+import { PostgresWorld } from '../integration/postgres-world.js';
+import { waitUntil } from '../support/poll.js';
+import { startRedisServer, type RedisServer } from '../support/servers.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+const NEVER_MS = 3_600_000;
+const BREAKER_PERIOD_MS = 100;
+/** Two busy cores are shared with other suites: long enough for what works, short enough for what hangs. */
+const DEADLINE = '1s';
+const POSTGRES_SETTINGS = { fsync: 'off', full_page_writes: 'off' };
+const POLICY = {
+  idleTimeoutMs: 30 * 60_000,
+  absoluteTimeoutMs: 12 * 3_600_000,
+  touchIntervalMs: 60_000,
+  onLimit: 'revoke-oldest',
+  maxDataBytes: 4096,
+} as const;
+
+/** Both sides as a process has them, with the pool of its connections to Postgres. */
+export interface Sides {
+  readonly hot: HotSessions;
+  readonly durable: DurableSessions;
+  readonly pool: DataSource;
+}
+
+/** A process of the application, as far as sessions go. */
+export interface Instance {
+  readonly store: HybridSessionStore;
+  readonly service: SessionService;
+}
+
+/** A Redis and a Postgres of its own, each of which can be taken away and given back in many ways. */
+export class FaultWorld {
+  private isRedisDown = false;
+  private isPostgresDown = false;
+  readonly world: PostgresWorld;
+  /** In front of Postgres: all instances come this way, the test itself does not. */
+  readonly proxy: TcpProxy;
+  /** The test's own way to Redis. */
+  readonly redis: Redis;
+  /** The one that `openSweeping` opened. */
+  sweeping: Instance | undefined;
+  private readonly closers: (() => Promise<unknown>)[] = [];
+
+  private constructor(
+    public redisServer: RedisServer,
+    public postgresServer: EmbeddedPostgres,
+    parts: { readonly world: PostgresWorld; readonly proxy: TcpProxy; readonly redis: Redis },
+  ) {
+    ({ world: this.world, proxy: this.proxy, redis: this.redis } = parts);
+  }
+
+  static async open(): Promise<FaultWorld> {
+    const [redisDir, dataDir] = await Promise.all([makeFolder('redis'), makeFolder('pg')]);
+    const [redisServer, postgresServer] = await Promise.all([
+      startRedisServer({ dir: redisDir }),
+      startEmbeddedPostgres({ dataDir, persistent: true, settings: POSTGRES_SETTINGS }),
+    ]);
+    const world = await PostgresWorld.open({ url: postgresServer.url, hotChanges: true });
+    const proxy = await TcpProxy.open(postgresServer.port);
+    const redis = new Redis(redisServer.url, { retryStrategy: () => 20 });
+    redis.on('error', () => undefined);
+    return new FaultWorld(redisServer, postgresServer, { world, proxy, redis });
+  }
+
+  /** The sides of one more process. */
+  async openSides({ poolSize = 10 }: { poolSize?: number } = {}): Promise<Sides> {
+    const pool = await this.world.openDataSource({
+      url: this.proxiedUrl,
+      poolSize,
+      connectTimeoutMS: 1_000,
+      poolErrorHandler: () => undefined,
+    });
+    const context = this.world.context();
+    const hot = redisHotSessions({ url: this.redisServer.url, operationTimeout: DEADLINE }).create(context);
+    const durable = postgresDurableSessions({
+      dataSource: pool,
+      schema: this.world.schema,
+      operationTimeout: DEADLINE,
+      cleanUpTimeout: DEADLINE,
+      touchFlushInterval: '20ms',
+    }).create(context);
+    await Promise.all([hot.start(), durable.start()]);
+    this.closers.push(async () => {
+      await durable.stop();
+      await hot.stop();
+    });
+    return { hot, durable, pool };
+  }
+
+  /** An instance whose breakers know of nothing yet, on sides that others may use too. It does not sweep. */
+  instance({ hot, durable }: Sides, { durableKeys = [] }: { durableKeys?: readonly string[] } = {}): Instance {
+    const breaker = (name: string, threshold: number) =>
+      new CircuitBreaker({ name, threshold, periodMs: BREAKER_PERIOD_MS });
+    const { logger } = this.world.context();
+    const store = new HybridSessionStore({
+      hot,
+      durable,
+      hotBreaker: breaker('redis', 1),
+      durableBreaker: breaker('postgres', 3),
+      durableKeys,
+      logger,
+      sweepIntervalMs: NEVER_MS,
+      reconcileIntervalMs: false,
+    });
+    return { store, service: createSessionService({ store, policy: POLICY, logger }).service };
+  }
+
+  /** Another process, made as an application makes it, which sweeps every 50 ms. */
+  async openSweeping({ durableKeys = [] }: { durableKeys?: readonly string[] } = {}): Promise<Instance> {
+    const context = this.world.context();
+    const store = (await hybridStore({
+      redis: { url: this.redisServer.url, operationTimeout: DEADLINE },
+      postgres: { url: this.proxiedUrl, schema: this.world.schema, operationTimeout: DEADLINE },
+      durableKeys,
+      breakerPeriod: `${BREAKER_PERIOD_MS}ms`,
+      sweepInterval: '50ms',
+      reconcileInterval: false,
+    }).create(context)) as HybridSessionStore;
+    await store.start();
+    this.closers.push(() => store.stop());
+    const { service } = createSessionService({ store, policy: POLICY, logger: context.logger });
+    this.sweeping = { store, service };
+    return this.sweeping;
+  }
+
+  /** Where something is recorded that still has to be done about these sessions or this user, on sides that answer. */
+  async pendingOf({ userId, ids }: { userId: string; ids: readonly string[] }): Promise<('redis' | 'postgres')[]> {
+    const pending: ('redis' | 'postgres')[] = [];
+    if (!this.isPostgresDown && (await this.isChangeListed(ids))) pending.push('redis');
+    if (!this.isRedisDown && (await this.isRevocationKept([userId, ...ids]))) pending.push('postgres');
+    return pending;
+  }
+
+  private async isChangeListed(ids: readonly string[]): Promise<boolean> {
+    const sql = `select 1 from ${this.world.schema}.session_hot_changes where session_id = any($1::uuid[])`;
+    return (await this.world.admin.query<unknown[]>(sql, [ids])).length > 0;
+  }
+
+  private async isRevocationKept(names: readonly string[]): Promise<boolean> {
+    const kept = Object.values(await this.redis.hgetall('nest-sessions:revocations'));
+    return kept.some((value) => names.some((name) => value.includes(JSON.stringify(name))));
+  }
+
+  /** Ids of the copies in Redis of this user's sessions, believed or not. */
+  async copiesOf(ids: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(ids.map((id) => this.redis.hexists(keyOf(id), id)));
+    return ids.filter((_id, index) => found[index] === 1);
+  }
+
+  freezeRedis(): void {
+    this.isRedisDown = true;
+    this.redisServer.kill('SIGSTOP');
+  }
+
+  thawRedis(): void {
+    this.redisServer.kill('SIGCONT');
+    this.isRedisDown = false;
+  }
+
+  async killRedis(): Promise<void> {
+    this.isRedisDown = true;
+    this.redisServer.kill('SIGKILL');
+    await this.redisServer.exited;
+  }
+
+  /** Starts it again with what `saveRedis` kept last, or empty. */
+  async restartRedis({ withSaved = false } = {}): Promise<void> {
+    const { dir, port } = this.redisServer;
+    if (!withSaved) await rm(join(dir, 'dump.rdb'), { force: true });
+    this.redisServer = await startRedisServer({ dir, port });
+    await waitUntil('the test reaches Redis again', async () => (await this.redis.ping()) === 'PONG');
+    this.isRedisDown = false;
+  }
+
+  async killPostgres(): Promise<void> {
+    this.isPostgresDown = true;
+    this.postgresServer.kill('SIGKILL');
+    await waitUntil('Postgres is gone', async () => !(await this.doesPostgresAnswer()));
+  }
+
+  async restartPostgres(): Promise<void> {
+    const { dataDir, port } = this.postgresServer;
+    this.postgresServer = await startEmbeddedPostgres({ dataDir, port, persistent: true, settings: POSTGRES_SETTINGS });
+    await waitUntil('the test reaches Postgres again', () => this.doesPostgresAnswer());
+    this.isPostgresDown = false;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closers.toReversed()) await close();
+    this.redis.disconnect();
+    await this.world.close();
+    await Promise.all([this.proxy.close(), this.redisServer.stop(), this.postgresServer.stop()]);
+    const folders = [this.redisServer.dir, this.postgresServer.dataDir];
+    await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
+  }
+
+  private get proxiedUrl(): string {
+    const url = new URL(this.world.url);
+    url.port = String(this.proxy.port);
+    return url.href;
+  }
+
+  private async doesPostgresAnswer(): Promise<boolean> {
+    return this.world.admin.query('select 1').then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+export function keyOf(id: string): string {
+  return `nest-sessions:{${id.slice(19, 23)}${id.slice(24)}}`;
+}
+
+function makeFolder(name: string): Promise<string> {
+  return mkdtemp(join(tmpdir(), `nest-sessions-fault-${name}-`));
+}
