@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { hybridStore, HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from 'nest-sessions/postgres';
 import { redisHotSessions } from 'nest-sessions/redis';
-import type { SessionService } from 'nest-sessions';
+import type { SessionService, SessionStore } from 'nest-sessions';
 import type { DataSource } from 'typeorm';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../scripts/lib/embedded-postgres.mjs';
 import { CircuitBreaker } from '../../libs/session/src/core/circuit-breaker.js';
 import { createSessionService } from '../../libs/session/src/core/create-session-service.js';
 import type { DurableSessions } from '../../libs/session/src/core/durable-sessions.js';
 import type { HotSessions } from '../../libs/session/src/core/hot-sessions.js';
+import { RecordingLogger } from '../../libs/session/src/testing/recording-logger.js';
 import { PostgresWorld } from '../integration/postgres-world.js';
 import { waitUntil } from '../support/poll.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
@@ -117,7 +118,7 @@ export class FaultWorld {
       sweepIntervalMs: NEVER_MS,
       reconcileIntervalMs: false,
     });
-    return { store, service: createSessionService({ store, policy: POLICY, logger }).service };
+    return { store, service: serviceOn(store) };
   }
 
   /** Another process, made as an application makes it, which sweeps every 50 ms. */
@@ -133,8 +134,7 @@ export class FaultWorld {
     }).create(context)) as HybridSessionStore;
     await store.start();
     this.closers.push(() => store.stop());
-    const { service } = createSessionService({ store, policy: POLICY, logger: context.logger });
-    this.sweeping = { store, service };
+    this.sweeping = { store, service: serviceOn(store) };
     return this.sweeping;
   }
 
@@ -221,6 +221,11 @@ export class FaultWorld {
       () => false,
     );
   }
+}
+
+/** The service that an application has on this store. */
+export function serviceOn(store: SessionStore): SessionService {
+  return createSessionService({ store, policy: POLICY, logger: new RecordingLogger() }).service;
 }
 
 export function keyOf(id: string): string {
