@@ -44,6 +44,12 @@ export interface Instance {
   readonly service: SessionService;
 }
 
+export interface InstanceOptions {
+  readonly durableKeys?: readonly string[];
+  /** 0: every call is tried. */
+  readonly breakerPeriodMs?: number;
+}
+
 /** A Redis and a Postgres of its own, each of which can be taken away and given back in many ways. */
 export class FaultWorld {
   private isRedisDown = false;
@@ -79,7 +85,7 @@ export class FaultWorld {
   }
 
   /** The sides of one more process. */
-  async openSides({ poolSize = 10 }: { poolSize?: number } = {}): Promise<Sides> {
+  async openSides({ poolSize = 10, isStarted = true } = {}): Promise<Sides> {
     const pool = await this.world.openDataSource({
       url: this.proxiedUrl,
       poolSize,
@@ -95,7 +101,7 @@ export class FaultWorld {
       cleanUpTimeout: DEADLINE,
       touchFlushInterval: '20ms',
     }).create(context);
-    await Promise.all([hot.start(), durable.start()]);
+    if (isStarted) await Promise.all([hot.start(), durable.start()]);
     this.closers.push(async () => {
       await durable.stop();
       await hot.stop();
@@ -104,9 +110,12 @@ export class FaultWorld {
   }
 
   /** An instance whose breakers know of nothing yet, on sides that others may use too. It does not sweep. */
-  instance({ hot, durable }: Sides, { durableKeys = [] }: { durableKeys?: readonly string[] } = {}): Instance {
+  instance(
+    { hot, durable }: Sides,
+    { durableKeys = [], breakerPeriodMs = BREAKER_PERIOD_MS }: InstanceOptions = {},
+  ): Instance {
     const breaker = (name: string, threshold: number) =>
-      new CircuitBreaker({ name, threshold, periodMs: BREAKER_PERIOD_MS });
+      new CircuitBreaker({ name, threshold, periodMs: breakerPeriodMs });
     const { logger } = this.world.context();
     const store = new HybridSessionStore({
       hot,

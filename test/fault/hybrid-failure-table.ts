@@ -46,6 +46,13 @@ export const OUTCOMES = {
     pending: 'nothing',
     healed: 'by the process that was asked, which tells Postgres about a second after it answers',
   },
+  'done, data later': {
+    result: 'done',
+    caller: 'as always; but the copy is not believed again, so that touching `session.data` throws',
+    status: '2xx',
+    pending: 'nothing',
+    healed: 'by the next request, once Redis has memory',
+  },
   'no data': {
     result: 'no data',
     caller: '`SessionDataUnavailableError`: the session is live, its data is not at hand; nothing was written',
@@ -77,14 +84,16 @@ export const OUTCOMES = {
   },
   'copy pending': {
     result: 'pending in redis',
-    caller: '`RevocationIncompleteError`, `pending: "redis"`: ended in Postgres, the copy may still be in Redis',
+    caller:
+      '`RevocationIncompleteError`, `pending: "redis"`: ended in Postgres, but whoever reaches a copy in Redis may still let it in',
     status: '503',
     pending: 'redis',
     healed: 'by the sweeper of every instance, within `breakerPeriod` and `sweepInterval` of Redis’ answer',
   },
   'row pending': {
     result: 'pending in postgres',
-    caller: '`RevocationIncompleteError`, `pending: "postgres"`: the copy is gone and the revocation kept in Redis',
+    caller:
+      '`RevocationIncompleteError`, `pending: "postgres"`: the copy is gone and the revocation kept in Redis, but whoever reaches Postgres may still let it in',
     status: '503',
     pending: 'postgres',
     healed: 'by the sweeper of every instance, within `breakerPeriod` and `sweepInterval` of Postgres’ answer',
@@ -117,6 +126,7 @@ const WITHOUT_MEMORY: Row = {
   'sign in with data': 'refused',
   update: 'no data',
   'update a durable key': 'no data',
+  rotate: 'done, data later',
 };
 
 const WITHOUT_REDIS: Row = {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SessionDataUnavailableError } from 'nest-sessions';
 import { waitUntil } from '../support/poll.js';
 import { FaultWorld, type Instance } from './fault-world.js';
 import {
@@ -128,7 +129,8 @@ describe('the failure table of the hybrid store', () => {
       const all = [...Object.values(before), ...Object.values(during)];
       await Promise.all(all.map(tryEnded));
       await end?.(world);
-      await Promise.all(all.filter(({ result }) => result !== 'pending in postgres').map(tryEnded));
+      // Until the sweeper has been at it, what is pending may be let in by who reaches both sides: the error said so.
+      await Promise.all(all.filter(({ result }) => !result.startsWith('pending')).map(tryEnded));
     });
 
     describe.each(OPERATIONS)('%s', (operation) => {
@@ -177,6 +179,24 @@ describe('the failure table of the hybrid store', () => {
       await waitUntil('the touches are in Postgres', async () => (await arrived()) === touched.length);
       expect(await arrived()).toBe(touched.length);
     });
+  });
+
+  it('a rotation without memory for the copy is done, and the data is not at hand until there is some', async () => {
+    const { begin, end } = SITUATIONS['Redis is out of memory'];
+    const sides = await world.openSides();
+    const subject = await prepareSubject(world, { operation: 'rotate', sides });
+    const { service } = world.instance(sides);
+    await begin(world, sides);
+    const rotated = await service.rotate(subject.own.token);
+    const token = rotated.rotated ? rotated.token : '';
+    expect(await tryToken(token, subject)).toBe('live');
+    const visits = async (instance: Instance) => {
+      const found = await instance.service.authenticate(token);
+      return found.outcome === 'live' ? found.session.data.visits : undefined;
+    };
+    await expect(visits(world.instance(sides))).rejects.toThrow(SessionDataUnavailableError);
+    await end?.(world);
+    expect(await visits(world.instance(sides))).toBe(7);
   });
 
   it.each(SITUATION_NAMES.filter((name) => outcomeOf(name, 'update a durable key') === OUTCOMES['half done']))(
