@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SessionDataUnavailableError } from 'nest-sessions';
+import { SessionDataUnavailableError, SessionStoreUnavailableError } from 'nest-sessions';
 import { waitUntil } from '../support/poll.js';
 import { FaultWorld, type Instance } from './fault-world.js';
 import {
@@ -179,6 +179,25 @@ describe('the failure table of the hybrid store', () => {
       await waitUntil('the touches are in Postgres', async () => (await arrived()) === touched.length);
       expect(await arrived()).toBe(touched.length);
     });
+  });
+
+  it('a rotation that Postgres does not answer leaves its session to Postgres, but not once the breaker is open', async () => {
+    const sides = await world.openSides();
+    const rotating = world.instance(sides, { breakerPeriodMs: 3_600_000 });
+    const users = ['first', 'second', 'third', 'left alone'];
+    const tokens = await Promise.all(
+      users.map(async (userId) => (await rotating.service.create({ userId, amr: ['pwd'] })).token),
+    );
+    world.proxy.refuse();
+    for (const token of tokens) {
+      await expect(rotating.service.rotate(token)).rejects.toThrow(SessionStoreUnavailableError);
+    }
+    const others = world.instance(sides, { breakerPeriodMs: 0 });
+    const during = await Promise.all(tokens.map((token) => tryToken(token, others)));
+    world.proxy.accept();
+    expect(during).toEqual(['refused', 'refused', 'refused', 'live']);
+    await waitUntil('Postgres is asked again', async () => (await tryToken(String(tokens[0]), others)) === 'live');
+    expect(await Promise.all(tokens.map((token) => tryToken(token, others)))).toEqual(['live', 'live', 'live', 'live']);
   });
 
   it('a rotation without memory for the copy is done, and the data is not at hand until there is some', async () => {

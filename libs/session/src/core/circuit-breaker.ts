@@ -31,10 +31,14 @@ export class CircuitBreaker {
     return this.failures >= this.settings.threshold && (this.probing || !this.isPeriodOver());
   }
 
+  /** @throws {SessionStoreUnavailableError} Calls fail at once now. */
+  assertClosed(): void {
+    if (!this.isOpen) return;
+    throw new SessionStoreUnavailableError(this.settings.name, 'it did not answer a moment ago and is left alone');
+  }
+
   async run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.isOpen) {
-      throw new SessionStoreUnavailableError(this.settings.name, 'it did not answer a moment ago and is left alone');
-    }
+    this.assertClosed();
     const isProbe = this.failures >= this.settings.threshold;
     if (isProbe) this.probing = true;
     try {

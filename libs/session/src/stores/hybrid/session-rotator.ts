@@ -14,6 +14,8 @@ export class SessionRotator {
   ) {}
 
   async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
+    // Nothing can be committed, so the copy need not lose belief for it: the hot side goes on answering for the session.
+    this.parts.durableBreaker.assertClosed();
     // Before the commit as well: while the hot side does not answer, rotations are refused and nothing has changed.
     await callHot(this.parts, (hot) => hot.unconfirm([rotation.id]));
     const rotated = await callDurable(this.parts, (durable) => durable.rotate(rotation));
