@@ -110,6 +110,11 @@ describe('the failure table of the hybrid store', () => {
       during = await prepareCells();
       await prepare?.(world);
       await Promise.all(Object.values(before).map(drive));
+      // Else the sweeper would do again what older data undoes.
+      await waitUntil('the sweeper has followed', async () => {
+        const pending = await Promise.all(Object.values(before).map(pendingOf));
+        return pending.every(({ length }) => length === 0);
+      });
       await begin(world, sides);
       if (isCheap) {
         for (const cell of Object.values(during)) {
