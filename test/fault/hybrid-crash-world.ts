@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { DataSource } from 'typeorm';
+import { openMigrated } from '../e2e/support/e2e-stores.js';
+import { waitUntil } from '../support/poll.js';
+import { createTestSchema, type TestSchema } from '../support/postgres.js';
+import { createTestPrefix, type TestPrefix } from '../support/redis.js';
+import { HybridProcess, type HybridCommands, type Login, type ProcessSettings, type Trace } from './hybrid-process.js';
+
+export const MAX_SESSIONS = 3;
+
+/** An operation of a process that is killed in the middle of it. */
+export interface CrashPlan<Subject, Command extends keyof HybridCommands> {
+  readonly name: Command;
+  /** Makes what one run of the operation is about, shared with no other run. */
+  prepare(): Promise<Subject>;
+  args(subject: Subject): Parameters<HybridCommands[Command]>;
+  /** What the surviving process does at each point of the operation. Default nothing. */
+  meanwhile?(subject: Subject): Promise<unknown>;
+}
+
+/** One run of the operation, whose process is dead. */
+export interface Crash<Subject> {
+  readonly subject: Subject;
+  /** The point at which it died: the last one that it came to; `done` or `failed` when it was told how it ended. */
+  readonly at: string;
+  /** What it would have handed out, or did. */
+  readonly minted: Login | undefined;
+  hasPassed(point: string): boolean;
+}
+
+interface CrashOptions {
+  /** Of the process that dies. */
+  readonly settings?: Partial<ProcessSettings>;
+  /** Called when that one runs. */
+  readonly onStarted?: () => void;
+}
+
+/** Real processes on the same Redis and Postgres: one that survives and those that are killed. None sweeps by itself. */
+export class CrashWorld {
+  private readonly names: string[] = [];
+
+  private constructor(
+    private readonly database: TestSchema,
+    private readonly keys: TestPrefix,
+    private readonly admin: DataSource,
+    private readonly redis: Redis,
+    private readonly started: HybridProcess[],
+  ) {}
+
+  static async open(): Promise<CrashWorld> {
+    const database = await createTestSchema();
+    const keys = createTestPrefix();
+    const [admin, redis] = [await openMigrated(database), new Redis(keys.url)];
+    const world = new CrashWorld(database, keys, admin, redis, []);
+    await world.start();
+    return world;
+  }
+
+  get postgresUrl(): URL {
+    return new URL(this.database.url);
+  }
+
+  get survivor(): HybridProcess {
+    const [survivor] = this.started;
+    if (!survivor) throw new Error('nothing was started');
+    return survivor;
+  }
+
+  async start(overrides: Partial<ProcessSettings> = {}): Promise<HybridProcess> {
+    const name = `crash-${randomUUID()}`;
+    const [redisUrl, postgresUrl] = [new URL(this.keys.url), new URL(overrides.postgresUrl ?? this.database.url)];
+    redisUrl.searchParams.set('connectionName', name);
+    postgresUrl.searchParams.set('application_name', name);
+    const started = await HybridProcess.start({
+      keyPrefix: this.keys.prefix,
+      schema: this.database.schema,
+      sweepInterval: '1h',
+      maxSessionsPerUser: MAX_SESSIONS,
+      ...overrides,
+      redisUrl: redisUrl.href,
+      postgresUrl: postgresUrl.href,
+    });
+    this.names.push(name);
+    this.started.push(started);
+    // Else waiting until nobody of this name is connected would be waiting for nothing.
+    const connected = await this.countConnections(name);
+    if (connected.postgres === 0 || connected.redis === 0) throw new Error(`${name} is not connected by its name`);
+    return started;
+  }
+
+  /**
+   * Records the points that the operation passes, then runs it once for each, holds each run at its own and kills the
+   * process that all of them are in. One more run has been acknowledged by then.
+   */
+  async crashEverywhere<Subject, Command extends keyof HybridCommands>(
+    plan: CrashPlan<Subject, Command>,
+    { settings, onStarted }: CrashOptions = {},
+  ): Promise<Crash<Subject>[]> {
+    const victim = await this.start(settings);
+    onStarted?.();
+    const recorded = await this.traceOne(victim, { plan, holdAt: Infinity });
+    const points = recorded.trace.points;
+    const holdAts = [...points.keys(), Infinity];
+    const runs = await Promise.all(holdAts.map((holdAt) => this.traceOne(victim, { plan, holdAt })));
+    for (const [index, { trace }] of runs.entries()) {
+      const expected = points.slice(0, index + 1).join(', ');
+      if (trace.points.join(', ') !== expected) {
+        throw new Error(`a run came another way than the recorded one: ${trace.points.join(', ')}; not ${expected}`);
+      }
+    }
+    await victim.kill();
+    await this.forgetsVictim();
+    return runs.map(toCrash);
+  }
+
+  /**
+   * The same, but each run goes on for so many turns of the event loop before the process dies, so that its next call of
+   * a port is under way: it may be carried out or not, or even be followed by another.
+   */
+  async crashInFlight<Subject, Command extends keyof HybridCommands>(
+    plan: CrashPlan<Subject, Command>,
+    turns: number,
+  ): Promise<Crash<Subject>[]> {
+    const victim = await this.start();
+    const { trace } = await this.traceOne(victim, { plan, holdAt: Infinity });
+    const holdAts = [...trace.points.keys()].filter((index) => trace.points[index]?.startsWith('before'));
+    const runs = await Promise.all(holdAts.map((holdAt) => this.traceOne(victim, { plan, holdAt })));
+    await victim.killInFlight(
+      runs.map((run) => run.trace.call),
+      turns,
+    );
+    await this.forgetsVictim();
+    return runs.map(toCrash);
+  }
+
+  /** Whether Redis holds anything of this session, believed or not. */
+  async hasCopy(id: string): Promise<boolean> {
+    return (await this.redis.hexists(`${this.keys.prefix}:{${id.slice(19, 23)}${id.slice(24)}}`, id)) === 1;
+  }
+
+  /** As `session.ended revoked`, in the order in which it happened. */
+  async auditOf(id: string | undefined): Promise<string[]> {
+    const rows = await this.admin.query<{ line: string }[]>(
+      `select concat_ws(' ', event, reason) as line from ${this.database.schema}.session_audit where session_id = $1 order by id`,
+      [id],
+    );
+    return rows.map(({ line }) => line);
+  }
+
+  listKeysWithoutExpiry(): Promise<string[]> {
+    return this.keys.listKeysWithoutExpiry();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.started.map((one) => one.kill()));
+    await Promise.all([this.admin.destroy(), this.keys.drop()]);
+    this.redis.disconnect();
+    await this.database.drop();
+  }
+
+  private async traceOne<Subject, Command extends keyof HybridCommands>(
+    victim: HybridProcess,
+    { plan, holdAt }: { readonly plan: CrashPlan<Subject, Command>; readonly holdAt: number },
+  ): Promise<{ subject: Subject; trace: Trace; settled: string }> {
+    const subject = await plan.prepare();
+    const trace = victim.trace({ name: plan.name, args: plan.args(subject) }, async (index) => {
+      await plan.meanwhile?.(subject);
+      return index !== holdAt;
+    });
+    return { subject, trace, settled: await trace.settled };
+  }
+
+  /** Resolves when the servers have noticed the last victim's death: what was under way is carried out or will not be. */
+  private async forgetsVictim(): Promise<void> {
+    const name = this.names.at(-1) ?? '';
+    await waitUntil('both servers have noticed that the process died', async () => {
+      const { postgres, redis } = await this.countConnections(name);
+      return postgres + redis === 0;
+    });
+  }
+
+  private async countConnections(name: string): Promise<{ postgres: number; redis: number }> {
+    const backends = await this.admin.query<unknown[]>('select from pg_stat_activity where application_name = $1', [
+      name,
+    ]);
+    const clients = String(await this.redis.client('LIST')).split(`name=${name}`);
+    return { postgres: backends.length, redis: clients.length - 1 };
+  }
+}
+
+function toCrash<Subject>({
+  subject,
+  trace,
+  settled,
+}: {
+  subject: Subject;
+  trace: Trace;
+  settled: string;
+}): Crash<Subject> {
+  return {
+    subject,
+    minted: trace.minted,
+    at: settled === 'held' ? (trace.points.at(-1) ?? '') : settled,
+    hasPassed: (point) => trace.points.includes(point),
+  };
+}

@@ -1,0 +1,152 @@
+import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers/promises';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { SessionModule, SessionService, type SessionStoreDefinition } from 'nest-sessions';
+import { hybridStore, type HybridSessionStore } from 'nest-sessions/hybrid';
+import { CircuitBreaker } from '../../libs/session/src/core/circuit-breaker.js';
+import { SessionTokens } from '../../libs/session/src/core/session-token.js';
+import { aroundCalls } from '../support/port-calls.js';
+import type { FromProcess, HybridCommands, ProcessSettings, ToProcess } from './hybrid-process.js';
+
+// One instance of an application, run by `HybridProcess`: does what it is told through IPC and stops traced calls
+// before and after each call that they make of a port.
+
+declare module 'nest-sessions' {
+  interface SessionData {
+    visits?: number;
+  }
+}
+
+const settings = JSON.parse(process.argv[2] ?? '') as ProcessSettings;
+const traced = new AsyncLocalStorage<number>();
+const waiting = new Map<number, () => void>();
+
+const tell = (message: FromProcess) => void process.send?.(message);
+
+/** Waits until the other process lets this call go on. */
+async function stopAt(point: string): Promise<void> {
+  const call = traced.getStore();
+  if (call === undefined) return;
+  if (waiting.has(call)) throw new Error(`a traced call is at two points at once, the second is ${point}`);
+  await new Promise<void>((resolve) => {
+    waiting.set(call, resolve);
+    tell({ kind: 'reached', call, point });
+  });
+}
+
+function goOn(call: number): void {
+  const resume = waiting.get(call);
+  waiting.delete(call);
+  resume?.();
+}
+
+function withStops<Port extends object>(side: string, port: Port): Port {
+  return aroundCalls(port, async (method, call) => {
+    await stopAt(`before ${side}.${method}`);
+    try {
+      const result = await call();
+      await stopAt(`after ${side}.${method}`);
+      return result;
+    } catch (error) {
+      await stopAt(`failed ${side}.${method}`);
+      throw error;
+    }
+  });
+}
+
+const closedBreaker = (name: string) => new CircuitBreaker({ name, threshold: Infinity, periodMs: 1 });
+
+/** The store as `hybridStore` composes it, with stops in its ports, and breakers that let every call reach them. */
+function stoppingStore(): SessionStoreDefinition {
+  const definition = hybridStore({
+    redis: { url: settings.redisUrl, keyPrefix: settings.keyPrefix, operationTimeout: '5s' },
+    postgres: { url: settings.postgresUrl, schema: settings.schema, operationTimeout: '5s' },
+    sweepInterval: settings.sweepInterval,
+    reconcileInterval: false,
+  });
+  return {
+    ...definition,
+    create: async (context, ...injected) => {
+      store = (await definition.create(context, ...injected)) as HybridSessionStore;
+      const parts = store['parts'];
+      Object.assign(parts, {
+        hot: withStops('hot', parts.hot),
+        durable: withStops('durable', parts.durable),
+        hotBreaker: closedBreaker('redis'),
+        durableBreaker: closedBreaker('postgres'),
+      });
+      return store;
+    },
+  };
+}
+
+let store: HybridSessionStore;
+
+// What would be handed out is told at once, so that a test can try a token that nobody was given.
+const mint = Reflect.get(SessionTokens.prototype, 'mint');
+SessionTokens.prototype.mint = function (id) {
+  const minted = mint.call(this, id);
+  const call = traced.getStore();
+  if (call !== undefined) tell({ kind: 'minted', call, login: { id, token: minted.token } });
+  return minted;
+};
+
+const { maxSessionsPerUser } = settings;
+
+@Module({ imports: [SessionModule.forRoot({ store: stoppingStore(), maxSessionsPerUser, cleanup: false })] })
+class ProcessModule {}
+
+const app = await NestFactory.createApplicationContext(ProcessModule, { logger: ['error'] });
+const sessions = app.get(SessionService);
+
+const commands: HybridCommands = {
+  create: async (input) => {
+    const { session, token } = await sessions.create(input);
+    return { id: session.id, token };
+  },
+  authenticate: async (token) => {
+    const authenticated = await sessions.authenticate(token);
+    return authenticated.outcome === 'live' && (authenticated.session.data.visits ?? null);
+  },
+  rotate: async (token) => {
+    const rotated = await sessions.rotate(token);
+    return rotated.rotated ? rotated.token : undefined;
+  },
+  revoke: (id) => sessions.revoke(id),
+  revokeAll: async (userId) => (await sessions.revokeAll(userId)).length,
+  revokeOthers: async (keep) => (await sessions.revokeOthers(keep)).length,
+  list: async (userId) => (await sessions.listByUser(userId)).map(({ id }) => id),
+  find: async (id) => (await store.find(id)).live,
+  sweep: () => store.sweeper.sweep(),
+  reconcile: async () => {
+    const { ghosts, stale, stoppedBy } = await store.reconcile();
+    return { ghosts, stale, stoppedBy };
+  },
+};
+
+async function run({ call, name, args }: ToProcess & { kind: 'run' }): Promise<void> {
+  try {
+    const command = commands[name] as (...args: unknown[]) => Promise<unknown>;
+    tell({ kind: 'done', call, result: await command(...args) });
+  } catch (error) {
+    tell({ kind: 'failed', call, error: String(error) });
+  }
+}
+
+async function dieInFlight({ calls, turns }: ToProcess & { kind: 'go on and die' }): Promise<void> {
+  for (const call of calls) goOn(call);
+  for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+  process.kill(process.pid, 'SIGKILL');
+}
+
+process.on('message', (message: ToProcess) => {
+  if (message.kind === 'go on') goOn(message.call);
+  else if (message.kind === 'go on and die') void dieInFlight(message);
+  else if (message.isTraced) void traced.run(message.call, () => run(message));
+  else void run(message);
+});
+// Whoever started it has gone.
+process.once('disconnect', () => process.exit());
+tell({ kind: 'ready' });
