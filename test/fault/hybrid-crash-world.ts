@@ -9,12 +9,25 @@ import { HybridProcess, type HybridCommands, type Login, type ProcessSettings, t
 
 export const MAX_SESSIONS = 3;
 
+/** For commands in flight: one that waits for nothing has left; a gathered one has; Redis may have answered. */
+const TURNS = [1, 2, 4];
+
+export type Way = 'at each step' | 'at each step, another one looking' | `${number} turns into each step`;
+
+export const WAYS: readonly Way[] = [
+  'at each step',
+  'at each step, another one looking',
+  ...TURNS.map((turns): Way => `${turns} turns into each step`),
+];
+
 /** An operation of a process that is killed in the middle of it. */
 export interface CrashPlan<Subject, Command extends keyof HybridCommands> {
   readonly name: Command;
   /** Makes what one run of the operation is about, shared with no other run. */
   prepare(): Promise<Subject>;
   args(subject: Subject): Parameters<HybridCommands[Command]>;
+  /** How many runs die at each point. Default 1. */
+  readonly rounds?: number;
   /** What the surviving process does at each point of the operation. Default nothing. */
   meanwhile?(subject: Subject): Promise<unknown>;
 }
@@ -22,11 +35,14 @@ export interface CrashPlan<Subject, Command extends keyof HybridCommands> {
 /** One run of the operation, whose process is dead. */
 export interface Crash<Subject> {
   readonly subject: Subject;
+  /** From 0, where several die at each point. */
+  readonly round: number;
   /** The point at which it died: the last one that it came to; `done` or `failed` when it was told how it ended. */
   readonly at: string;
   /** What it would have handed out, or did. */
   readonly minted: Login | undefined;
-  hasPassed(point: string): boolean;
+  /** Whether it came to this point; `undefined` when it died on its way, so that nobody knows. */
+  hasPassed(point: string): boolean | undefined;
 }
 
 interface CrashOptions {
@@ -89,6 +105,20 @@ export class CrashWorld {
     return started;
   }
 
+  /** @param points - Some that the operation has to come to, where that is known. */
+  async crash<Subject, Command extends keyof HybridCommands>(
+    { meanwhile, ...plan }: CrashPlan<Subject, Command>,
+    { way, points }: { readonly way: Way; readonly points: readonly string[] },
+  ): Promise<Crash<Subject>[]> {
+    const turns = TURNS.find((some) => way.startsWith(String(some)));
+    if (turns !== undefined) return this.crashInFlight(plan, turns);
+    const isWatched = way === 'at each step, another one looking';
+    const crashes = await this.crashEverywhere(isWatched ? { ...plan, meanwhile } : plan);
+    const missing = [...points, 'done'].filter((point) => crashes.every(({ at }) => at !== point));
+    if (missing.length > 0) throw new Error(`${plan.name} did not come to: ${missing.join(', ')}`);
+    return crashes;
+  }
+
   /**
    * Records the points that the operation passes, then runs it once for each, holds each run at its own and kills the
    * process that all of them are in. One more run has been acknowledged by then.
@@ -101,37 +131,36 @@ export class CrashWorld {
     onStarted?.();
     const recorded = await this.traceOne(victim, { plan, holdAt: Infinity });
     const points = recorded.trace.points;
-    const holdAts = [...points.keys(), Infinity];
-    const runs = await Promise.all(holdAts.map((holdAt) => this.traceOne(victim, { plan, holdAt })));
-    for (const [index, { trace }] of runs.entries()) {
-      const expected = points.slice(0, index + 1).join(', ');
+    const runs = await this.traceEach(victim, { plan, holdAts: [...points.keys(), Infinity] });
+    for (const { trace, holdAt } of runs) {
+      const expected = points.slice(0, holdAt + 1).join(', ');
       if (trace.points.join(', ') !== expected) {
         throw new Error(`a run came another way than the recorded one: ${trace.points.join(', ')}; not ${expected}`);
       }
     }
     await victim.kill();
     await this.forgetsVictim();
-    return runs.map(toCrash);
+    return runs.map((run) => toCrash(run, (point) => run.trace.points.includes(point)));
   }
 
   /**
    * The same, but each run goes on for so many turns of the event loop before the process dies, so that its next call of
    * a port is under way: it may be carried out or not, or even be followed by another.
    */
-  async crashInFlight<Subject, Command extends keyof HybridCommands>(
+  private async crashInFlight<Subject, Command extends keyof HybridCommands>(
     plan: CrashPlan<Subject, Command>,
     turns: number,
   ): Promise<Crash<Subject>[]> {
     const victim = await this.start();
     const { trace } = await this.traceOne(victim, { plan, holdAt: Infinity });
     const holdAts = [...trace.points.keys()].filter((index) => trace.points[index]?.startsWith('before'));
-    const runs = await Promise.all(holdAts.map((holdAt) => this.traceOne(victim, { plan, holdAt })));
+    const runs = await this.traceEach(victim, { plan, holdAts });
     await victim.killInFlight(
       runs.map((run) => run.trace.call),
       turns,
     );
     await this.forgetsVictim();
-    return runs.map(toCrash);
+    return runs.map((run) => toCrash(run, () => undefined));
   }
 
   /** Whether Redis holds anything of this session, believed or not. */
@@ -159,16 +188,28 @@ export class CrashWorld {
     await this.database.drop();
   }
 
+  private traceEach<Subject, Command extends keyof HybridCommands>(
+    victim: HybridProcess,
+    { plan, holdAts }: { readonly plan: CrashPlan<Subject, Command>; readonly holdAts: readonly number[] },
+  ): Promise<Run<Subject>[]> {
+    const rounds = Array.from({ length: plan.rounds ?? 1 }, (_, round) => round);
+    return Promise.all(
+      rounds.flatMap((round) =>
+        holdAts.map(async (holdAt) => ({ ...(await this.traceOne(victim, { plan, holdAt })), round })),
+      ),
+    );
+  }
+
   private async traceOne<Subject, Command extends keyof HybridCommands>(
     victim: HybridProcess,
     { plan, holdAt }: { readonly plan: CrashPlan<Subject, Command>; readonly holdAt: number },
-  ): Promise<{ subject: Subject; trace: Trace; settled: string }> {
+  ): Promise<Omit<Run<Subject>, 'round'>> {
     const subject = await plan.prepare();
     const trace = victim.trace({ name: plan.name, args: plan.args(subject) }, async (index) => {
       await plan.meanwhile?.(subject);
       return index !== holdAt;
     });
-    return { subject, trace, settled: await trace.settled };
+    return { subject, trace, holdAt, settled: await trace.settled };
   }
 
   /** Resolves when the servers have noticed the last victim's death: what was under way is carried out or will not be. */
@@ -189,19 +230,18 @@ export class CrashWorld {
   }
 }
 
-function toCrash<Subject>({
-  subject,
-  trace,
-  settled,
-}: {
-  subject: Subject;
-  trace: Trace;
-  settled: string;
-}): Crash<Subject> {
-  return {
-    subject,
-    minted: trace.minted,
-    at: settled === 'held' ? (trace.points.at(-1) ?? '') : settled,
-    hasPassed: (point) => trace.points.includes(point),
-  };
+interface Run<Subject> {
+  readonly subject: Subject;
+  readonly trace: Trace;
+  readonly holdAt: number;
+  readonly settled: string;
+  readonly round: number;
+}
+
+function toCrash<Subject>(
+  { subject, trace, settled, round }: Run<Subject>,
+  hasPassed: Crash<Subject>['hasPassed'],
+): Crash<Subject> {
+  const at = settled === 'held' ? (trace.points.at(-1) ?? '') : settled;
+  return { subject, round, minted: trace.minted, at, hasPassed };
 }

@@ -1,20 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { waitUntil } from '../support/poll.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
-import { CrashWorld, MAX_SESSIONS, type Crash, type CrashPlan } from './hybrid-crash-world.js';
-import type { HybridCommands, HybridProcess, Login } from './hybrid-process.js';
-
-/** Long enough for a lone command to have left; long enough for Redis to have answered; in between. */
-const TURNS = [1, 2, 4];
-
-type Way = 'at each step' | 'at each step, another one looking' | `${number} turns into each step`;
-
-const WAYS: readonly Way[] = [
-  'at each step',
-  'at each step, another one looking',
-  ...TURNS.map((turns): Way => `${turns} turns into each step`),
-];
+import { describeCrashedRevocations } from './hybrid-crash-revocations.js';
+import { CrashWorld, MAX_SESSIONS, WAYS, type Crash } from './hybrid-crash-world.js';
+import type { HybridProcess, Login } from './hybrid-process.js';
 
 // Steps are calls of the ports, recorded from a run that nothing happens to: a new one is covered by itself.
 describe('a process that is killed while the hybrid store is at work, and the one that is left', () => {
@@ -31,136 +19,121 @@ describe('a process that is killed while the hybrid store is at work, and the on
   });
   afterAll(() => world.close());
 
-  const newUser = () => `user ${randomUUID()}`;
   const signIn = (userId: string) => survivor.run('create', { userId, data: { visits: 7 } });
 
-  /** All crashes of the operation; how many there are is not asked of those in flight. */
-  const crash = async <Subject, Command extends keyof HybridCommands>(
-    way: Way,
-    { meanwhile, ...plan }: CrashPlan<Subject, Command>,
-    points: readonly string[] = [],
-  ): Promise<Crash<Subject>[]> => {
-    const turns = TURNS.find((some) => way.startsWith(String(some)));
-    if (turns !== undefined) return world.crashInFlight(plan, turns);
-    const isWatched = way === 'at each step, another one looking';
-    const crashes = await world.crashEverywhere(isWatched ? { ...plan, meanwhile } : plan);
-    expect(crashes.map(({ at }) => at)).toEqual(expect.arrayContaining(['done', ...points]));
-    return crashes;
-  };
-
-  /** What is in force: of a run that was held that is known, of one in flight only Postgres knows. */
-  const hasCommitted = async (way: Way, { one, id, event }: { one: Crash<unknown>; id?: string; event: string }) => {
-    const lines = await world.auditOf(id);
-    const isRecorded = lines.some((line) => line.startsWith(event));
-    const step = { 'session.created': 'create', 'session.rotated': 'rotate' }[event];
-    if (way.startsWith('at each')) {
-      expect([one.at, isRecorded]).toEqual([one.at, one.hasPassed(`after durable.${step}`)]);
+  describe.each(WAYS)('create: %s', (way) => {
+    interface Subject {
+      readonly userId: string;
+      readonly replaced: Login;
     }
-    return isRecorded;
-  };
 
-  describe.each(WAYS)('%s', (way) => {
-    it('of create: what was acknowledged lives, and the rest is a session that nobody can use, or none', async () => {
-      const crashes = await crash(
-        way,
+    const steps = ['hot.lease', 'durable.create', 'hot.drop', 'hot.promote'];
+
+    const crash = () =>
+      world.crash(
         {
           name: 'create',
-          prepare: async () => {
-            const userId = newUser();
+          prepare: async (): Promise<Subject> => {
+            const userId = `user ${randomUUID()}`;
             return { userId, replaced: await signIn(userId) };
           },
           args: ({ userId, replaced }) => [{ userId, data: { visits: 7 }, replacesToken: replaced.token }],
+          // Fills the new session's copy.
           meanwhile: ({ userId }) => survivor.run('list', userId),
         },
-        ['hot.lease', 'durable.create', 'hot.drop', 'hot.promote'].flatMap((step) => [
-          `before ${step}`,
-          `after ${step}`,
-        ]),
+        { way, points: steps.flatMap((step) => [`before ${step}`, `after ${step}`]) },
       );
-      const seeNew = async ({ subject: { userId }, minted }: Crash<{ userId: string }>) => {
-        const { id = '', token = '' } = minted ?? {};
-        return {
-          byToken: (await survivor.run('authenticate', token)) !== false,
-          byId: await survivor.run('find', id),
-          listed: (await survivor.run('list', userId)).includes(id),
-        };
-      };
-      for (const one of crashes) {
-        const { at, minted, subject } = one;
-        const isThere = await hasCommitted(way, { one, id: minted?.id, event: 'session.created' });
-        const seen = await seeNew(one);
-        expect({ at, ...seen }).toEqual({ at, byToken: isThere, byId: isThere, listed: isThere });
-        if (at === 'done') expect(await survivor.run('authenticate', minted?.token ?? '')).toBe(7);
-        if (one.hasPassed('after hot.drop'))
-          expect(await survivor.run('authenticate', subject.replaced.token)).toBe(false);
-      }
-      await survivor.run('sweep');
-      for (const one of crashes) {
-        const { at, minted, subject } = one;
-        const { replaced, userId } = subject;
-        const audit = await world.auditOf(minted?.id);
-        const isThere = audit.length > 0;
-        expect({ at, ...(await seeNew(one)) }).toEqual({ at, byToken: isThere, byId: isThere, listed: isThere });
-        const old = {
-          works: await survivor.run('authenticate', replaced.token),
-          hasCopy: await world.hasCopy(replaced.id),
-          audit: await world.auditOf(replaced.id),
-        };
-        const asReplaced = { works: false, hasCopy: false, audit: ['session.created', 'session.ended replaced'] };
-        const untouched = { works: 7, hasCopy: true, audit: ['session.created'] };
-        expect({ at, ...old, new: audit }).toEqual({
-          at,
-          ...(isThere ? asReplaced : untouched),
-          new: isThere ? ['session.created'] : [],
-        });
-        // It does not take a device's place for ever.
-        const next: Login[] = [];
-        for (let count = 0; count < MAX_SESSIONS; count += 1) next.push(await signIn(userId));
-        const ids = next.map(({ id }) => id).toSorted();
-        expect((await survivor.run('list', userId)).toSorted()).toEqual(ids);
-        if (minted) expect(await survivor.run('authenticate', minted.token)).toBe(false);
-      }
+
+    const seeNew = async ({ subject: { userId }, minted }: Crash<Subject>) => ({
+      byToken: (await survivor.run('authenticate', minted?.token ?? '')) !== false,
+      byId: await survivor.run('find', minted?.id ?? ''),
+      listed: (await survivor.run('list', userId)).includes(minted?.id ?? ''),
     });
 
-    it('of rotate: one token works, the same one on both sides', async () => {
-      const crashes = await crash(
-        way,
-        {
-          name: 'rotate',
-          prepare: async () => signIn(newUser()),
-          args: ({ token }) => [token],
-          meanwhile: ({ token }) => survivor.run('authenticate', token),
-        },
-        [
-          ...['before hot.unconfirm', 'after hot.unconfirm', 'before durable.rotate', 'after durable.rotate'],
-          ...['before hot.promote', 'after hot.promote'].slice(way === 'at each step' ? 0 : 2),
-        ],
-      );
-      const seeBoth = async ({ subject, minted }: Crash<Login>) => ({
-        old: await survivor.run('authenticate', subject.token),
-        new: minted ? await survivor.run('authenticate', minted.token) : false,
-      });
+    const seeReplaced = async ({ subject: { replaced } }: Crash<Subject>) => ({
+      visits: await survivor.run('authenticate', replaced.token),
+      hasCopy: await world.hasCopy(replaced.id),
+      audit: await world.auditOf(replaced.id),
+    });
+
+    it('what was acknowledged lives; the rest is a session that nobody was given, or none at all', async () => {
+      const crashes = await crash();
+      const begun = new Set<Crash<Subject>>();
       for (const one of crashes) {
-        const { at, subject } = one;
-        const isRotated = await hasCommitted(way, { one, id: subject.id, event: 'session.rotated' });
-        const seen = await seeBoth(one);
-        // Who looked between the first step and the commit may have had the old token believed again.
-        const isEither = way.endsWith('looking') && at !== 'done';
-        if (isEither) expect([at, Object.values(seen).toSorted()]).toEqual([at, [7, false]]);
-        else expect({ at, ...seen }).toEqual({ at, old: isRotated ? false : 7, new: isRotated ? 7 : false });
+        const { at, minted, subject } = one;
+        const audit = await world.auditOf(minted?.id);
+        const isThere = one.hasPassed('after durable.create') ?? audit.length > 0;
+        if (isThere) begun.add(one);
+        expect({ at, audit }).toEqual({ at, audit: isThere ? ['session.created'] : [] });
+        expect({ at, ...(await seeNew(one)) }).toEqual({ at, byToken: isThere, byId: isThere, listed: isThere });
+        if (at === 'done') expect(await survivor.run('authenticate', minted?.token ?? '')).toBe(7);
+        const isReplaced = one.hasPassed('after hot.drop') === true;
+        if (isReplaced) expect([at, await survivor.run('authenticate', subject.replaced.token)]).toEqual([at, false]);
       }
       await survivor.run('sweep');
       for (const one of crashes) {
-        const audit = await world.auditOf(one.subject.id);
-        const isRotated = audit.length > 1;
-        const seen = { ...(await seeBoth(one)), audit };
-        expect({ at: one.at, ...seen }).toEqual({
-          at: one.at,
-          old: isRotated ? false : 7,
-          new: isRotated ? 7 : false,
-          audit: ['session.created', ...(isRotated ? ['session.rotated'] : [])],
-        });
+        const isThere = begun.has(one);
+        const replaced = { visits: false, hasCopy: false, audit: ['session.created', 'session.ended replaced'] };
+        const untouched = { visits: 7, hasCopy: true, audit: ['session.created'] };
+        const seen = { at: one.at, ...(await seeNew(one)), old: await seeReplaced(one) };
+        const wanted = { byToken: isThere, byId: isThere, listed: isThere, old: isThere ? replaced : untouched };
+        expect(seen).toEqual({ at: one.at, ...wanted });
+      }
+      // What nobody was given does not take a device's place for ever.
+      for (const { at, subject, minted } of crashes) {
+        const next: Login[] = [];
+        for (let count = 0; count < MAX_SESSIONS; count += 1) next.push(await signIn(subject.userId));
+        const listed = await survivor.run('list', subject.userId);
+        expect([at, ...listed.toSorted()]).toEqual([at, ...next.map(({ id }) => id).toSorted()]);
+        expect(await survivor.run('authenticate', minted?.token ?? '')).toBe(false);
       }
     });
   });
+
+  describe.each(WAYS)('rotate: %s', (way) => {
+    const steps = ['hot.unconfirm', 'durable.rotate', ...(way === 'at each step' ? ['hot.promote'] : [])];
+
+    const crash = () =>
+      world.crash(
+        {
+          name: 'rotate',
+          prepare: () => signIn(`user ${randomUUID()}`),
+          args: ({ token }) => [token],
+          // Has the copy believed again, with whatever token stands then.
+          meanwhile: ({ token }) => survivor.run('authenticate', token),
+        },
+        { way, points: steps.flatMap((step) => [`before ${step}`, `after ${step}`]) },
+      );
+
+    const seeVisits = async ({ subject, minted }: Crash<Login>) => ({
+      byOld: await survivor.run('authenticate', subject.token),
+      byNew: await survivor.run('authenticate', minted?.token ?? ''),
+    });
+    const newToken = { byOld: false, byNew: 7 };
+    const oldToken = { byOld: 7, byNew: false };
+
+    it('one token works, and after a sweep it is the one that Postgres has', async () => {
+      const crashes = await crash();
+      const rotated = new Set<Crash<Login>>();
+      for (const one of crashes) {
+        const { at, subject } = one;
+        const audit = await world.auditOf(subject.id);
+        const isRotated = one.hasPassed('after durable.rotate') ?? audit.length > 1;
+        if (isRotated) rotated.add(one);
+        expect({ at, audit }).toEqual({ at, audit: ['session.created', ...(isRotated ? ['session.rotated'] : [])] });
+        const seen = await seeVisits(one);
+        // Who looked right before the commit had the old token believed, until the next step.
+        const mayBeStale = way.endsWith('looking') && at !== 'done' && isRotated;
+        if (mayBeStale) expect([newToken, oldToken]).toContainEqual(seen);
+        else expect({ at, ...seen }).toEqual({ at, ...(isRotated ? newToken : oldToken) });
+      }
+      await survivor.run('sweep');
+      for (const one of crashes) {
+        const wanted = rotated.has(one) ? newToken : oldToken;
+        expect({ at: one.at, ...(await seeVisits(one)) }).toEqual({ at: one.at, ...wanted });
+      }
+    });
+  });
+
+  describeCrashedRevocations(() => world);
 });
