@@ -16,11 +16,9 @@ interface Subject {
 
 interface Case {
   readonly name: Revocation;
-  choose(first: Login, second: Login): Omit<Subject, 'userId'>;
-  args(subject: Subject): CrashArgs;
+  readonly choose: (first: Login, second: Login) => Omit<Subject, 'userId'>;
+  readonly args: CrashPlan<Subject, Revocation>['args'];
 }
-
-type CrashArgs = ReturnType<CrashPlan<Subject, Revocation>['args']>;
 
 const CASES: readonly Case[] = [
   {
@@ -54,7 +52,8 @@ export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
       const userId = `user ${randomUUID()}`;
       return { userId, ...choose(await signIn(userId), await signIn(userId)) };
     },
-    meanwhile: async ({ meant }) => {
+    meanwhile: async ({ meant }, round) => {
+      if (round > 0) return;
       for (const { token } of meant) await getWorld().survivor.run('authenticate', token);
     },
   });
@@ -99,7 +98,8 @@ export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
       return { committed: committed ?? [], undone: undone ?? [] };
     };
 
-    it.each(WAYS)('%s: nothing came of it, or it is in force once made again or swept', async (way) => {
+    // Another one looks in one round only.
+    it.each(WAYS.slice(1))('%s: nothing came of it, or it is in force once made again or swept', async (way) => {
       const { survivor } = getWorld();
       // One round is made again, the other one swept.
       const crashes = await getWorld().crash({ ...planFor(one), rounds: 2 }, { way, points });
@@ -146,10 +146,8 @@ export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
         onStarted: () => toPostgres.refuse(),
       });
       await toPostgres.close();
-      expect(crashes.map(({ at }) => at)).toEqual([
-        ...[`before ${commit}`, `failed ${commit}`, 'before hot.keepRevocation', 'after hot.keepRevocation'],
-        'failed',
-      ]);
+      const kept = ['before hot.keepRevocation', 'after hot.keepRevocation'];
+      expect(crashes.map(({ at }) => at)).toEqual([`before ${commit}`, `failed ${commit}`, ...kept, 'failed']);
       const later = await Promise.all(crashes.map(({ subject }) => signIn(subject.userId)));
       await survivor.run('sweep');
       for (const [index, crash] of crashes.entries()) {

@@ -9,27 +9,23 @@ import { HybridProcess, type HybridCommands, type Login, type ProcessSettings, t
 
 export const MAX_SESSIONS = 3;
 
-/** For commands in flight: one that waits for nothing has left; a gathered one has; Redis may have answered. */
-const TURNS = [1, 2, 4];
+/** A command that waits for nothing has left after one turn of the event loop; after more, Redis may have answered. */
+const TURNS_IN_FLIGHT = [1, 2, 4];
 
-export type Way = 'at each step' | 'at each step, another one looking' | `${number} turns into each step`;
+export const WAYS = ['at each step', 'at each step, another one looking', 'on the way to each next step'] as const;
 
-export const WAYS: readonly Way[] = [
-  'at each step',
-  'at each step, another one looking',
-  ...TURNS.map((turns): Way => `${turns} turns into each step`),
-];
+export type Way = (typeof WAYS)[number];
 
 /** An operation of a process that is killed in the middle of it. */
 export interface CrashPlan<Subject, Command extends keyof HybridCommands> {
   readonly name: Command;
   /** Makes what one run of the operation is about, shared with no other run. */
-  prepare(): Promise<Subject>;
-  args(subject: Subject): Parameters<HybridCommands[Command]>;
+  readonly prepare: () => Promise<Subject>;
+  readonly args: (subject: Subject) => Parameters<HybridCommands[Command]>;
   /** How many runs die at each point. Default 1. */
   readonly rounds?: number;
   /** What the surviving process does at each point of the operation. Default nothing. */
-  meanwhile?(subject: Subject): Promise<unknown>;
+  readonly meanwhile?: (subject: Subject, round: number) => Promise<unknown>;
 }
 
 /** One run of the operation, whose process is dead. */
@@ -110,8 +106,7 @@ export class CrashWorld {
     { meanwhile, ...plan }: CrashPlan<Subject, Command>,
     { way, points }: { readonly way: Way; readonly points: readonly string[] },
   ): Promise<Crash<Subject>[]> {
-    const turns = TURNS.find((some) => way.startsWith(String(some)));
-    if (turns !== undefined) return this.crashInFlight(plan, turns);
+    if (way === 'on the way to each next step') return this.crashInFlight(plan);
     const isWatched = way === 'at each step, another one looking';
     const crashes = await this.crashEverywhere(isWatched ? { ...plan, meanwhile } : plan);
     const missing = [...points, 'done'].filter((point) => crashes.every(({ at }) => at !== point));
@@ -129,7 +124,7 @@ export class CrashWorld {
   ): Promise<Crash<Subject>[]> {
     const victim = await this.start(settings);
     onStarted?.();
-    const recorded = await this.traceOne(victim, { plan, holdAt: Infinity });
+    const recorded = await this.traceOne(victim, { plan, holdAt: Infinity, round: 0 });
     const points = recorded.trace.points;
     const runs = await this.traceEach(victim, { plan, holdAts: [...points.keys(), Infinity] });
     for (const { trace, holdAt } of runs) {
@@ -144,21 +139,18 @@ export class CrashWorld {
   }
 
   /**
-   * The same, but each run goes on for so many turns of the event loop before the process dies, so that its next call of
-   * a port is under way: it may be carried out or not, or even be followed by another.
+   * The same, but each run goes on for a few turns of the event loop before the process dies, so that its next call of a
+   * port is under way: it may be carried out or not, or even be followed by another.
    */
   private async crashInFlight<Subject, Command extends keyof HybridCommands>(
     plan: CrashPlan<Subject, Command>,
-    turns: number,
   ): Promise<Crash<Subject>[]> {
     const victim = await this.start();
-    const { trace } = await this.traceOne(victim, { plan, holdAt: Infinity });
+    const { trace } = await this.traceOne(victim, { plan, holdAt: Infinity, round: 0 });
     const holdAts = [...trace.points.keys()].filter((index) => trace.points[index]?.startsWith('before'));
-    const runs = await this.traceEach(victim, { plan, holdAts });
-    await victim.killInFlight(
-      runs.map((run) => run.trace.call),
-      turns,
-    );
+    const rounds = TURNS_IN_FLIGHT.length;
+    const runs = await this.traceEach(victim, { plan: { ...plan, rounds }, holdAts });
+    await victim.killInFlight(runs.map((run) => ({ call: run.trace.call, turns: TURNS_IN_FLIGHT[run.round] ?? 1 })));
     await this.forgetsVictim();
     return runs.map((run) => toCrash(run, () => undefined));
   }
@@ -195,21 +187,25 @@ export class CrashWorld {
     const rounds = Array.from({ length: plan.rounds ?? 1 }, (_, round) => round);
     return Promise.all(
       rounds.flatMap((round) =>
-        holdAts.map(async (holdAt) => ({ ...(await this.traceOne(victim, { plan, holdAt })), round })),
+        holdAts.map(async (holdAt) => ({ ...(await this.traceOne(victim, { plan, holdAt, round })) })),
       ),
     );
   }
 
   private async traceOne<Subject, Command extends keyof HybridCommands>(
     victim: HybridProcess,
-    { plan, holdAt }: { readonly plan: CrashPlan<Subject, Command>; readonly holdAt: number },
-  ): Promise<Omit<Run<Subject>, 'round'>> {
+    {
+      plan,
+      holdAt,
+      round,
+    }: { readonly plan: CrashPlan<Subject, Command>; readonly holdAt: number; readonly round: number },
+  ): Promise<Run<Subject>> {
     const subject = await plan.prepare();
     const trace = victim.trace({ name: plan.name, args: plan.args(subject) }, async (index) => {
-      await plan.meanwhile?.(subject);
+      await plan.meanwhile?.(subject, round);
       return index !== holdAt;
     });
-    return { subject, trace, holdAt, settled: await trace.settled };
+    return { subject, trace, holdAt, round, settled: await trace.settled };
   }
 
   /** Resolves when the servers have noticed the last victim's death: what was under way is carried out or will not be. */

@@ -135,9 +135,11 @@ async function run({ call, name, args }: ToProcess & { kind: 'run' }): Promise<v
   }
 }
 
-async function dieInFlight({ calls, turns }: ToProcess & { kind: 'go on and die' }): Promise<void> {
-  for (const call of calls) goOn(call);
-  for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+async function dieInFlight({ calls }: ToProcess & { kind: 'go on and die' }): Promise<void> {
+  for (let left = Math.max(...calls.map(({ turns }) => turns)); left > 0; left -= 1) {
+    for (const { call, turns } of calls) if (turns === left) goOn(call);
+    await setImmediate();
+  }
   process.kill(process.pid, 'SIGKILL');
 }
 

@@ -38,6 +38,12 @@ export interface HybridCommands {
 
 type Name = keyof HybridCommands;
 
+/** A held call that goes on so many turns of the event loop before its process dies. */
+export interface LastCall {
+  readonly call: number;
+  readonly turns: number;
+}
+
 export type ToProcess =
   | {
       readonly kind: 'run';
@@ -47,7 +53,7 @@ export type ToProcess =
       readonly isTraced: boolean;
     }
   | { readonly kind: 'go on'; readonly call: number }
-  | { readonly kind: 'go on and die'; readonly calls: readonly number[]; readonly turns: number };
+  | { readonly kind: 'go on and die'; readonly calls: readonly LastCall[] };
 
 export type FromProcess =
   | { readonly kind: 'ready' }
@@ -140,9 +146,9 @@ export class HybridProcess {
     await this.exited;
   }
 
-  /** Lets held calls go on; the process kills itself so many turns of its event loop later. */
-  async killInFlight(calls: readonly number[], turns: number): Promise<void> {
-    this.tell({ kind: 'go on and die', calls, turns });
+  /** Lets held calls go on; the process kills itself right after. */
+  async killInFlight(calls: readonly LastCall[]): Promise<void> {
+    this.tell({ kind: 'go on and die', calls });
     await this.exited;
   }
 
