@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { RevocationIncompleteError, SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
 import type { SessionRecord } from '../../libs/session/src/core/session-record.js';
 import { END, HybridWorld, listIds, signIn, type HybridInstance } from '../integration/hybrid-world.js';
+import { waitUntil } from '../support/poll.js';
 import { describeIncompleteSignOuts } from './hybrid-incomplete-sign-outs.js';
 
 type Side = 'redis' | 'postgres';
@@ -73,6 +74,16 @@ describe('a revocation that one side could not take (I2)', () => {
       `select count(*)::integer as count from ${world.postgres.schema}.session_hot_changes`,
     );
     return { postgres: row?.count, redis: await world.redis.hlen('nest-sessions:revocations') };
+  };
+
+  /** How long ago the first revocation that Redis holds was kept there. */
+  const readLongestKeptMs = async () => {
+    const [kept, [seconds, microseconds]] = await Promise.all([
+      world.redis.hvals('nest-sessions:revocations'),
+      world.redis.time(),
+    ]);
+    const keptAtMs = kept.map((value) => Number.parseInt(value, 10));
+    return Number(seconds) * 1000 + Number(microseconds) / 1000 - Math.min(...keptAtMs);
   };
 
   const leaveIncomplete = async (away: Side, { run }: Revocation) => {
@@ -182,6 +193,31 @@ describe('a revocation that one side could not take (I2)', () => {
         for (const { store } of [here, there]) expect(await store.find(later.id)).toMatchObject({ live: true });
       },
     );
+  });
+
+  it('does not end who signs in after a revokeAll that is carried out late, because a sweep has others to do first', async () => {
+    const [{ own: stranger }, { userId, own, other }] = [await openDevices(), await openDevices()];
+    here.cutOff('postgres');
+    await expect(here.store.revoke({ id: stranger.id, ...END })).rejects.toMatchObject({ pending: 'postgres' });
+    here.passBreakerPeriod();
+    await expect(here.store.revokeAll({ userId, ...END })).rejects.toMatchObject({ pending: 'postgres' });
+    const gate = there.calls.holdNext('before durable.revoke');
+    const sweeping = there.store.sweeper.sweep();
+    await gate.reached;
+    const keptForMs = await readLongestKeptMs();
+    const later = await signIn(there.store, { userId });
+    await waitUntil('the sweep has taken longer than the revocations were kept before it', async () => {
+      const [row] = await world.postgres.query<{ ms: number }>(
+        'select 1000 * extract(epoch from clock_timestamp() - created_at)::float8 as ms from sessions where id = $1',
+        [later.id],
+      );
+      return row !== undefined && row.ms > keptForMs;
+    });
+    gate.open();
+    await sweeping;
+    for (const { id } of [own, other]) expect(await there.store.find(id)).toMatchObject({ live: false });
+    expect(await there.store.find(later.id)).toMatchObject({ live: true });
+    expect(await listIds(there.store, userId)).toEqual([later.id]);
   });
 
   it('says so plainly when both sides are away: nothing was done, and nothing is pending (docs: not promised)', async () => {
