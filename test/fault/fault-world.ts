@@ -25,6 +25,7 @@ const DEADLINE = '1s';
 const POSTGRES_SETTINGS = { fsync: 'off', full_page_writes: 'off' };
 const POLICY = {
   idleTimeoutMs: 30 * 60_000,
+  secondFactorTimeoutMs: 600_000,
   absoluteTimeoutMs: 12 * 3_600_000,
   touchIntervalMs: 60_000,
   onLimit: 'revoke-oldest',

@@ -124,7 +124,7 @@ function describe(error: unknown): Result | `failed: ${string}` {
 
 async function authenticate({ service, own }: Subject): Promise<Session> {
   const found = await service.authenticate(own.token);
-  if (found.outcome !== 'live') throw new Error(`signed out: ${found.reason}`);
+  if (found.outcome !== 'live') throw new Error(`signed out: ${found.outcome}`);
   return found.session;
 }
 
