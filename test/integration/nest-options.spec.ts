@@ -31,7 +31,16 @@ describe('the options of SessionModule (pain 42)', () => {
         maxDataBytes: 4096,
       },
       tokenKeys: undefined,
-      cookie: { name: '__Host-session', domain: undefined, sameSite: 'lax', secure: true, persistent: false },
+      cookie: {
+        name: '__Host-session',
+        domain: undefined,
+        sameSite: 'lax',
+        secure: true,
+        persistent: false,
+        partitioned: false,
+      },
+      bearer: undefined,
+      clearSiteData: [],
       csrf: {
         publicOrigins: undefined,
         trustedOrigins: new Set(),

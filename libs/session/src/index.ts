@@ -60,10 +60,13 @@ export type { AccessRule } from './nest/decorators/session-metadata.js';
 export { SessionContextError } from './nest/guards/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
 export { SessionClientGoneError } from './nest/http/client-gone.error.js';
-export type { HttpSession, SignIn } from './nest/http/http-session.interface.js';
+export type { HttpSession, SignIn, SignOut, StartSession } from './nest/http/http-session.interface.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
+export type { SessionTransportName } from './nest/http/session-transport.interface.js';
 export type {
+  ClearSiteData,
+  SessionBearerOptions,
   SessionCleanupOptions,
   SessionCookieOptions,
   SessionCsrfOptions,

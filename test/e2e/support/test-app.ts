@@ -12,7 +12,8 @@ export type AdapterName = 'express' | 'fastify';
 export const ADAPTERS: readonly AdapterName[] = ['express', 'fastify'];
 
 export interface TestAppSettings extends Pick<ModuleMetadata, 'imports' | 'providers' | 'controllers'> {
-  readonly adapter: AdapterName;
+  /** By name, or one that was set up otherwise. */
+  readonly adapter: AdapterName | AbstractHttpAdapter;
   /** Default: a memory store, and no cleanup. */
   readonly options?: Partial<SessionModuleOptions>;
   readonly trustProxy?: boolean;
@@ -63,6 +64,7 @@ export function createAdapter({
   adapter,
   trustProxy = false,
 }: Pick<TestAppSettings, 'adapter' | 'trustProxy'>): AbstractHttpAdapter {
+  if (typeof adapter === 'object') return adapter;
   if (adapter === 'fastify') return new FastifyAdapter({ trustProxy });
   const express = new ExpressAdapter();
   express.set('trust proxy', trustProxy);

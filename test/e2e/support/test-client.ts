@@ -5,7 +5,8 @@ export interface TestRequest {
   readonly path: string;
   /** Values of `Cookie` headers, one header each. */
   readonly cookies?: readonly string[];
-  readonly headers?: Readonly<Record<string, string>>;
+  /** By name, or as pairs when a name comes several times. */
+  readonly headers?: Readonly<Record<string, string>> | readonly (readonly string[])[];
   readonly body?: unknown;
 }
 
@@ -26,7 +27,7 @@ export class TestClient {
 
   send({ method = 'GET', path, cookies = [], headers = {}, body }: TestRequest): Promise<TestResponse> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const raw = Object.entries(headers).flat();
+    const raw = (Array.isArray(headers) ? headers : Object.entries(headers)).flat();
     for (const cookie of cookies) raw.push('Cookie', cookie);
     if (payload !== undefined) raw.push('Content-Type', 'application/json');
     raw.push('Host', new URL(this.origin).host, 'Content-Length', String(Buffer.byteLength(payload ?? '')));

@@ -14,6 +14,7 @@ import { HttpSessions } from './http/http-sessions.js';
 import { SessionCookies } from './http/session-cookies.js';
 import { SessionExceptionFilter } from './http/session-exception.filter.js';
 import { SessionHttpErrors } from './http/session-http-errors.js';
+import { SessionTransports } from './http/session-transports.js';
 import { SessionShutdown } from './lifecycle/session-shutdown.js';
 import type { SessionModuleAsyncOptions, SessionModuleOptions } from './options/session-module-options.interface.js';
 import { resolveSessionSettings, type SessionSettings } from './options/session-settings.js';
@@ -48,6 +49,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     SessionGuard,
     SessionHttpErrors,
     SessionShutdown,
+    SessionTransports,
   ],
   exports: [
     SESSION_OPTIONS,

@@ -4,8 +4,10 @@ interface IncomingRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The adapter's own answer, which follows its trust proxy setting (ASVS 4.1.3). */
   readonly ip?: string;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders?: readonly string[];
   /** Node's request, on Fastify. */
-  readonly raw?: object;
+  readonly raw?: { readonly rawHeaders?: readonly string[] };
 }
 
 type HeaderValue = string | number | readonly string[] | undefined;
@@ -15,11 +17,12 @@ interface NodeResponse {
   readonly destroyed: boolean;
   getHeader(name: string): HeaderValue;
   setHeader(name: string, value: string | readonly string[]): unknown;
+  removeHeader(name: string): unknown;
 }
 
 interface FastifyResponse {
   readonly sent: boolean;
-  readonly raw: { readonly headersSent: boolean; readonly destroyed: boolean };
+  readonly raw: NodeResponse;
   getHeader(name: string): HeaderValue;
   header(name: string, value: string | readonly string[]): unknown;
   removeHeader(name: string): unknown;
@@ -44,6 +47,14 @@ export class HttpExchange {
 
   get cookieHeader(): string | readonly string[] | undefined {
     return this.#request.headers.cookie;
+  }
+
+  /** Every `Authorization` header: Node itself keeps only the first of several. */
+  get authorizationHeaders(): readonly string[] {
+    const { headers, raw, rawHeaders = raw?.rawHeaders ?? [] } = this.#request;
+    if (headers.authorization === undefined) return [];
+    const values = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization');
+    return values.length > 1 ? values : [headers.authorization].flat();
   }
 
   get ipAddress(): string | null {
@@ -93,6 +104,13 @@ export class HttpExchange {
     // Fastify's header() would append to Set-Cookie.
     response.removeHeader(name);
     response.header(name, value);
+    // Also for a handler that hijacks the reply and answers by its raw response; otherwise Fastify's own value wins.
+    response.raw.setHeader(name, value);
+  }
+
+  removeHeader(name: string): void {
+    this.#response.removeHeader(name);
+    if (!isNodeResponse(this.#response)) this.#response.raw.removeHeader(name);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { SessionData } from '../../core/session-data.js';
 import type { AuthenticationInput } from '../../core/session-authentication.js';
 import type { Session } from '../../core/session.js';
+import type { ClearSiteData } from '../options/session-module-options.interface.js';
+import type { SessionTransportName } from './session-transport.interface.js';
 
 export interface SignIn extends AuthenticationInput {
   readonly userId: string;
@@ -14,16 +16,43 @@ export interface SignIn extends AuthenticationInput {
   readonly device?: string;
   /** Top-level keys of the replaced session's data to carry over. Default none. */
   readonly carryOver?: readonly (keyof SessionData)[];
+  /**
+   * `'bearer'`, when the module's options allow it: no cookie; `takeBearerToken()` has the token for the response's body.
+   * Default `'cookie'`.
+   */
+  readonly transport?: SessionTransportName;
+}
+
+export interface StartSession {
+  readonly data?: Partial<SessionData>;
+  /** As in `SignIn`. Default `'cookie'`. */
+  readonly transport?: SessionTransportName;
+}
+
+export interface SignOut {
+  /**
+   * What the browser should delete besides, in place of the module's `clearSiteData`, whichever way the session was
+   * carried; `[]` for nothing.
+   */
+  readonly clearSiteData?: readonly ClearSiteData[];
 }
 
 /**
- * The session of one HTTP request, with its cookie. Everything is done when the promise resolves: await it before you
- * answer, because a cookie cannot be set afterwards.
+ * The session of one HTTP request, with its cookie or bearer token. Everything is done when the promise resolves: await
+ * it before you answer, because a cookie cannot be set afterwards.
+ *
+ * What follows says "cookie" of either. The token of a session in a cookie is never given to the handler (ASVS 3.3.4).
  *
  * Every method rejects with `SessionStoreUnavailableError` when the store does not answer; the cookie then stays, but
  * for `signOut`.
  */
 export interface HttpSession {
+  /**
+   * The way by which this request carried its session, believed or not. `'bearer'` means that it carried no session
+   * cookie, so no other site can have made a browser send it. `undefined`: neither.
+   */
+  readonly transport: SessionTransportName | undefined;
+
   /**
    * The live session that the request's cookie names, unless it still awaits a second factor: nobody is signed in by
    * that. Asks the store once per request, however often it is called.
@@ -43,7 +72,14 @@ export interface HttpSession {
   signIn(input: SignIn): Promise<Session>;
 
   /** Creates an anonymous session, in place of whatever the cookie held, and sets its cookie. */
-  start(input?: { data?: Partial<SessionData> }): Promise<Session>;
+  start(input?: StartSession): Promise<Session>;
+
+  /**
+   * The bearer token that `signIn`, `start`, `rotate` or `reauthenticate` made in this request, for the response's body:
+   * once, and the only time that anybody sees it. `undefined` when there is none, as always when the session is in a
+   * cookie, or when a parallel request took it.
+   */
+  takeBearerToken(): string | undefined;
 
   /**
    * Says that the user has just proved again who they are: a new token, both timeouts anew, and the session counts as
@@ -67,11 +103,13 @@ export interface HttpSession {
   credentialsChanged(input?: AuthenticationInput): Promise<{ session: Session | undefined; ended: number }>;
 
   /**
-   * Ends the session (`logout`) and clears the cookie, which it does as well when the store failed.
+   * Ends the session (`logout`) and clears the cookie, and other data of the site if told to, which it does as well when
+   * the store failed.
    *
    * @returns Whether there was a live session to end.
+   * @throws {SessionArgumentError} `clearSiteData` has something else than its types; nothing happened.
    */
-  signOut(): Promise<boolean>;
+  signOut(options?: SignOut): Promise<boolean>;
 
   /**
    * Ends one of the current user's sessions by its public id. Ending the current one clears the cookie.

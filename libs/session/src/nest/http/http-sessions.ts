@@ -10,7 +10,7 @@ import { LOG_CONTEXT, SESSION_STORE } from '../session.constants.js';
 import { HttpExchange } from './http-exchange.js';
 import type { HttpSession } from './http-session.interface.js';
 import { RequestSession, type RequestSessionParts } from './request-session.js';
-import { SessionCookies } from './session-cookies.js';
+import { SessionTransports } from './session-transports.js';
 
 interface OpenedSession {
   readonly http: RequestSession;
@@ -28,9 +28,9 @@ export class HttpSessions {
     private readonly csrf: CsrfProtection,
     service: SessionService,
     @Inject(SESSION_STORE) store: SessionStore,
-    cookies: SessionCookies,
+    transports: SessionTransports,
   ) {
-    this.parts = { service, store, cookies, logger: new Logger(LOG_CONTEXT) };
+    this.parts = { service, store, transports, logger: new Logger(LOG_CONTEXT) };
   }
 
   /**

@@ -6,15 +6,17 @@ import type { SessionStore } from '../../core/session-store.js';
 import { assertUserId } from '../../core/session-id.js';
 import { toSession, type Session } from '../../core/session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
+import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import { SessionClientGoneError } from './client-gone.error.js';
 import type { HttpExchange } from './http-exchange.js';
-import type { HttpSession, SignIn } from './http-session.interface.js';
-import type { SessionCookies } from './session-cookies.js';
+import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
+import type { SessionTransport, SessionTransportName } from './session-transport.interface.js';
+import type { OpenedTransports, SessionTransports } from './session-transports.js';
 
 export interface RequestSessionParts {
   readonly service: SessionService;
   readonly store: SessionStore;
-  readonly cookies: SessionCookies;
+  readonly transports: SessionTransports;
   readonly logger: Logger;
 }
 
@@ -23,18 +25,28 @@ export class RequestSession implements HttpSession {
   readonly #parts: RequestSessionParts;
   readonly #exchange: HttpExchange;
   readonly #touch: boolean;
-  /** The values of an ambiguous cookie: none of them is believed. */
+  readonly #transports: OpenedTransports;
+  /** By which way the next token goes out. */
+  #current: SessionTransport;
+  /** The tokens of a request that contradicts itself: none of them is believed. */
   #rivals: readonly string[];
   #token: string | undefined;
   #session: Promise<Session | undefined> | undefined;
 
   constructor(parts: RequestSessionParts, { exchange, touch }: { exchange: HttpExchange; touch: boolean }) {
-    const cookie = parts.cookies.read(exchange);
+    const opened = parts.transports.open(exchange);
+    const { carried, cookie, bearer } = opened;
     this.#parts = parts;
     this.#exchange = exchange;
     this.#touch = touch;
-    this.#rivals = cookie.found === 'ambiguous' ? cookie.values : [];
-    this.#token = cookie.found === 'one' ? cookie.value : undefined;
+    this.#transports = opened;
+    this.#current = carried.transport === 'bearer' && bearer ? bearer : cookie;
+    this.#rivals = carried.rivals;
+    this.#token = carried.token;
+  }
+
+  get transport(): SessionTransportName | undefined {
+    return this.#transports.carried.transport;
   }
 
   async current(): Promise<Session | undefined> {
@@ -47,13 +59,17 @@ export class RequestSession implements HttpSession {
     return session?.awaitsSecondFactor ? session : undefined;
   }
 
-  async signIn(input: SignIn): Promise<Session> {
+  async signIn({ transport, ...input }: SignIn): Promise<Session> {
     assertUserId(input.userId);
-    return this.#create(input);
+    return this.#create(input, this.#choose(transport));
   }
 
-  start({ data }: { data?: CreateSession['data'] } = {}): Promise<Session> {
-    return this.#create({ userId: null, data });
+  async start({ data, transport }: StartSession = {}): Promise<Session> {
+    return this.#create({ userId: null, data }, this.#choose(transport));
+  }
+
+  takeBearerToken(): string | undefined {
+    return this.#transports.bearer?.take();
   }
 
   reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
@@ -76,18 +92,20 @@ export class RequestSession implements HttpSession {
     return this.#renew((token) => this.#parts.service.rotate(token));
   }
 
-  async signOut(): Promise<boolean> {
+  async signOut({ clearSiteData }: SignOut = {}): Promise<boolean> {
+    const problem = clearSiteData && findClearSiteDataProblem(clearSiteData);
+    if (problem !== undefined) throw new SessionArgumentError(`clearSiteData ${problem}`);
     try {
       const session = await this.#find();
       let isEnded = session !== undefined && (await this.#endByLogout(session));
-      // Of two cookies it cannot be told which one is the visitor's, but whoever holds a token may end its session.
+      // Of two tokens it cannot be told which one is the visitor's, but whoever holds a token may end its session.
       for (const token of this.#rivals) {
         const checked = await this.#parts.service.authenticate(token, { touch: false, rotate: false });
         if (checked.outcome !== 'absent') isEnded = (await this.#endByLogout(checked.session)) || isEnded;
       }
       return isEnded;
     } finally {
-      this.#forget();
+      this.#forget(clearSiteData);
     }
   }
 
@@ -130,10 +148,11 @@ export class RequestSession implements HttpSession {
   }
 
   async #authenticate(): Promise<Session | undefined> {
-    const { service, cookies, logger } = this.#parts;
-    if (this.#rivals.length > 0) {
-      logger.warn(`ambiguous: a request carried two different "${cookies.name}" cookies and counts as signed out`);
-      if (!this.#exchange.isAnswered) cookies.clearHostOnly(this.#exchange);
+    const { service, logger } = this.#parts;
+    const { contradiction } = this.#transports.carried;
+    if (this.#token === undefined && contradiction !== undefined) {
+      logger.warn(`ambiguous: a request carried ${contradiction} and counts as signed out`);
+      this.#transports.cookie.withdrawPlanted();
       return undefined;
     }
     const checked = await service.authenticate(this.#token, { touch: this.#touch, rotate: this.#canDeliver() });
@@ -145,19 +164,30 @@ export class RequestSession implements HttpSession {
     return undefined;
   }
 
-  /** Whether this response can still take a new token to its client. */
+  /** Whether this response can still take a new token to its client; a bearer token only a handler can hand over. */
   #canDeliver(): boolean {
-    return !this.#exchange.isAnswered && !this.#exchange.isAbandoned;
+    return this.#current.name === 'cookie' && !this.#exchange.isAnswered && !this.#exchange.isAbandoned;
   }
 
   /** Hands over the successor of a token that still works, so an answer that left meanwhile does no harm. */
   #deliver(session: Session, token: string): void {
     if (!this.#canDeliver()) return;
     this.#token = token;
-    this.#parts.cookies.set(this.#exchange, { token, session });
+    this.#current.deliver({ session, token });
   }
 
-  async #create(input: CreateSession): Promise<Session> {
+  #choose(name: SessionTransportName = 'cookie'): SessionTransport {
+    const { cookie, bearer } = this.#transports;
+    const chosen = [cookie, bearer].find((one) => one?.name === name);
+    if (chosen) return chosen;
+    throw new SessionArgumentError(
+      name === 'bearer'
+        ? "transport 'bearer' is off: turn it on by the option bearer of SessionModule"
+        : "transport must be 'cookie' or 'bearer'",
+    );
+  }
+
+  async #create(input: CreateSession, transport: SessionTransport): Promise<Session> {
     this.#assertUnanswered();
     const created = await this.#parts.service.create({
       ...input,
@@ -170,6 +200,9 @@ export class RequestSession implements HttpSession {
       await this.#parts.service.revoke(created.session.id);
       this.#assertUnanswered();
     }
+    // What the client sent until now is dead; together with the new token it would be a contradiction.
+    if (transport !== this.#current && this.#holdsToken) this.#current.withdraw([]);
+    this.#current = transport;
     return this.#adopt(created);
   }
 
@@ -185,12 +218,15 @@ export class RequestSession implements HttpSession {
     return this.#hold(found.live ? toSession(found) : undefined);
   }
 
-  #adopt({ session, token }: CreatedSession): Promise<Session> {
-    this.#token = token;
-    if (this.#rivals.length > 0) this.#parts.cookies.clearHostOnly(this.#exchange);
+  #adopt(created: CreatedSession): Promise<Session> {
+    this.#token = created.token;
     this.#rivals = [];
-    this.#parts.cookies.set(this.#exchange, { token, session });
-    return this.#hold(session);
+    this.#current.deliver(created);
+    return this.#hold(created.session);
+  }
+
+  get #holdsToken(): boolean {
+    return this.#token !== undefined || this.#rivals.length > 0;
   }
 
   #hold<T extends Session | undefined>(session: T): Promise<T> {
@@ -199,26 +235,20 @@ export class RequestSession implements HttpSession {
     return held;
   }
 
-  #forget(): void {
+  #forget(clearSiteData?: SignOut['clearSiteData']): void {
     this.#token = undefined;
     this.#rivals = [];
     void this.#hold(undefined);
-    if (this.#exchange.isAnswered) {
-      this.#parts.logger.warn(
-        'a session ended after its response was sent: the dead cookie stays until it is replaced',
-      );
-      return;
-    }
-    this.#parts.cookies.clear(this.#exchange);
+    this.#current.withdraw(clearSiteData);
   }
 
   #assertUnanswered(): void {
     if (this.#exchange.isAbandoned) {
-      throw new SessionClientGoneError('the client closed the connection, so it would not get its new session cookie');
+      throw new SessionClientGoneError('the client closed the connection, so it would not get its new token');
     }
     if (!this.#exchange.isAnswered) return;
     throw new SessionArgumentError(
-      'the response has been sent, so its session cookie cannot be set: await HttpSession before answering',
+      'the response has been sent, so a new token cannot reach the client: await HttpSession before answering',
     );
   }
 }

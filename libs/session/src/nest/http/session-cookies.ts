@@ -14,7 +14,8 @@ const MAX_AGE_SECONDS = 400 * 86_400;
  * The session cookie of a request and its response.
  *
  * Cookies that the application set stay; one that this class set in the same response is replaced. A response that sets
- * or clears the session cookie must not be cached (ASVS 14.3.2).
+ * or clears the session cookie must not be cached (ASVS 14.3.2): whatever `Cache-Control` it had until then becomes
+ * `no-store`. What the handler sets afterwards is its own.
  */
 @Injectable()
 export class SessionCookies {
@@ -22,10 +23,6 @@ export class SessionCookies {
 
   constructor(@Inject(SESSION_SETTINGS) settings: SessionSettings) {
     this.settings = settings.cookie;
-  }
-
-  get name(): string {
-    return this.settings.name;
   }
 
   read(exchange: HttpExchange): CookieReading {
@@ -62,8 +59,8 @@ export class SessionCookies {
   }
 
   private serialize(value: string, scope: { domain?: string; maxAge?: number; expires?: Date }): string {
-    const { name, sameSite, secure } = this.settings;
-    return stringifySetCookie({ name, value, path: '/', httpOnly: true, secure, sameSite, ...scope });
+    const { name, sameSite, secure, partitioned } = this.settings;
+    return stringifySetCookie({ name, value, path: '/', httpOnly: true, secure, sameSite, partitioned, ...scope });
   }
 }
 

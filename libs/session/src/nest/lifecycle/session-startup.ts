@@ -3,7 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionStore } from '../../core/session-store.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
-import { listCookieWarnings } from '../options/cookie-settings.js';
+import { listCookieNotices, listCookieWarnings } from '../options/cookie-settings.js';
 import { listCsrfWarnings } from '../options/csrf-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
@@ -33,6 +33,7 @@ export class SessionStartup implements OnModuleInit {
       throw error;
     }
     const { cookie, csrf } = this.settings;
+    for (const notice of listCookieNotices(cookie)) this.logger.log(notice);
     for (const warning of [...listCookieWarnings(cookie), ...listCsrfWarnings(csrf)]) this.logger.warn(warning);
   }
 

@@ -9,6 +9,7 @@ export interface CookieSettings {
   readonly sameSite: 'lax' | 'strict' | 'none';
   readonly secure: boolean;
   readonly persistent: boolean;
+  readonly partitioned: boolean;
 }
 
 const TOKEN_LENGTH = 64;
@@ -32,18 +33,25 @@ export function resolveCookieSettings({
       'is for development over plain http on localhost, but NODE_ENV is "production": remove it and serve https',
     );
   }
-  assertKnownOptions(cookie, ['name', 'domain', 'sameSite', 'persistent'], 'cookie');
-  const { domain, sameSite = 'lax', persistent = false } = cookie;
+  assertKnownOptions(cookie, ['name', 'domain', 'sameSite', 'persistent', 'partitioned'], 'cookie');
+  const { domain, sameSite = 'lax', persistent = false, partitioned = false } = cookie;
   const { name = defaultName(domain, insecureCookie) } = cookie;
   assertOneOf(sameSite, ['lax', 'strict', 'none'], 'cookie.sameSite');
   assertFlag(persistent, 'cookie.persistent');
+  assertFlag(partitioned, 'cookie.partitioned');
   if (domain !== undefined) assertDomain(domain);
   assertName(name);
   assertPrefixKept({ name, domain, secure: !insecureCookie });
   if (sameSite === 'none' && insecureCookie) {
     throw new SessionConfigurationError('cookie.sameSite', "'none' needs a Secure cookie: leave out insecureCookie");
   }
-  return { name, domain, sameSite, persistent, secure: !insecureCookie };
+  if (partitioned && sameSite !== 'none') {
+    throw new SessionConfigurationError(
+      'cookie.partitioned',
+      `is for pages inside other sites' frames, which get no '${sameSite}' cookie: set cookie.sameSite to 'none'`,
+    );
+  }
+  return { name, domain, sameSite, persistent, partitioned, secure: !insecureCookie };
 }
 
 /** What to say at boot of a cookie that works but protects less than the default. */
@@ -58,6 +66,12 @@ export function listCookieWarnings({ name, sameSite, secure }: CookieSettings): 
   }
   if (sameSite === 'none') warnings.push("cookie.sameSite is 'none': other sites can send requests in the user's name");
   return warnings;
+}
+
+/** What to say at boot of a cookie that was widened on purpose. */
+export function listCookieNotices({ name, domain }: CookieSettings): string[] {
+  if (domain === undefined) return [];
+  return [`the session cookie "${name}" goes to every host below ${domain}, and each of them can set one (ASVS 3.3.3)`];
 }
 
 function defaultName(domain: string | undefined, insecure: boolean): string {

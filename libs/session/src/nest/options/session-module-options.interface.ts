@@ -47,6 +47,16 @@ export interface SessionModuleOptions {
    * send: they get 403. On by default; `false` turns it off.
    */
   readonly csrf?: false | SessionCsrfOptions;
+  /**
+   * What browsers are told to delete when the visitor signs out of a session that a cookie carried (`Clear-Site-Data`,
+   * over https only). `'cookies'` are all those of the registrable domain. Default nothing.
+   */
+  readonly clearSiteData?: readonly ClearSiteData[];
+  /**
+   * Lets clients that are no browsers carry their session in `Authorization: Bearer` instead of a cookie; a sign-in asks
+   * for it with `transport: 'bearer'`. `true` takes the default prefix. Default `false`: the header is not looked at.
+   */
+  readonly bearer?: boolean | SessionBearerOptions;
   /** `false`: no scheduled job; `SessionCleanup` still runs on demand. */
   readonly cleanup?: false | SessionCleanupOptions;
   /** How long a store that keeps ended sessions keeps them. Default `'30d'`. */
@@ -55,15 +65,34 @@ export interface SessionModuleOptions {
   readonly auditRetention?: Duration;
 }
 
+/** Types of `Clear-Site-Data` (W3C Clear Site Data). */
+export type ClearSiteData = 'cache' | 'cookies' | 'storage' | 'executionContexts';
+
 export interface SessionCookieOptions {
-  /** Default `'__Host-session'`, or `'__Secure-session'` with a `domain`. */
+  /**
+   * Default `'__Host-session'`, or `'__Secure-session'` with a `domain`. A prefix is kept or refused at boot;
+   * `'__Host-Http-…'` makes browsers that know it refuse the same cookie from a script.
+   */
   readonly name?: string;
-  /** Shares the cookie with all hosts below this one. Default the host only. */
+  /** Shares the cookie with all hosts below this one, which is told of at boot. Default the host only. */
   readonly domain?: string;
   /** Default `'lax'`. `'none'` lets other sites send requests in the user's name: protect against that. */
   readonly sameSite?: 'lax' | 'strict' | 'none';
   /** Whether the cookie outlives the browser's own session, until `absoluteExpiresAt` and 400 days at most. Default `false`. */
   readonly persistent?: boolean;
+  /**
+   * For pages that other sites show in a frame: a cookie of its own for each such site (CHIPS). Needs `sameSite: 'none'`.
+   * Default `false`.
+   */
+  readonly partitioned?: boolean;
+}
+
+export interface SessionBearerOptions {
+  /**
+   * What every bearer token starts with, for secret scanners: a letter, then letters, digits and `_`, with `_` at the
+   * end, at most 16 characters. Tokens of another prefix are not ours. Default `'nss_'`.
+   */
+  readonly prefix?: string;
 }
 
 export interface SessionCsrfOptions {

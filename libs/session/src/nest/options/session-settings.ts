@@ -2,10 +2,12 @@ import { parseDuration, type Duration } from '../../core/duration.js';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionPolicy } from '../../core/session-policy.js';
 import type { SessionStoreDefinition } from '../../core/session-store.js';
+import { resolveBearerSettings, type BearerSettings } from './bearer-settings.js';
+import { findClearSiteDataProblem } from './clear-site-data.js';
 import { resolveCookieSettings, type CookieSettings } from './cookie-settings.js';
 import { resolveCsrfSettings, type CsrfSettings } from './csrf-settings.js';
 import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
-import type { SessionModuleOptions } from './session-module-options.interface.js';
+import type { ClearSiteData, SessionModuleOptions } from './session-module-options.interface.js';
 import { resolveTokenRotation } from './token-rotation-settings.js';
 
 /** The options checked, with defaults filled in and durations in ms. */
@@ -16,6 +18,9 @@ export interface SessionSettings {
   readonly cookie: CookieSettings;
   /** `undefined`: no protection. */
   readonly csrf: CsrfSettings | undefined;
+  /** `undefined`: sessions travel in cookies only. */
+  readonly bearer: BearerSettings | undefined;
+  readonly clearSiteData: readonly ClearSiteData[];
   readonly cleanup: CleanupSettings;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
@@ -43,6 +48,8 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'cookie',
   'insecureCookie',
   'csrf',
+  'bearer',
+  'clearSiteData',
   'cleanup',
   'retention',
   'auditRetention',
@@ -61,6 +68,8 @@ export function resolveSessionSettings(options: SessionModuleOptions): SessionSe
     tokenKeys: resolveTokenKeys(options.tokenKeys),
     cookie: resolveCookieSettings(options),
     csrf: resolveCsrfSettings(options.csrf),
+    bearer: resolveBearerSettings(options.bearer),
+    clearSiteData: resolveClearSiteData(options.clearSiteData),
     cleanup: resolveCleanup(options.cleanup),
     retentionMs: parseDuration(options.retention ?? '30d', 'retention'),
     auditRetentionMs: parseDuration(options.auditRetention ?? '365d', 'auditRetention'),
@@ -125,6 +134,12 @@ function resolveTokenKeys(tokenKeys: SessionModuleOptions['tokenKeys']): Session
     throw new SessionConfigurationError(`tokenKeys[${index}]`, `must be a string or bytes, but is ${typeof key}`);
   });
   return tokenKeys;
+}
+
+function resolveClearSiteData(types: SessionModuleOptions['clearSiteData'] = []): readonly ClearSiteData[] {
+  const problem = findClearSiteDataProblem(types);
+  if (problem !== undefined) throw new SessionConfigurationError('clearSiteData', problem);
+  return types;
 }
 
 function resolveCleanup(cleanup: SessionModuleOptions['cleanup']): CleanupSettings {

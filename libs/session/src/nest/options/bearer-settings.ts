@@ -1,0 +1,23 @@
+import { BearerTokenFormat } from '../../core/bearer-token.js';
+import { SessionConfigurationError } from '../../core/session-errors.js';
+import { assertKnownOptions, describeValue } from './option-checks.js';
+import type { SessionModuleOptions } from './session-module-options.interface.js';
+
+export interface BearerSettings {
+  readonly prefix: string;
+}
+
+const DEFAULT_PREFIX = 'nss_';
+
+/** @throws {SessionConfigurationError} The prefix could not be told from what follows it. */
+export function resolveBearerSettings(bearer: SessionModuleOptions['bearer'] = false): BearerSettings | undefined {
+  if (bearer === false) return undefined;
+  if (bearer === true) return { prefix: DEFAULT_PREFIX };
+  assertKnownOptions(bearer, ['prefix'], 'bearer');
+  const { prefix = DEFAULT_PREFIX } = bearer;
+  if (BearerTokenFormat.isPrefix(prefix)) return { prefix };
+  throw new SessionConfigurationError(
+    'bearer.prefix',
+    `must be a letter, then letters, digits and _, end in _ and have at most 16 characters, but is ${describeValue(prefix)}`,
+  );
+}
