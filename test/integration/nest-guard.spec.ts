@@ -3,9 +3,11 @@ import { Controller, Get, Injectable, Module, type ExecutionContext, type Type }
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
+  AllowPendingFactor,
   CurrentSession,
   memoryStore,
   Public,
+  RequireAssurance,
   RequireFreshSession,
   SessionContextError,
   SessionGuard,
@@ -98,7 +100,7 @@ describe.each(ADAPTERS)('SessionGuard as APP_GUARD on %s', (adapter) => {
         return session.amr.includes('otp');
       }
 
-      protected override refuseAbsent(): boolean {
+      protected override refuse(): boolean {
         return false;
       }
     }
@@ -111,6 +113,41 @@ describe.each(ADAPTERS)('SessionGuard as APP_GUARD on %s', (adapter) => {
     expect((await withAmr('pwd')).status).toBe(403);
     expect((await withAmr('pwd', 'otp')).json()).toEqual({ userId: 'ada' });
     await app.close();
+  });
+
+  it('of a base class, a class and a handler add up, and the nearest wins where they speak of the same', () => {
+    @RequireAssurance('aal2')
+    class Base {}
+    @RequireFreshSession('1h')
+    class Nearer extends Base {
+      plain(): void {}
+      @RequireFreshSession('5m', { amr: ['otp'] })
+      strict(): void {}
+      @Public()
+      open(): void {}
+      @AllowPendingFactor()
+      waiting(): void {}
+    }
+    const ruleOf = (method: string) => findAccessRule(new Reflector(), callOf('http', Nearer, method));
+    expect(ruleOf('plain')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 3_600_000 });
+    expect(ruleOf('strict')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 300_000, amr: ['otp'] });
+    expect(ruleOf('open')).toEqual({ access: 'public' });
+    expect(ruleOf('waiting')).toEqual({ access: 'pending-factor' });
+  });
+
+  it('are refused when they ask for the same thing twice, or for what does not exist', () => {
+    expect(() => {
+      class Twice {
+        @RequireFreshSession('10m')
+        @RequireFreshSession('5m')
+        act(): void {}
+      }
+      return Twice;
+    }).toThrow('Twice.act asks for the same thing twice');
+    expect(() => RequireAssurance('aal4' as never)).toThrow(`@RequireAssurance() must be 'aal1', 'aal2' or 'aal3'`);
+    for (const amr of [[], ['one-time password'], 'otp']) {
+      expect(() => RequireFreshSession('5m', { amr: amr as never })).toThrow('amr must name methods of RFC 8176');
+    }
   });
 });
 
@@ -148,13 +185,13 @@ describe('rules on handlers and classes', () => {
         act(): void {}
       }
       return Both;
-    }).toThrow('Both.act has more than one of @Public(), @AllowAnonymous() and @RequireFreshSession(): keep one');
+    }).toThrow('Both.act has @Public(), @AllowAnonymous() or @AllowPendingFactor() beside another');
     expect(() => {
       @RequireFreshSession('10m')
       @Public()
       class Both {}
       return Both;
-    }).toThrow('Both has more than one of');
+    }).toThrow('Both has @Public(), @AllowAnonymous() or @AllowPendingFactor() beside another');
   });
 
   it.each(['10', 'ten minutes', '', '-5m'])('are refused when the age is %j', (age) => {
@@ -186,9 +223,44 @@ describe('rules on handlers and classes', () => {
       await expect(guard.canActivate(callOf('ws', type, method))).rejects.toThrow(SessionContextError);
     }
     expect(findAccessRule(reflector, callOf('http', StricterStill, 'act'))).toEqual({
-      access: 'fresh',
+      access: 'user',
       maxAgeMs: 300_000,
     });
     await app.close();
+  });
+
+  it('of a base class, a class and a handler add up, and the nearest wins where they speak of the same', () => {
+    @RequireAssurance('aal2')
+    class Base {}
+    @RequireFreshSession('1h')
+    class Nearer extends Base {
+      plain(): void {}
+      @RequireFreshSession('5m', { amr: ['otp'] })
+      strict(): void {}
+      @Public()
+      open(): void {}
+      @AllowPendingFactor()
+      waiting(): void {}
+    }
+    const ruleOf = (method: string) => findAccessRule(new Reflector(), callOf('http', Nearer, method));
+    expect(ruleOf('plain')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 3_600_000 });
+    expect(ruleOf('strict')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 300_000, amr: ['otp'] });
+    expect(ruleOf('open')).toEqual({ access: 'public' });
+    expect(ruleOf('waiting')).toEqual({ access: 'pending-factor' });
+  });
+
+  it('are refused when they ask for the same thing twice, or for what does not exist', () => {
+    expect(() => {
+      class Twice {
+        @RequireFreshSession('10m')
+        @RequireFreshSession('5m')
+        act(): void {}
+      }
+      return Twice;
+    }).toThrow('Twice.act asks for the same thing twice');
+    expect(() => RequireAssurance('aal4' as never)).toThrow(`@RequireAssurance() must be 'aal1', 'aal2' or 'aal3'`);
+    for (const amr of [[], ['one-time password'], 'otp']) {
+      expect(() => RequireFreshSession('5m', { amr: amr as never })).toThrow('amr must name methods of RFC 8176');
+    }
   });
 });

@@ -14,7 +14,15 @@ export {
   SessionUpdateConflictError,
 } from './core/session-errors.js';
 export { SessionEvents, type CsrfRejection, type DetectedReuse, type SessionEventMap } from './core/session-events.js';
-export type { EndedSession, SessionEndReason, SessionRecord } from './core/session-record.js';
+export type { AuthenticationInput, IdentityProviderInput } from './core/session-authentication.js';
+export type {
+  AssuranceLevel,
+  EndedSession,
+  IdentityProviderSession,
+  SessionAuthentication,
+  SessionEndReason,
+  SessionRecord,
+} from './core/session-record.js';
 export {
   SessionService,
   type AuthenticateOutcome,
@@ -30,6 +38,7 @@ export type {
   FindOutcome,
   LiveSession,
   NewSession,
+  RenewedAuthentication,
   RotateOutcome,
   SessionAbsence,
   SessionDataChange,
@@ -49,6 +58,8 @@ export type {
 } from './core/session-store.js';
 export type { Session, UserSession } from './core/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
+export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';
+export { RequireAssurance } from './nest/decorators/require-assurance.decorator.js';
 export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';
 export { CsrfExempt } from './nest/decorators/csrf-exempt.decorator.js';
 export { CurrentHttpSession } from './nest/decorators/current-http-session.decorator.js';
@@ -56,7 +67,10 @@ export { CurrentSession } from './nest/decorators/current-session.decorator.js';
 export { NoTouch } from './nest/decorators/no-touch.decorator.js';
 export { Public } from './nest/decorators/public.decorator.js';
 export { RequireFreshSession } from './nest/decorators/require-fresh-session.decorator.js';
-export type { AccessRule } from './nest/decorators/session-metadata.js';
+export type { AccessRule, SessionAllowance, SessionRequirement } from './nest/decorators/session-metadata.js';
+export type { SessionShortfall } from './nest/guards/find-shortfall.js';
+export type { SessionPageRefusal, SessionRedirect, SessionRefusal } from './nest/guards/session-refusal.js';
+export { safeReturnTo } from './nest/http/return-to.js';
 export { SessionContextError } from './nest/guards/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
 export { SessionClientGoneError } from './nest/http/client-gone.error.js';

@@ -1,7 +1,7 @@
-import { setAccessRule } from './session-metadata.js';
+import { allowAccess } from './session-metadata.js';
 
 /**
  * Lets everybody in where `SessionGuard` stands, on a handler or on a whole class. A rule on the handler wins over one on
  * its class. On a class it does not reach subclasses.
  */
-export const Public = () => setAccessRule({ access: 'public' });
+export const Public = () => allowAccess('public');

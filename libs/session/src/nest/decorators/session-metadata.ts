@@ -1,30 +1,51 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { SessionConfigurationError } from '../../core/session-errors.js';
+import type { AssuranceLevel } from '../../core/session-record.js';
 
 const ACCESS_KEY = 'nest-sessions:access';
+const REQUIREMENT_KEY = 'nest-sessions:requirement';
 const TOUCH_KEY = 'nest-sessions:touch';
 
-/** Who may call a handler. Without a rule: whoever is signed in with a live session. */
-export type AccessRule =
-  | { readonly access: 'public' }
-  /** Whoever has a live session, also one without a user. */
-  | { readonly access: 'anonymous' }
+/** What `@Public()`, `@AllowAnonymous()` and `@AllowPendingFactor()` let in. */
+export type SessionAllowance = 'public' | 'anonymous' | 'pending-factor';
+
+/** What a session has to be good for. */
+export interface SessionRequirement {
   /** The user proved who they are less than this long ago. */
-  | { readonly access: 'fresh'; readonly maxAgeMs: number };
+  readonly maxAgeMs?: number;
+  /** All of these were among the methods of that time. */
+  readonly amr?: readonly string[];
+  /** The level that the session has reached at least. */
+  readonly assuranceLevel?: AssuranceLevel;
+}
+
+/** Who may call a handler. Without a rule: whoever is signed in with a live session. */
+export interface AccessRule extends SessionRequirement {
+  /** `user`: whoever is signed in and meets the requirement. */
+  readonly access: SessionAllowance | 'user';
+}
 
 type ClassOrMethodDecorator = ClassDecorator & MethodDecorator;
 
-/** One rule for a class or handler; two would leave open which one protects it. */
-export function setAccessRule(rule: AccessRule): ClassOrMethodDecorator {
+/** Opens a class or handler; a second decorator on it would leave open which one counts. */
+export function allowAccess(allowance: SessionAllowance): ClassOrMethodDecorator {
   return decorate((target, name) => {
-    if (Reflect.hasOwnMetadata(ACCESS_KEY, target)) {
-      throw new SessionConfigurationError(
-        name,
-        'has more than one of @Public(), @AllowAnonymous() and @RequireFreshSession(): keep one',
-      );
+    if (Reflect.hasOwnMetadata(ACCESS_KEY, target)) throw contradiction(name);
+    if (Reflect.hasOwnMetadata(REQUIREMENT_KEY, target)) throw contradiction(name);
+    Reflect.defineMetadata(ACCESS_KEY, allowance, target);
+  });
+}
+
+/** Adds to what a class or handler asks for. The same thing asked for twice on one of them is a mistake. */
+export function requireOfSession(requirement: SessionRequirement): ClassOrMethodDecorator {
+  return decorate((target, name) => {
+    if (Reflect.hasOwnMetadata(ACCESS_KEY, target)) throw contradiction(name);
+    const before = (Reflect.getOwnMetadata(REQUIREMENT_KEY, target) ?? {}) as SessionRequirement;
+    if (Object.keys(requirement).some((key) => Object.hasOwn(before, key))) {
+      throw new SessionConfigurationError(name, 'asks for the same thing twice: keep one of the two decorators');
     }
-    Reflect.defineMetadata(ACCESS_KEY, rule, target);
+    Reflect.defineMetadata(REQUIREMENT_KEY, { ...before, ...requirement }, target);
   });
 }
 
@@ -33,15 +54,29 @@ export function setTouching(touching: boolean): ClassOrMethodDecorator {
 }
 
 /**
- * The rule of the handler, or else of its class. A class inherits what protects it, but not what opens its base class:
- * the handlers that it adds were not looked at when that was written.
+ * The rule of the handler, or else of its class. What a handler requires adds to what its class requires, and wins where
+ * both speak of the same thing; what opens a handler or class wins over requirements further out, and the other way
+ * round. A class inherits what protects it, but not what opens its base class: the handlers that it adds were not looked
+ * at when that was written.
  */
 export function findAccessRule(reflector: Reflector, context: ExecutionContext): AccessRule | undefined {
-  const own = reflector.get<AccessRule | undefined>(ACCESS_KEY, context.getHandler());
-  if (own) return own;
-  const type = context.getClass();
-  const rule = reflector.get<AccessRule | undefined>(ACCESS_KEY, type);
-  return rule?.access === 'fresh' || Reflect.hasOwnMetadata(ACCESS_KEY, type) ? rule : undefined;
+  const [handler, type] = [context.getHandler(), context.getClass()];
+  const allowance = reflector.get<SessionAllowance | undefined>(ACCESS_KEY, handler);
+  if (allowance) return { access: allowance };
+  const own = reflector.get<SessionRequirement | undefined>(REQUIREMENT_KEY, handler);
+  if (!own && Reflect.hasOwnMetadata(ACCESS_KEY, type)) {
+    return { access: reflector.get<SessionAllowance>(ACCESS_KEY, type) };
+  }
+  const inherited = requirementOf(type);
+  return own || inherited ? { access: 'user', ...inherited, ...own } : undefined;
+}
+
+/** What a class and those that it extends require together. */
+function requirementOf(type: object | null): SessionRequirement | undefined {
+  if (type === null || type === Function.prototype) return undefined;
+  const base = requirementOf(Object.getPrototypeOf(type) as object | null);
+  const own = Reflect.getOwnMetadata(REQUIREMENT_KEY, type) as SessionRequirement | undefined;
+  return own || base ? { ...base, ...own } : undefined;
 }
 
 /** Whether a request to the handler counts as activity. */
@@ -51,6 +86,13 @@ export function isTouching(reflector: Reflector, context: ExecutionContext): boo
     context.getClass(),
   ]);
   return touching ?? true;
+}
+
+function contradiction(name: string): SessionConfigurationError {
+  return new SessionConfigurationError(
+    name,
+    'has @Public(), @AllowAnonymous() or @AllowPendingFactor() beside another decorator that says who may call it: keep one',
+  );
 }
 
 function decorate(mark: (target: object, name: string) => void): ClassOrMethodDecorator {

@@ -1,18 +1,22 @@
-import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { isFresh } from '../../core/session-policy.js';
 import type { Session } from '../../core/session.js';
 import { findAccessRule, type AccessRule } from '../decorators/session-metadata.js';
 import { HttpSessions } from '../http/http-sessions.js';
 import { SessionHttpErrors } from '../http/session-http-errors.js';
-import { reauthenticationRequired, unauthenticated } from '../http/session-http-exceptions.js';
+import type { SessionSettings } from '../options/session-settings.js';
+import { SESSION_SETTINGS } from '../session.constants.js';
+import { findShortfall } from './find-shortfall.js';
+import { refusalException, type SessionRefusal } from './session-refusal.js';
 import { SessionContextError } from './session-context.error.js';
 
 /**
  * Lets requests with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`.
  *
- * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`; a store that does not answer is 503 with `Retry-After`, and the cookie stays. Handlers of
- * anything but HTTP are refused unless they are `@Public()`. Subclasses change single steps.
+ * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`, one that awaits a second
+ * factor unless it is `@AllowPendingFactor()`, and one that falls short of what the handler requires; a store that does
+ * not answer is 503 with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
+ * Handlers of anything but HTTP are refused unless they are `@Public()`. Subclasses change single steps.
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
@@ -20,19 +24,17 @@ export class SessionGuard implements CanActivate {
     protected readonly reflector: Reflector,
     protected readonly httpSessions: HttpSessions,
     protected readonly errors: SessionHttpErrors,
+    @Inject(SESSION_SETTINGS) protected readonly settings: SessionSettings,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const rule = this.findRule(context);
-    if (rule?.access === 'public') return true;
+    const rule = this.findRule(context) ?? { access: 'user' };
+    if (rule.access === 'public') return true;
     if (context.getType() !== 'http') throw new SessionContextError(context);
     const session = await this.findSession(context);
-    if (!session) return this.refuseAbsent(context);
-    if (session.userId === null && rule?.access !== 'anonymous') return this.refuseAbsent(context);
-    if (!(await this.isAccepted(session, context))) return false;
-    if (rule?.access === 'fresh' && !isFresh(session.authenticatedAt, session.checkedAt, rule.maxAgeMs)) {
-      return this.refuseStale(context, rule);
-    }
+    const refusal = this.findRefusal(session, rule);
+    if (refusal) return this.refuse(refusal, context);
+    if (!session || !(await this.isAccepted(session, context))) return false;
     this.httpSessions.accept(context, session);
     return true;
   }
@@ -42,26 +44,38 @@ export class SessionGuard implements CanActivate {
     return findAccessRule(this.reflector, context);
   }
 
-  /** The live session of the request. Rejects with a 503 exception when the store does not answer. */
+  /** The live session of the request, also one that awaits a second factor. Rejects with a 503 exception when the store does not answer. */
   protected async findSession(context: ExecutionContext): Promise<Session | undefined> {
+    const http = this.httpSessions.get(context);
     try {
-      return await this.httpSessions.get(context).current();
+      return (await http.current()) ?? (await http.pending());
     } catch (error) {
       throw this.errors.findException(error, context) ?? error;
     }
   }
 
-  /** A condition of your own on a live session, such as a second factor. `false` answers 403. Default `true`. */
+  /** What the session is not good enough for; `undefined` when it is. */
+  protected findRefusal(session: Session | undefined, rule: AccessRule): SessionRefusal | undefined {
+    if (!session) return { reason: 'unauthenticated' };
+    if (session.awaitsSecondFactor) {
+      return rule.access === 'pending-factor' ? undefined : { reason: 'second_factor_required', session };
+    }
+    if (rule.access === 'anonymous') return undefined;
+    if (session.userId === null) return { reason: 'unauthenticated' };
+    const required = findShortfall(session, {
+      ...rule,
+      maxIdentityProviderAgeMs: this.settings.maxIdentityProviderAgeMs,
+    });
+    return required && { reason: 'reauth_required', session, required };
+  }
+
+  /** A condition of your own on a live session, such as a role. `false` answers 403. Default `true`. */
   protected isAccepted(_session: Session, _context: ExecutionContext): boolean | Promise<boolean> {
     return true;
   }
 
-  protected refuseAbsent(context: ExecutionContext): boolean {
-    throw unauthenticated(context);
-  }
-
-  /** @param required - How recently the user has to have proved who they are. */
-  protected refuseStale(context: ExecutionContext, required: { readonly maxAgeMs: number }): boolean {
-    throw reauthenticationRequired(context, required);
+  /** Throws the answer: 401, or 303 where the option `redirect` names a page for it. `false` would answer 403. */
+  protected refuse(refusal: SessionRefusal, context: ExecutionContext): boolean {
+    throw refusalException(refusal, { host: context, redirect: this.settings.redirect });
   }
 }

@@ -1,7 +1,12 @@
 import type { ArgumentsHost } from '@nestjs/common';
+import { safeReturnTo } from './return-to.js';
 
 interface IncomingRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly method?: string;
+  readonly url?: string;
+  /** Express: the address before a router took its part away. */
+  readonly originalUrl?: string;
   /** The adapter's own answer, which follows its trust proxy setting (ASVS 4.1.3). */
   readonly ip?: string;
   /** Names and values in turn, as they came. */
@@ -64,6 +69,19 @@ export class HttpExchange {
   get userAgent(): string | null {
     const value = this.#request.headers['user-agent'];
     return typeof value === 'string' ? value : null;
+  }
+
+  /** Path and query as they were asked for, if a browser that is sent there comes back here; else `/`. */
+  get path(): string {
+    return safeReturnTo(this.#request.originalUrl ?? this.#request.url);
+  }
+
+  /** Whether a browser asks for a page that it wants to show, as far as can be told. */
+  get isPageRequest(): boolean {
+    const { method = '', headers } = this.#request;
+    const mode = headers['sec-fetch-mode'];
+    if (method !== 'GET' && method !== 'HEAD') return false;
+    return String(headers.accept ?? '').includes('text/html') && (mode === undefined || mode === 'navigate');
   }
 
   /** Whether it is too late to set a header. */

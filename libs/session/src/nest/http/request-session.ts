@@ -129,7 +129,7 @@ export class RequestSession implements HttpSession {
   }
 
   async csrfToken(): Promise<string | undefined> {
-    const session = await this.current();
+    const session = await this.#find();
     if (!session || this.#token === undefined) return undefined;
     if (!this.#exchange.isAnswered) this.#exchange.setHeader('cache-control', 'no-store');
     return mintCsrfToken(this.#token);

@@ -1,3 +1,4 @@
+import type { SessionRedirect } from '../guards/session-refusal.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from '../../core/duration.js';
 import type { SessionStoreDefinition } from '../../core/session-store.js';
@@ -12,6 +13,17 @@ export interface SessionModuleOptions {
   readonly absoluteTimeout?: Duration;
   /** How long a session that was begun with `awaitsSecondFactor` may wait for it. Default `'10m'`. */
   readonly secondFactorTimeout?: Duration;
+  /**
+   * How long ago the user may have authenticated at the identity provider that a session rests on (ASVS 7.6.1). After that
+   * `SessionGuard` answers `reauth_required` until `reauthenticate` brings a newer `identityProvider.authenticatedAt`; a
+   * session whose provider did not tell when counts as too old. Default no limit of its own.
+   */
+  readonly maxIdentityProviderAge?: Duration;
+  /**
+   * Where `SessionGuard` sends a browser that asked for a page and may not see it: a path of this site, or `undefined` for
+   * the usual 401. Not called for API requests. Default always 401.
+   */
+  readonly redirect?: SessionRedirect;
   /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
   readonly touchInterval?: Duration;
   /**

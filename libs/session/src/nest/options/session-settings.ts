@@ -21,6 +21,9 @@ export interface SessionSettings {
   /** `undefined`: sessions travel in cookies only. */
   readonly bearer: BearerSettings | undefined;
   readonly clearSiteData: readonly ClearSiteData[];
+  /** `undefined`: the identity provider's sign-in may be as old as the session. */
+  readonly maxIdentityProviderAgeMs: number | undefined;
+  readonly redirect: SessionModuleOptions['redirect'];
   readonly cleanup: CleanupSettings;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
@@ -50,6 +53,8 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'csrf',
   'bearer',
   'clearSiteData',
+  'maxIdentityProviderAge',
+  'redirect',
   'cleanup',
   'retention',
   'auditRetention',
@@ -70,6 +75,8 @@ export function resolveSessionSettings(options: SessionModuleOptions): SessionSe
     csrf: resolveCsrfSettings(options.csrf),
     bearer: resolveBearerSettings(options.bearer),
     clearSiteData: resolveClearSiteData(options.clearSiteData),
+    maxIdentityProviderAgeMs: resolveMaxIdentityProviderAge(options),
+    redirect: resolveRedirect(options),
     cleanup: resolveCleanup(options.cleanup),
     retentionMs: parseDuration(options.retention ?? '30d', 'retention'),
     auditRetentionMs: parseDuration(options.auditRetention ?? '365d', 'auditRetention'),
@@ -112,6 +119,15 @@ function resolvePolicy(options: SessionModuleOptions): SessionPolicy {
     onLimit,
     maxDataBytes: maxDataSize,
   };
+}
+
+function resolveMaxIdentityProviderAge({ maxIdentityProviderAge: age }: SessionModuleOptions): number | undefined {
+  return age === undefined ? undefined : parseDuration(age, 'maxIdentityProviderAge');
+}
+
+function resolveRedirect({ redirect }: SessionModuleOptions): SessionModuleOptions['redirect'] {
+  if (redirect === undefined || typeof redirect === 'function') return redirect;
+  throw new SessionConfigurationError('redirect', `must be a function, but is ${describeValue(redirect)}`);
 }
 
 function resolveTouchInterval(touchInterval: Duration | undefined, idleTimeoutMs: number): number {
