@@ -9,14 +9,17 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
   'stores/redis': { rooms: ['core'], packages: ['ioredis'] },
   'stores/postgres': { rooms: ['core'], packages: ['typeorm', 'pg'] },
   'stores/hybrid': { rooms: ['core'], packages: [] },
-  nest: { rooms: ['core'], packages: ['@nestjs/common', '@nestjs/core', '@nestjs/schedule', 'rxjs', 'cookie'] },
+  nest: {
+    rooms: ['core'],
+    packages: ['@nestjs/common', '@nestjs/core', '@nestjs/schedule', '@nestjs/websockets', 'rxjs', 'cookie'],
+  },
   testing: { rooms: ['core'], packages: [] },
 };
 
 /** Where the hybrid store is put together from the parts of the two others. */
 const COMPOSITION = { file: 'stores/hybrid/hybrid-store.ts', rooms: ['stores/redis', 'stores/postgres'] };
 
-const OPTIONAL_PEERS = ['ioredis', 'typeorm', 'pg', '@nestjs/typeorm'];
+const OPTIONAL_PEERS = ['ioredis', 'typeorm', 'pg', '@nestjs/typeorm', '@nestjs/websockets'];
 
 const roomOf = (file: string) => Object.keys(ROOMS).find((room) => file.startsWith(`${room}/`));
 

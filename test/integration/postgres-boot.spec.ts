@@ -133,6 +133,7 @@ describe('the Postgres store at boot', () => {
 
   it.each([
     [{ url: 'mysql://x' }, 'postgresStore.url must start with'],
+    [{ url: 'postgres://x', listenUrl: 'http://x' }, 'postgresStore.listenUrl must start with'],
     [{ url: 'postgres://x', poolSize: 0 }, 'postgresStore.poolSize must be'],
     [{ url: 'postgres://x', dataSource: 'x' }, 'postgresStore takes either url or dataSource'],
     [{ operationTimeout: '2' }, 'postgresStore.operationTimeout must be'],

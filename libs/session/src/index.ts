@@ -13,7 +13,13 @@ export {
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
 } from './core/session-errors.js';
-export { SessionEvents, type CsrfRejection, type DetectedReuse, type SessionEventMap } from './core/session-events.js';
+export {
+  SessionEvents,
+  type CsrfRejection,
+  type DetectedReuse,
+  type SessionEventMap,
+  type SessionEventScope,
+} from './core/session-events.js';
 export type { AuthenticationInput, IdentityProviderInput } from './core/session-authentication.js';
 export type {
   AssuranceLevel,
@@ -31,6 +37,7 @@ export {
   type RevokeOptions,
   type RotatedSession,
 } from './core/session-service.js';
+export type { SessionSignalListener, SessionSignals } from './core/session-signals.js';
 export type {
   CleanUpOutcome,
   CleanUpStep,
@@ -62,6 +69,7 @@ export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decor
 export { RequireAssurance } from './nest/decorators/require-assurance.decorator.js';
 export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';
 export { CsrfExempt } from './nest/decorators/csrf-exempt.decorator.js';
+export { CloseWithSession } from './nest/decorators/close-with-session.decorator.js';
 export { CurrentHttpSession } from './nest/decorators/current-http-session.decorator.js';
 export { CurrentSession } from './nest/decorators/current-session.decorator.js';
 export { NoTouch } from './nest/decorators/no-touch.decorator.js';
@@ -88,7 +96,10 @@ export type {
   SessionModuleOptions,
   SessionModuleRootOptions,
   SessionOptionsFactory,
+  SessionSocketOptions,
 } from './nest/options/session-module-options.interface.js';
 export { SESSION_OPTIONS, SESSION_STORE } from './nest/session.constants.js';
 export { SessionModule } from './nest/session.module.js';
+export type { HandshakeHeaders } from './nest/sockets/handshake-origin.js';
+export { SessionSockets, type AcceptSocketOptions } from './nest/sockets/session-sockets.js';
 export { MemorySessionStore, memoryStore, type MemoryStoreOptions } from './stores/memory/index.js';

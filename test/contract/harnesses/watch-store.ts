@@ -1,6 +1,6 @@
 import type { SessionStore } from 'nest-sessions';
 
-type Method = Exclude<keyof SessionStore, 'name'>;
+type Method = Exclude<keyof SessionStore, 'name' | 'signals'>;
 
 export interface WatchedStore {
   readonly store: SessionStore;

@@ -1,6 +1,6 @@
 import { SessionStoreUnavailableError, type SessionStore, type SessionStoreDefinition } from 'nest-sessions';
 
-type Method = Exclude<keyof SessionStore, 'name'>;
+type Method = Exclude<keyof SessionStore, 'name' | 'signals'>;
 
 /** A real store that can be made slow or unreachable, and counts what it is asked. */
 export class WatchedStore {
@@ -43,7 +43,7 @@ export class WatchedStore {
   }
 
   private watch(store: SessionStore, name: keyof SessionStore): unknown {
-    if (name === 'name' || !(name in store)) return store[name];
+    if (name === 'name' || name === 'signals' || !(name in store)) return store[name];
     return async (...args: unknown[]) => {
       this.calls.push(name);
       await this.before(name);

@@ -1,3 +1,4 @@
+import { EndedEverywhere } from './ended-everywhere.js';
 import { SessionAuthenticator } from './session-authenticator.js';
 import { SessionEvents } from './session-events.js';
 import type { SessionPolicy } from './session-policy.js';
@@ -17,13 +18,15 @@ export interface SessionServiceSettings {
   readonly tokenKeys?: readonly (string | Uint8Array)[];
 }
 
-/** Puts a session service together. `touches` is what a shutdown waits for before the store stops. */
+/** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops. */
 export function createSessionService({ store, policy, logger, tokenKeys }: SessionServiceSettings): {
   readonly service: SessionService;
   readonly touches: TouchRecorder;
+  readonly everywhere: EndedEverywhere;
 } {
   const tokens = new SessionTokens(tokenKeys);
-  const events = new SessionEvents(logger);
+  const everywhere = new EndedEverywhere(logger, store.signals);
+  const events = new SessionEvents(logger, everywhere);
   const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
   const touches = new TouchRecorder(store, policy, logger);
   const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
@@ -38,5 +41,5 @@ export function createSessionService({ store, policy, logger, tokenKeys }: Sessi
     touches,
     replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer }),
   });
-  return { service, touches };
+  return { service, touches, everywhere };
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from './session-data.js';
+import type { SessionSignals } from './session-signals.js';
 import type {
   LiveSession,
   SessionDataChange,
@@ -19,6 +20,7 @@ import type {
  */
 export interface HotSessions {
   readonly name: string;
+  readonly signals?: SessionSignals;
   start(): Promise<void>;
 
   /** One round trip, no write. */

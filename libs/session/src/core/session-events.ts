@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { EndedEverywhere } from './ended-everywhere.js';
 import type { EndedSession } from './session-record.js';
 import type { Session } from './session.js';
 import type { SessionLogger } from './session-store.js';
@@ -41,24 +42,58 @@ export interface SessionEventMap {
   'reuse-detected': DetectedReuse;
 }
 
+/** Whose calls a listener hears of. */
+export interface SessionEventScope<From extends 'this-instance' | 'all-instances'> {
+  /**
+   * `this-instance`: each event reaches one instance, the one that caused it: right for what must happen once, such as a
+   * mail. `all-instances`: each event reaches every instance that listens, by way of the store's signals, which may get
+   * lost: right for what each instance holds, such as connections and caches. Default `'this-instance'`.
+   */
+  readonly from?: From;
+}
+
 /** Hears of transitions after they were stored. A listener that throws is logged and harms nobody. */
 export class SessionEvents {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
 
-  constructor(private readonly logger: SessionLogger) {}
+  constructor(
+    private readonly logger: SessionLogger,
+    private readonly everywhere = new EndedEverywhere(logger),
+  ) {}
 
   /** @returns A function that takes the listener away again. */
   on<Name extends keyof SessionEventMap>(
     name: Name,
     listener: (event: SessionEventMap[Name]) => void | Promise<void>,
+    scope?: SessionEventScope<'this-instance'>,
+  ): () => void;
+  /** Ends are the only events that cross instances. An instance hears of each at most once. */
+  on(
+    name: 'ended',
+    listener: (event: EndedSession) => void | Promise<void>,
+    scope: SessionEventScope<'this-instance' | 'all-instances'>,
+  ): () => void;
+  on<Name extends keyof SessionEventMap>(
+    name: Name,
+    listener: (event: SessionEventMap[Name]) => void | Promise<void>,
+    { from }: SessionEventScope<'this-instance' | 'all-instances'> = {},
   ): () => void {
     const guarded = (event: SessionEventMap[Name]) => void this.call(name, listener, event);
+    if (from === 'all-instances') {
+      return this.everywhere.listen({
+        ended: (sessions) => {
+          for (const one of sessions) guarded(one as SessionEventMap[Name]);
+        },
+        resumed: () => undefined,
+      });
+    }
     this.emitter.on(name, guarded);
     return () => void this.emitter.off(name, guarded);
   }
 
   emit<Name extends keyof SessionEventMap>(name: Name, event: SessionEventMap[Name]): void {
     this.emitter.emit(name, event);
+    if (name === 'ended') this.everywhere.tell(event as EndedSession);
   }
 
   private async call<Event>(name: string, listener: (event: Event) => void | Promise<void>, event: Event) {

@@ -159,6 +159,17 @@ export class SessionService {
   }
 
   /**
+   * Looks again at a session that was authenticated on a connection which is still open; `undefined` when it is over. By
+   * id, because its token may have been rotated since: never call it with an id that a client sent.
+   */
+  async recheck({ id, userId }: Pick<Session, 'id' | 'userId'>, options: { touch?: boolean } = {}) {
+    const found = await this.parts.store.find(id);
+    if (!found.live || found.record.userId !== userId) return undefined;
+    if (options.touch !== false) this.parts.touches.record(found);
+    return toSession(found);
+  }
+
+  /**
    * Changes top-level keys of a live session's data, atomically against every other writer.
    *
    * @param target - A session as this instance saw it, or the id alone, which costs a read.

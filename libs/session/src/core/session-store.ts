@@ -1,5 +1,6 @@
 import type { JsonObject } from './session-data.js';
 import type { EndedSession, SessionAuthentication, SessionEndReason, SessionRecord } from './session-record.js';
+import type { SessionSignals } from './session-signals.js';
 
 /**
  * Where sessions live: the port that every store implements and `describeSessionStore()` proves.
@@ -15,6 +16,12 @@ import type { EndedSession, SessionAuthentication, SessionEndReason, SessionReco
 export interface SessionStore {
   /** Short lower-case name for messages: `memory`, `redis`, `postgres`. */
   readonly name: string;
+
+  /**
+   * How other instances are told at once that sessions ended. Without it they notice when they next ask, and open
+   * connections at their next periodic check.
+   */
+  readonly signals?: SessionSignals;
 
   /** Checks at boot that the backend can be used. @throws {SessionConfigurationError} It never will be, as it is set up. */
   start(): Promise<void>;

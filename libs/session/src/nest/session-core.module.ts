@@ -8,6 +8,8 @@ import { SessionCleanup } from './cleanup/session-cleanup.js';
 import { SessionCleanupSchedule } from './cleanup/session-cleanup.schedule.js';
 import { CsrfProtection } from './csrf/csrf-protection.js';
 import { CsrfGuard } from './csrf/csrf.guard.js';
+import { OpenConnections } from './connections/open-connections.js';
+import { OpenResponses } from './connections/open-responses.js';
 import { SessionGuard } from './guards/session.guard.js';
 import { ApplicationFilters } from './http/application-filters.js';
 import { HttpSessions } from './http/http-sessions.js';
@@ -18,6 +20,7 @@ import { SessionTransports } from './http/session-transports.js';
 import { SessionShutdown } from './lifecycle/session-shutdown.js';
 import type { SessionModuleAsyncOptions, SessionModuleOptions } from './options/session-module-options.interface.js';
 import { resolveSessionSettings, type SessionSettings } from './options/session-settings.js';
+import { SessionSockets } from './sockets/session-sockets.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_OPTIONS, SESSION_SETTINGS, SESSION_STORE } from './session.constants.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleOptions>({
@@ -43,12 +46,15 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     CsrfGuard,
     CsrfProtection,
     HttpSessions,
+    OpenConnections,
+    OpenResponses,
     SessionCleanup,
     SessionCleanupSchedule,
     SessionCookies,
     SessionGuard,
     SessionHttpErrors,
     SessionShutdown,
+    SessionSockets,
     SessionTransports,
   ],
   exports: [
@@ -61,6 +67,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     SessionCleanupSchedule,
     SessionGuard,
     SessionHttpErrors,
+    SessionSockets,
   ],
 })
 export class SessionCoreModule extends ConfigurableModuleClass {

@@ -1,14 +1,20 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import type { Session } from '../../core/session.js';
 import { HttpSessions } from '../http/http-sessions.js';
+import { SessionSockets } from '../sockets/session-sockets.js';
 import { fromContext, type ContextCarrier } from './context-carrier.js';
 
 @Injectable()
 class SessionPipe implements PipeTransform<ContextCarrier, Session> {
-  constructor(private readonly httpSessions: HttpSessions) {}
+  constructor(
+    private readonly httpSessions: HttpSessions,
+    private readonly sockets: SessionSockets,
+  ) {}
 
   transform({ context }: ContextCarrier): Session {
-    return this.httpSessions.getAccepted(context);
+    const accepted =
+      context.getType() === 'ws' ? this.sockets.findAccepted(context.switchToWs().getClient<object>()) : undefined;
+    return accepted ?? this.httpSessions.getAccepted(context);
   }
 }
 

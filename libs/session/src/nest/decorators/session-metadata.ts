@@ -6,6 +6,9 @@ import type { AssuranceLevel } from '../../core/session-record.js';
 const ACCESS_KEY = 'nest-sessions:access';
 const REQUIREMENT_KEY = 'nest-sessions:requirement';
 const TOUCH_KEY = 'nest-sessions:touch';
+const CLOSING_KEY = 'nest-sessions:closing';
+/** Where Nest's `@Sse()` leaves its mark. */
+const SSE_KEY = '__sse__';
 
 /** What `@Public()`, `@AllowAnonymous()` and `@AllowPendingFactor()` let in. */
 export type SessionAllowance = 'public' | 'anonymous' | 'pending-factor';
@@ -53,6 +56,10 @@ export function setTouching(touching: boolean): ClassOrMethodDecorator {
   return decorate((target) => Reflect.defineMetadata(TOUCH_KEY, touching, target));
 }
 
+export function setClosing(): ClassOrMethodDecorator {
+  return decorate((target) => Reflect.defineMetadata(CLOSING_KEY, true, target));
+}
+
 /**
  * The rule of the handler, or else of its class. What a handler requires adds to what its class requires, and wins where
  * both speak of the same thing; what opens a handler or class wins over requirements further out, and the other way
@@ -86,6 +93,12 @@ export function isTouching(reflector: Reflector, context: ExecutionContext): boo
     context.getClass(),
   ]);
   return touching ?? true;
+}
+
+/** Whether the response is cut off when its session ends. */
+export function closesWithSession(reflector: Reflector, context: ExecutionContext): boolean {
+  const targets = [context.getHandler(), context.getClass()];
+  return [SSE_KEY, CLOSING_KEY].some((key) => reflector.getAllAndOverride<boolean | undefined>(key, targets) ?? false);
 }
 
 function contradiction(name: string): SessionConfigurationError {

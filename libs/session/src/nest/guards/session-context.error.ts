@@ -7,8 +7,13 @@ export class SessionContextError extends SessionError {
 
   constructor(context: Pick<ExecutionContext, 'getType' | 'getClass' | 'getHandler'>) {
     super(
-      `SessionGuard knows HTTP only and refused the "${context.getType()}" call of ` +
-        `${context.getClass().name}.${context.getHandler().name}: mark it @Public() and check its session yourself`,
+      `SessionGuard finds no session for the "${context.getType()}" call of ` +
+        `${context.getClass().name}.${context.getHandler().name} and refused it: ${adviceFor(context.getType())}`,
     );
   }
+}
+
+function adviceFor(type: string): string {
+  if (type !== 'graphql') return 'mark it @Public() and check its session yourself';
+  return 'the GraphQL context must hold the request as req; for subscriptions context: ({ extra }) => ({ req: extra.request })';
 }

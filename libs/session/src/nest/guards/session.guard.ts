@@ -1,22 +1,27 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Session } from '../../core/session.js';
-import { findAccessRule, type AccessRule } from '../decorators/session-metadata.js';
+import { findAccessRule, isTouching, type AccessRule } from '../decorators/session-metadata.js';
+import { findHttpParts } from '../http/http-parts.js';
 import { HttpSessions } from '../http/http-sessions.js';
 import { SessionHttpErrors } from '../http/session-http-errors.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { SESSION_SETTINGS } from '../session.constants.js';
 import { findShortfall } from './find-shortfall.js';
 import { refusalException, type SessionRefusal } from './session-refusal.js';
+import { SessionSockets } from '../sockets/session-sockets.js';
+import { toWsException } from '../sockets/ws-exception.js';
 import { SessionContextError } from './session-context.error.js';
 
 /**
- * Lets requests with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`.
+ * Lets calls with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`, before controllers, GraphQL
+ * resolvers and handlers of gateways.
  *
  * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`, one that awaits a second
  * factor unless it is `@AllowPendingFactor()`, and one that falls short of what the handler requires; a store that does
  * not answer is 503 with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
- * Handlers of anything but HTTP are refused unless they are `@Public()`. Subclasses change single steps.
+ * Gateways tell it their clients as a `WsException` with the same body, and a client without a live session is closed.
+ * Handlers of any other kind are refused unless they are `@Public()`. Subclasses change single steps.
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
@@ -24,19 +29,19 @@ export class SessionGuard implements CanActivate {
     protected readonly reflector: Reflector,
     protected readonly httpSessions: HttpSessions,
     protected readonly errors: SessionHttpErrors,
+    protected readonly sockets: SessionSockets,
     @Inject(SESSION_SETTINGS) protected readonly settings: SessionSettings,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const rule = this.findRule(context) ?? { access: 'user' };
     if (rule.access === 'public') return true;
-    if (context.getType() !== 'http') throw new SessionContextError(context);
-    const session = await this.findSession(context);
-    const refusal = this.findRefusal(session, rule);
-    if (refusal) return this.refuse(refusal, context);
-    if (!session || !(await this.isAccepted(session, context))) return false;
-    this.httpSessions.accept(context, session);
-    return true;
+    if (context.getType() !== 'ws') return this.isLetIn(context, rule);
+    try {
+      return await this.isLetIn(context, rule);
+    } catch (error) {
+      throw await toWsException(error);
+    }
   }
 
   /** Who may call the handler: by its decorators, or else those of its class. */
@@ -44,10 +49,17 @@ export class SessionGuard implements CanActivate {
     return findAccessRule(this.reflector, context);
   }
 
-  /** The live session of the request, also one that awaits a second factor. Rejects with a 503 exception when the store does not answer. */
+  /** The live session of the call, also one that awaits a second factor. Rejects with a 503 exception when the store does not answer. */
   protected async findSession(context: ExecutionContext): Promise<Session | undefined> {
-    const http = this.httpSessions.get(context);
     try {
+      if (context.getType() === 'ws') {
+        const touch = isTouching(this.reflector, context);
+        return await this.sockets.current(context.switchToWs().getClient<object>(), { touch });
+      }
+      const parts = findHttpParts(context);
+      if (!parts) throw new SessionContextError(context);
+      if (parts.isUpgraded && !this.sockets.isTrusted(parts.request.headers)) return undefined;
+      const http = this.httpSessions.get(context);
       return (await http.current()) ?? (await http.pending());
     } catch (error) {
       throw this.errors.findException(error, context) ?? error;
@@ -77,5 +89,14 @@ export class SessionGuard implements CanActivate {
   /** Throws the answer: 401, or 303 where the option `redirect` names a page for it. `false` would answer 403. */
   protected refuse(refusal: SessionRefusal, context: ExecutionContext): boolean {
     throw refusalException(refusal, { host: context, redirect: this.settings.redirect });
+  }
+
+  private async isLetIn(context: ExecutionContext, rule: AccessRule): Promise<boolean> {
+    const session = await this.findSession(context);
+    const refusal = this.findRefusal(session, rule);
+    if (refusal) return this.refuse(refusal, context);
+    if (!session || !(await this.isAccepted(session, context))) return false;
+    if (context.getType() !== 'ws') this.httpSessions.accept(context, session);
+    return true;
   }
 }

@@ -1,53 +1,21 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { safeReturnTo } from './return-to.js';
+import { findHttpParts, type FastifyResponse, type IncomingRequest, type NodeResponse } from './http-parts.js';
 
-interface IncomingRequest {
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly method?: string;
-  readonly url?: string;
-  /** Express: the address before a router took its part away. */
-  readonly originalUrl?: string;
-  /** The adapter's own answer, which follows its trust proxy setting (ASVS 4.1.3). */
-  readonly ip?: string;
-  /** Names and values in turn, as they came. */
-  readonly rawHeaders?: readonly string[];
-  /** Node's request, on Fastify. */
-  readonly raw?: { readonly rawHeaders?: readonly string[] };
-}
-
-type HeaderValue = string | number | readonly string[] | undefined;
-
-interface NodeResponse {
-  readonly headersSent: boolean;
-  readonly destroyed: boolean;
-  getHeader(name: string): HeaderValue;
-  setHeader(name: string, value: string | readonly string[]): unknown;
-  removeHeader(name: string): unknown;
-}
-
-interface FastifyResponse {
-  readonly sent: boolean;
-  readonly raw: NodeResponse;
-  getHeader(name: string): HeaderValue;
-  header(name: string, value: string | readonly string[]): unknown;
-  removeHeader(name: string): unknown;
-}
-
-/** One request and its response, alike on Express and Fastify. */
+/** One request and its response, alike on Express and Fastify, for controllers and GraphQL resolvers. */
 export class HttpExchange {
   readonly #request: IncomingRequest;
-  readonly #response: NodeResponse | FastifyResponse;
+  readonly #response: NodeResponse | FastifyResponse | undefined;
 
-  constructor(host: Pick<ArgumentsHost, 'switchToHttp'>) {
-    const http = host.switchToHttp();
-    this.#request = http.getRequest<IncomingRequest>();
-    this.#response = http.getResponse<NodeResponse | FastifyResponse>();
+  constructor(host: ArgumentsHost) {
+    const { request, response } = findHttpParts(host) ?? { request: { headers: {} }, response: undefined };
+    this.#request = request;
+    this.#response = response;
   }
 
-  /** Node's own request object: the same one for every guard, interceptor and decorator of a request. */
+  /** The same object for every guard, interceptor and decorator of a request: Node's own request, where there is a response. */
   static keyOf(host: ArgumentsHost): object {
-    const request = host.switchToHttp().getRequest<IncomingRequest>();
-    return request.raw ?? request;
+    return findHttpParts(host)?.key ?? host;
   }
 
   get cookieHeader(): string | readonly string[] | undefined {
@@ -84,22 +52,24 @@ export class HttpExchange {
     return String(headers.accept ?? '').includes('text/html') && (mode === undefined || mode === 'navigate');
   }
 
-  /** Whether it is too late to set a header. */
+  /** Whether it is too late to set a header, or there is no response to set it on. */
   get isAnswered(): boolean {
     const response = this.#response;
+    if (!response) return true;
     return isNodeResponse(response) ? response.headersSent : response.sent || response.raw.headersSent;
   }
 
   /** Whether the client closed the connection, so that no answer reaches it. */
   get isAbandoned(): boolean {
     const response = this.#response;
+    if (!response) return false;
     const { destroyed } = isNodeResponse(response) ? response : response.raw;
     return destroyed && !this.isAnswered;
   }
 
   /** The values that the response has under this name so far. */
   listHeader(name: string): string[] {
-    const value = this.#response.getHeader(name);
+    const value = this.#response?.getHeader(name);
     return value === undefined ? [] : [value].flat().map(String);
   }
 
@@ -115,6 +85,7 @@ export class HttpExchange {
   /** Replaces whatever the response has under this name. */
   setHeader(name: string, value: string | readonly string[]): void {
     const response = this.#response;
+    if (!response) return;
     if (isNodeResponse(response)) {
       response.setHeader(name, value);
       return;
@@ -127,8 +98,10 @@ export class HttpExchange {
   }
 
   removeHeader(name: string): void {
-    this.#response.removeHeader(name);
-    if (!isNodeResponse(this.#response)) this.#response.raw.removeHeader(name);
+    const response = this.#response;
+    if (!response) return;
+    response.removeHeader(name);
+    if (!isNodeResponse(response)) response.raw.removeHeader(name);
   }
 }
 

@@ -7,7 +7,9 @@ import type { Session } from '../../core/session.js';
 import { CsrfProtection } from '../csrf/csrf-protection.js';
 import { isTouching } from '../decorators/session-metadata.js';
 import { LOG_CONTEXT, SESSION_STORE } from '../session.constants.js';
+import { OpenResponses } from '../connections/open-responses.js';
 import { HttpExchange } from './http-exchange.js';
+import { findHttpParts } from './http-parts.js';
 import type { HttpSession } from './http-session.interface.js';
 import { RequestSession, type RequestSessionParts } from './request-session.js';
 import { SessionTransports } from './session-transports.js';
@@ -29,12 +31,13 @@ export class HttpSessions {
     service: SessionService,
     @Inject(SESSION_STORE) store: SessionStore,
     transports: SessionTransports,
+    private readonly responses: OpenResponses,
   ) {
     this.parts = { service, store, transports, logger: new Logger(LOG_CONTEXT) };
   }
 
   /**
-   * @param context - Of an HTTP request.
+   * @param context - Of an HTTP request, or of a GraphQL operation whose context holds one.
    * @throws {ForbiddenException} Another site sent the request. Guards of the application may come before `CsrfGuard`;
    *   no session is handed out to them either.
    */
@@ -45,11 +48,12 @@ export class HttpSessions {
   /** Says which session a guard let in, for `@CurrentSession()`. */
   accept(context: ExecutionContext, session: Session): void {
     this.open(context).accepted = session;
+    this.responses.hold(context, session);
   }
 
   /** @throws {SessionArgumentError} No `SessionGuard` let this request in, so there is no session to speak of. */
   getAccepted(context: ExecutionContext): Session {
-    const accepted = context.getType() === 'http' ? this.open(context).accepted : undefined;
+    const accepted = findHttpParts(context) ? this.open(context).accepted : undefined;
     if (accepted) return accepted;
     const handler = `${context.getClass().name}.${context.getHandler().name}`;
     throw new SessionArgumentError(

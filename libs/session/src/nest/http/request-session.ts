@@ -248,7 +248,8 @@ export class RequestSession implements HttpSession {
     }
     if (!this.#exchange.isAnswered) return;
     throw new SessionArgumentError(
-      'the response has been sent, so a new token cannot reach the client: await HttpSession before answering',
+      'the response has been sent, so a new token cannot reach the client: await HttpSession before answering; in GraphQL ' +
+        'on Fastify the context has to hold the response: context: (req, reply) => ({ req, reply })',
     );
   }
 }

@@ -25,8 +25,9 @@ export class SessionCookies {
     this.settings = settings.cookie;
   }
 
-  read(exchange: HttpExchange): CookieReading {
-    return readCookie(exchange.cookieHeader, this.settings.name);
+  /** @param request - Its `Cookie` headers, as Node or HTTP/2 has them. */
+  read(request: Pick<HttpExchange, 'cookieHeader'>): CookieReading {
+    return readCookie(request.cookieHeader, this.settings.name);
   }
 
   set(exchange: HttpExchange, { token, session }: { token: string; session: Session }): void {

@@ -2,6 +2,7 @@ import { Catch, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { SessionError } from '../../core/session-errors.js';
 import { ApplicationFilters } from './application-filters.js';
+import { findHttpParts } from './http-parts.js';
 import { SessionHttpErrors } from './session-http-errors.js';
 
 /**
@@ -24,10 +25,11 @@ export class SessionExceptionFilter extends BaseExceptionFilter {
     const special = this.applicationFilters.findForSessionError(error, this);
     if (special) return special.answer(error, host);
     const isHttp = host.getType() === 'http';
-    const answer = isHttp ? (this.errors.findException(error, host) ?? error) : error;
+    const answer = findHttpParts(host) ? (this.errors.findException(error, host) ?? error) : error;
     const general = this.applicationFilters.findFor(answer, this);
     if (general) return general.answer(answer, host);
-    if (!isHttp) throw error;
+    // GraphQL's driver makes its errors of what is thrown, HTTP exceptions among it.
+    if (!isHttp) throw answer;
     // oxlint-disable-next-line promise/valid-params -- not a promise
     return super.catch(answer, host);
   }

@@ -33,12 +33,17 @@ export class SessionTransports {
     this.clearSiteData = clearSiteData;
   }
 
+  /** What a request brings, where nothing can be brought back: the handshake of a socket. */
+  read(request: Pick<HttpExchange, 'cookieHeader' | 'authorizationHeaders'>): CarriedTokens {
+    const { cookies, bearerFormat } = this;
+    return weigh(cookies.read(request), bearerFormat && readBearer(request.authorizationHeaders, bearerFormat));
+  }
+
   open(exchange: HttpExchange): OpenedTransports {
     const { cookies, logger, clearSiteData, bearerFormat } = this;
-    const reading = cookies.read(exchange);
-    const isAmbiguous = reading.found === 'ambiguous';
+    const isAmbiguous = cookies.read(exchange).found === 'ambiguous';
     return {
-      carried: weigh(reading, bearerFormat && readBearer(exchange.authorizationHeaders, bearerFormat)),
+      carried: this.read(exchange),
       cookie: new CookieTransport({ cookies, exchange, logger, clearSiteData, isAmbiguous }),
       bearer: bearerFormat && new BearerTransport(exchange, bearerFormat),
     };

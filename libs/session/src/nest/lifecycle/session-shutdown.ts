@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import type { EndedEverywhere } from '../../core/ended-everywhere.js';
 import type { SessionStore } from '../../core/session-store.js';
 import type { TouchRecorder } from '../../core/touch-recorder.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
@@ -6,7 +7,7 @@ import { LOG_CONTEXT, SESSION_CORE, SESSION_STORE } from '../session.constants.j
 
 /**
  * Stops in two steps. When shutdown begins: no more cleanup, gathered touches written. After the server has answered its
- * last request: touches written again, store stopped.
+ * last request: touches written again, other instances told of what ended, store stopped.
  *
  * Nest shuts down importing modules before imported and global ones, so this belongs to a module that is not global: the
  * store stops before `TypeOrmModule`, which is global, closes its data source.
@@ -17,7 +18,8 @@ export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
 
   constructor(
     @Inject(SESSION_STORE) private readonly store: SessionStore,
-    @Inject(SESSION_CORE) private readonly core: { readonly touches: TouchRecorder },
+    @Inject(SESSION_CORE)
+    private readonly core: { readonly touches: TouchRecorder; readonly everywhere: EndedEverywhere },
     private readonly schedule: SessionCleanupSchedule,
   ) {}
 
@@ -28,6 +30,7 @@ export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.writeTouches();
+    await this.core.everywhere.settle();
     await this.store.stop();
   }
 

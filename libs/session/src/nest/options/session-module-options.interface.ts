@@ -75,6 +75,7 @@ export interface SessionModuleOptions {
   readonly retention?: Duration;
   /** How long audit rows are kept. Default `'365d'`. */
   readonly auditRetention?: Duration;
+  readonly sockets?: SessionSocketOptions;
 }
 
 /** Types of `Clear-Site-Data` (W3C Clear Site Data). */
@@ -134,6 +135,22 @@ export interface SessionCleanupOptions {
   readonly batchSize?: number;
   /** A run takes no further step after this time. Default `'1m'`. */
   readonly timeBudget?: Duration;
+}
+
+/** For WebSockets, and for server-sent events as far as `recheckInterval` goes. */
+export interface SessionSocketOptions {
+  /**
+   * Origins that may open sockets besides the one that the request's `Host` names, such as `'https://app.example.com'`:
+   * needed when a proxy replaces `Host`. Default none.
+   */
+  readonly allowedOrigins?: readonly string[];
+  /** Refuses handshakes without `Origin` too: every browser sends it, other clients need not. Default `false`. */
+  readonly requireOrigin?: boolean;
+  /**
+   * How often the sessions of open connections are looked up, about, for ends that this instance was not told of.
+   * `'100ms'` to `'1h'`, default `'30s'`.
+   */
+  readonly recheckInterval?: Duration;
 }
 
 /** For `useClass` and `useExisting` of `SessionModule.forRootAsync`. */

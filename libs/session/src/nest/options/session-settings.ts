@@ -9,6 +9,7 @@ import { resolveCsrfSettings, type CsrfSettings } from './csrf-settings.js';
 import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
 import type { ClearSiteData, SessionModuleOptions } from './session-module-options.interface.js';
 import { resolveTokenRotation } from './token-rotation-settings.js';
+import { resolveSocketSettings, type SocketSettings } from './socket-settings.js';
 
 /** The options checked, with defaults filled in and durations in ms. */
 export interface SessionSettings {
@@ -25,6 +26,7 @@ export interface SessionSettings {
   readonly maxIdentityProviderAgeMs: number | undefined;
   readonly redirect: SessionModuleOptions['redirect'];
   readonly cleanup: CleanupSettings;
+  readonly sockets: SocketSettings;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
 }
@@ -58,6 +60,7 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'cleanup',
   'retention',
   'auditRetention',
+  'sockets',
 ];
 const MAX_TOUCH_INTERVAL_MS = 60_000;
 /** Timers of Node.js count to 2^31 ms; a tenth is added for the jitter. */
@@ -67,17 +70,19 @@ const MAX_CLEANUP_INTERVAL_MS = 20 * 86_400_000;
 export function resolveSessionSettings(options: SessionModuleOptions): SessionSettings {
   assertKnownOptions(options, OPTION_NAMES);
   assertStoreDefinition(options.store);
+  const csrf = resolveCsrfSettings(options.csrf);
   return {
     store: options.store,
     policy: resolvePolicy(options),
     tokenKeys: resolveTokenKeys(options.tokenKeys),
     cookie: resolveCookieSettings(options),
-    csrf: resolveCsrfSettings(options.csrf),
+    csrf,
     bearer: resolveBearerSettings(options.bearer),
     clearSiteData: resolveClearSiteData(options.clearSiteData),
     maxIdentityProviderAgeMs: resolveMaxIdentityProviderAge(options),
     redirect: resolveRedirect(options),
     cleanup: resolveCleanup(options.cleanup),
+    sockets: resolveSocketSettings(options.sockets, csrf),
     retentionMs: parseDuration(options.retention ?? '30d', 'retention'),
     auditRetentionMs: parseDuration(options.auditRetention ?? '365d', 'auditRetention'),
   };

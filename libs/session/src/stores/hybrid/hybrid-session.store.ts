@@ -20,6 +20,7 @@ import type {
 } from '../../core/session-store.js';
 import { HotSweeper } from './hot-sweeper.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
+import { HybridSignals } from './hybrid-signals.js';
 import { ReconcileSchedule } from './reconcile-schedule.js';
 import { SessionCreator } from './session-creator.js';
 import { SessionLister } from './session-lister.js';
@@ -46,6 +47,7 @@ export interface HybridSettings extends HybridParts {
  */
 export class HybridSessionStore implements SessionStore {
   readonly name = 'hybrid';
+  readonly signals: HybridSignals;
   private readonly reader: SessionReader;
   private readonly creator: SessionCreator;
   private readonly revoker: SessionRevoker;
@@ -58,6 +60,7 @@ export class HybridSessionStore implements SessionStore {
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly parts: HybridSettings) {
+    this.signals = new HybridSignals(parts.hot.signals, parts.durable.signals);
     this.reader = new SessionReader(parts);
     this.creator = new SessionCreator(parts);
     this.revoker = new SessionRevoker(parts);

@@ -7,6 +7,7 @@ import type {
   SessionEndReason,
   SessionRecord,
 } from '../../core/session-record.js';
+import type { SessionSignalListener, SessionSignals } from '../../core/session-signals.js';
 import type {
   CleanUpOutcome,
   CleanUpStep,
@@ -43,6 +44,17 @@ export interface MemorySessionStoreSettings {
  */
 export class MemorySessionStore implements SessionStore {
   readonly name = 'memory';
+  /** Reaches whoever shares this store. */
+  readonly signals: SessionSignals = {
+    publish: async (ended) => {
+      for (const listener of this.listeners) listener.ended(ended);
+    },
+    subscribe: (listener) => {
+      this.listeners.add(listener);
+      return () => void this.listeners.delete(listener);
+    },
+  };
+  private readonly listeners = new Set<SessionSignalListener>();
   private readonly sessions = new Map<string, StoredSession>();
   private readonly idsByUser = new Map<string, Set<string>>();
   private stopped = false;

@@ -2,12 +2,15 @@ import { DataSource } from 'typeorm';
 import { SessionConfigurationError } from '../../core/session-errors.js';
 import { describePostgresError, isRefusedLogin, toSessionError } from './postgres-errors.js';
 import type { PgPool } from './postgres-pool.js';
+import type { ListeningPgClient } from './signal-receiver.js';
 
 /** A pool to work with. */
 export interface PostgresConnection {
   readonly pool: PgPool;
   /** The DataSource's own schema, if it has one. */
   readonly schema: string | undefined;
+  /** A client of its own, not connected, that connects as those of the pool do, or to another URL. */
+  readonly createClient: (url?: string) => ListeningPgClient;
   /** Closes what the store opened; a DataSource handed in is left alone. */
   close(): Promise<void>;
 }
@@ -30,7 +33,13 @@ export function borrowDataSource(dataSource: unknown, option: string): PostgresC
   if (!dataSource.isInitialized) {
     throw new SessionConfigurationError(option, 'is not initialized: await dataSource.initialize() first');
   }
-  return { pool: poolOf(dataSource, option), schema: dataSource.options.schema, close: () => Promise.resolve() };
+  const pool = poolOf(dataSource, option);
+  return {
+    pool,
+    schema: dataSource.options.schema,
+    createClient: (url) => duplicateClient(pool, url),
+    close: () => Promise.resolve(),
+  };
 }
 
 export interface OwnDataSource {
@@ -65,9 +74,11 @@ export async function openDataSource(settings: OwnDataSource): Promise<PostgresC
     }
     throw toSessionError(error);
   }
+  const pool = poolOf(dataSource, 'postgresStore.url');
   return {
-    pool: poolOf(dataSource, 'postgresStore.url'),
+    pool,
     schema: undefined,
+    createClient: (url) => duplicateClient(pool, url),
     close: async () => {
       if (dataSource.isInitialized) await dataSource.destroy();
     },
@@ -79,6 +90,18 @@ function isDataSource(value: unknown): value is DataSource {
   return (
     typeof value === 'object' && value !== null && 'options' in value && 'driver' in value && 'isInitialized' in value
   );
+}
+
+/** Where a pool of `pg` keeps what its own clients are made of. The password is hidden from enumeration. */
+interface PoolInternals extends PgPool {
+  readonly Client?: new (options: object) => ListeningPgClient;
+  readonly options?: { readonly password?: unknown };
+}
+
+function duplicateClient({ Client, options }: PoolInternals, url?: string): ListeningPgClient {
+  if (!Client || !options) throw new TypeError('the pool does not tell how it connects');
+  const source = url === undefined ? { password: options.password } : { connectionString: url };
+  return new Client({ ...options, ...source, application_name: 'nest-sessions signals', keepAlive: true });
 }
 
 function poolOf(dataSource: DataSource, option: string): PgPool {

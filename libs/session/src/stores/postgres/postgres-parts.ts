@@ -23,6 +23,7 @@ export interface PostgresSettings extends TableOptions {
   readonly connect: PostgresConnect;
   readonly userIdType: UserIdType | undefined;
   readonly preparedStatements: boolean;
+  readonly listenUrl: string | undefined;
   readonly operationTimeoutMs: number;
   readonly startTimeoutMs: number;
   readonly cleanUpTimeoutMs: number;

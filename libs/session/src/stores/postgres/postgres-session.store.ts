@@ -20,6 +20,7 @@ import type {
 import { runOperation } from './operation.js';
 import { unavailable } from './postgres-errors.js';
 import { openParts, type PostgresParts, type PostgresSettings } from './postgres-parts.js';
+import { PostgresSignals } from './postgres-signals.js';
 import { assertUserIdOfType } from './user-id-type.js';
 
 /**
@@ -33,11 +34,14 @@ import { assertUserIdOfType } from './user-id-type.js';
  */
 export class PostgresSessionStore implements SessionStore {
   readonly name = 'postgres';
+  readonly signals: PostgresSignals;
   private parts: PostgresParts | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
-  constructor(protected readonly settings: PostgresSettings) {}
+  constructor(protected readonly settings: PostgresSettings) {
+    this.signals = new PostgresSignals(settings);
+  }
 
   /**
    * Calls at the same time share one attempt; one that failed may be made again.
@@ -134,7 +138,8 @@ export class PostgresSessionStore implements SessionStore {
 
   private async openOnce(): Promise<void> {
     try {
-      this.parts = await this.openParts();
+      const { connection, pool, tables } = (this.parts = await this.openParts());
+      this.signals.start({ connection, pool, table: tables.sessions });
     } catch (error) {
       this.starting = undefined;
       throw error;
@@ -146,6 +151,7 @@ export class PostgresSessionStore implements SessionStore {
     if (!this.parts) return;
     const { touches, undelivered, connection } = this.parts;
     await touches.flush();
+    await this.signals.stop();
     undelivered.stop();
     await connection.close();
   }

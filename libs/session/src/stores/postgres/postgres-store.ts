@@ -27,6 +27,11 @@ export interface PostgresStoreSettings extends TableOptions {
   readonly userIdType?: UserIdType;
   /** `false` when PgBouncer in transaction mode is in between, which costs about half of the lookups per second. Default `true`. */
   readonly preparedStatements?: boolean;
+  /**
+   * Where to listen for sessions that end on other instances, when PgBouncer in transaction mode is in between, which
+   * passes no notifications on: a URL of the server itself. Default the way of everything else.
+   */
+  readonly listenUrl?: string;
   /** How long an operation may take before it fails with `SessionStoreUnavailableError`, waiting for a connection included. Default `'2s'`. */
   readonly operationTimeout?: Duration;
   /** How long to wait for Postgres at boot. Default `'10s'`. */
@@ -46,6 +51,7 @@ const OPTION_NAMES = [
   'auditTable',
   'userIdType',
   'preparedStatements',
+  'listenUrl',
   'operationTimeout',
   'startTimeout',
   'cleanUpTimeout',
@@ -80,7 +86,7 @@ export function definePostgres<Store extends SessionStore>(
   furtherNames: readonly string[] = [],
 ): PostgresDefinition<Store> {
   assertStoreOptions(options, 'postgresStore', [...OPTION_NAMES, ...furtherNames]);
-  const { schema, table, auditTable, userIdType, preparedStatements = true } = options;
+  const { schema, table, auditTable, userIdType, preparedStatements = true, listenUrl } = options;
   qualifyTables(options, 'postgresStore');
   assertSource(options);
   if (userIdType !== undefined && !USER_ID_TYPES.includes(userIdType)) {
@@ -92,6 +98,7 @@ export function definePostgres<Store extends SessionStore>(
     auditTable,
     userIdType,
     preparedStatements,
+    listenUrl,
     operationTimeoutMs: parseShortDuration(options.operationTimeout ?? '2s', 'postgresStore.operationTimeout'),
     startTimeoutMs: parseShortDuration(options.startTimeout ?? '10s', 'postgresStore.startTimeout'),
     cleanUpTimeoutMs: parseShortDuration(options.cleanUpTimeout ?? '30s', 'postgresStore.cleanUpTimeout'),
@@ -122,12 +129,13 @@ function chooseConnect(
   return () => openDataSource({ url, poolSize, operationTimeoutMs, statementTimeoutMs });
 }
 
-function assertSource({ url, dataSource, poolSize }: PostgresStoreOptions): void {
+function assertSource({ url, dataSource, poolSize, listenUrl }: PostgresStoreOptions): void {
   if (url !== undefined && dataSource !== undefined) {
     throw new SessionConfigurationError('postgresStore', 'takes either url or dataSource, not both');
   }
-  if (url !== undefined && !/^postgres(?:ql)?:\/\//.test(url)) {
-    throw new SessionConfigurationError('postgresStore.url', 'must start with postgres:// or postgresql://');
+  for (const [option, given] of Object.entries({ url, listenUrl })) {
+    if (given === undefined || /^postgres(?:ql)?:\/\//.test(given)) continue;
+    throw new SessionConfigurationError(`postgresStore.${option}`, 'must start with postgres:// or postgresql://');
   }
   if (url === undefined && poolSize !== undefined) {
     throw new SessionConfigurationError(

@@ -24,6 +24,7 @@ export class RedisBackend {
   private readonly hmget: RedisCommand;
   private readonly hdel: RedisCommand;
   private readonly info: RedisCommand;
+  private readonly send: RedisCommand;
   private readonly scripts: ScriptRunner;
   private readonly stopLog: () => void;
   private readonly onChangeOfServer = () => this.clock.forget();
@@ -36,6 +37,7 @@ export class RedisBackend {
     this.hmget = bindCommand(this.client, 'hmget');
     this.hdel = bindCommand(this.client, 'hdel');
     this.info = bindCommand(this.client, 'info');
+    this.send = bindCommand(this.client, 'publish');
     this.scripts = new ScriptRunner(this.client);
     this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
     for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
@@ -61,6 +63,11 @@ export class RedisBackend {
   async readInfo(section: string): Promise<string> {
     this.assertConnected();
     return String(await this.info(section));
+  }
+
+  async publish(channel: string, message: string): Promise<void> {
+    this.assertConnected();
+    await this.send(channel, message);
   }
 
   async runScript(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {

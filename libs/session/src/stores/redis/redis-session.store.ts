@@ -21,6 +21,7 @@ import { connectBackend, type BackendSettings } from './connect-backend.js';
 import { DeadlineGate, type GatedWork } from './deadline-gate.js';
 import type { RedisBackend } from './redis-backend.js';
 import { unavailable } from './redis-errors.js';
+import { RedisSignals } from './redis-signals.js';
 import { SessionHash } from './session-hash.js';
 import { SessionKeys } from './session-keys.js';
 
@@ -43,6 +44,7 @@ const MAX_DISCARDS = 6;
  */
 export class RedisSessionStore implements SessionStore {
   readonly name = 'redis';
+  readonly signals: RedisSignals;
   private readonly gate: DeadlineGate;
   private backend: RedisBackend | undefined;
   private sessions: SessionHash | undefined;
@@ -52,6 +54,7 @@ export class RedisSessionStore implements SessionStore {
 
   constructor(private readonly settings: RedisSessionStoreSettings) {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
+    this.signals = new RedisSignals(settings);
   }
 
   /**
@@ -177,6 +180,7 @@ export class RedisSessionStore implements SessionStore {
     try {
       this.backend = await connectBackend(this.settings);
       this.sessions = new SessionHash(this.backend, new SessionKeys(this.settings.keyPrefix), this.settings.logger);
+      this.signals.start(this.backend);
     } catch (error) {
       this.starting = undefined;
       throw error;
@@ -186,6 +190,7 @@ export class RedisSessionStore implements SessionStore {
   private async close(): Promise<void> {
     await this.starting?.catch(() => undefined);
     await this.gate.idle();
+    await this.signals.stop();
     this.backend?.close();
   }
 }

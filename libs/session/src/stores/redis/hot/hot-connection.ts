@@ -16,6 +16,7 @@ import { parseGeneration } from './server-generation.js';
 
 /** Everything that works on one connected client. */
 export interface HotConnection {
+  readonly backend: RedisBackend;
   readonly reader: CopyReader;
   readonly copies: HotHash;
   readonly scanner: CopyScanner;
@@ -46,6 +47,7 @@ export async function connectHot(settings: BackendSettings): Promise<HotConnecti
   const watch = backend.client.isCluster ? undefined : new GenerationWatch(backend);
   watch?.start();
   return {
+    backend,
     reader: watch ? new ConnectionCopyReader(backend, keys, watch) : new ScriptCopyReader(backend, keys),
     copies: new HotHash(backend, keys, logger),
     scanner: new CopyScanner(backend, keys),

@@ -20,6 +20,7 @@ import type {
 import { DeadlineGate } from '../deadline-gate.js';
 import type { RedisSessionStoreSettings } from '../redis-session.store.js';
 import { unavailable } from '../redis-errors.js';
+import { RedisSignals } from '../redis-signals.js';
 import { connectHot, type HotConnection } from './hot-connection.js';
 
 /**
@@ -33,6 +34,7 @@ import { connectHot, type HotConnection } from './hot-connection.js';
  */
 export class RedisHotSessions implements HotSessions {
   readonly name = 'redis';
+  readonly signals: RedisSignals;
   private readonly gate: DeadlineGate;
   private connection: HotConnection | undefined;
   private connecting: Promise<void> | undefined;
@@ -40,6 +42,7 @@ export class RedisHotSessions implements HotSessions {
 
   constructor(private readonly settings: RedisSessionStoreSettings) {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
+    this.signals = new RedisSignals(settings);
   }
 
   /**
@@ -139,13 +142,18 @@ export class RedisHotSessions implements HotSessions {
 
   private async open(): Promise<void> {
     const connection = await connectHot(this.settings);
-    if (this.stopping) connection.close();
-    else this.connection = connection;
+    if (this.stopping) {
+      connection.close();
+      return;
+    }
+    this.connection = connection;
+    this.signals.start(connection.backend);
   }
 
   private async close(): Promise<void> {
     await this.connecting?.catch(() => undefined);
     await this.gate.idle();
+    await this.signals.stop();
     this.connection?.close();
   }
 }

@@ -1,0 +1,134 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import type { EndedEverywhere } from '../../core/ended-everywhere.js';
+import { isUnavailable } from '../../core/session-errors.js';
+import { SessionService } from '../../core/session-service.js';
+import type { Session } from '../../core/session.js';
+import type { SessionSettings } from '../options/session-settings.js';
+import { LOG_CONTEXT, SESSION_CORE, SESSION_SETTINGS } from '../session.constants.js';
+
+/** Something that stays open in a session's name. */
+export interface OpenConnection {
+  readonly session: Pick<Session, 'id' | 'userId'>;
+  /** Closes it at once. Called once at most. */
+  close(): void;
+}
+
+const JITTER = 0.1;
+/** Sessions looked up at the same time by one check. */
+const MAX_PARALLEL = 32;
+
+/**
+ * Closes what is open in the name of a session that ended: as soon as this instance hears of it, and by looking all of
+ * them up from time to time, for ends that nobody was told of: signals that were lost, sessions that expired (ASVS 7.4.1).
+ *
+ * A store that does not answer closes nothing.
+ */
+@Injectable()
+export class OpenConnections implements OnModuleDestroy {
+  private readonly logger = new Logger(LOG_CONTEXT);
+  private readonly bySession = new Map<string, Set<OpenConnection>>();
+  private readonly intervalMs: number;
+  private stopListening: (() => void) | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private checking: Promise<void> | undefined;
+  private isStopped = false;
+
+  constructor(
+    private readonly service: SessionService,
+    @Inject(SESSION_CORE) private readonly core: { readonly everywhere: EndedEverywhere },
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+  ) {
+    this.intervalMs = settings.sockets.recheckIntervalMs;
+  }
+
+  /** How many connections are held. */
+  get size(): number {
+    let size = 0;
+    for (const connections of this.bySession.values()) size += connections.size;
+    return size;
+  }
+
+  /**
+   * Holds a connection whose session was just found live. If its end was heard of in the meantime, it is closed at once.
+   *
+   * @returns A function to call when the connection is gone.
+   */
+  add(connection: OpenConnection): () => void {
+    const { id } = connection.session;
+    this.listen();
+    const connections = this.bySession.get(id) ?? new Set();
+    this.bySession.set(id, connections.add(connection));
+    if (this.core.everywhere.knowsOf(id)) this.close(id);
+    this.timer ??= this.schedule();
+    return () => {
+      connections.delete(connection);
+      if (connections.size === 0 && this.bySession.get(id) === connections) this.bySession.delete(id);
+    };
+  }
+
+  /** Begins to listen. Whoever does so before looking a session up misses no end of it. */
+  listen(): void {
+    if (this.isStopped) return;
+    this.stopListening ??= this.core.everywhere.listen({
+      ended: (sessions) => {
+        for (const { id } of sessions) this.close(id);
+      },
+      resumed: () => void this.recheck(),
+    });
+  }
+
+  /** Looks up every session once and closes what belongs to those that are over. Joins a check that is under way. */
+  recheck(): Promise<void> {
+    return (this.checking ??= this.checkAll().finally(() => {
+      this.checking = undefined;
+    }));
+  }
+
+  onModuleDestroy(): void {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    this.stopListening?.();
+  }
+
+  private close(id: string): void {
+    const connections = this.bySession.get(id);
+    if (!connections) return;
+    this.bySession.delete(id);
+    for (const connection of connections) {
+      try {
+        connection.close();
+      } catch (error) {
+        this.logger.error(`a connection of session ${id} could not be closed: ${String(error)}`);
+      }
+    }
+  }
+
+  private schedule(): NodeJS.Timeout {
+    const delayMs = Math.round(this.intervalMs * (1 - JITTER + Math.random() * 2 * JITTER));
+    return setTimeout(() => void this.checkAndScheduleNext(), delayMs).unref();
+  }
+
+  private async checkAndScheduleNext(): Promise<void> {
+    await this.recheck();
+    this.timer = this.isStopped || this.bySession.size === 0 ? undefined : this.schedule();
+  }
+
+  private async checkAll(): Promise<void> {
+    // A session that comes later was looked up later.
+    const waiting = [...this.bySession.values()].flatMap(([connection]) => connection ?? []);
+    const work = async () => {
+      for (let next = waiting.pop(); next && !this.isStopped; next = waiting.pop()) {
+        const { session } = next;
+        if (!(await this.service.recheck(session, { touch: false }))) this.close(session.id);
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: Math.min(MAX_PARALLEL, waiting.length) }, work));
+    } catch (error) {
+      waiting.length = 0;
+      const problem = `open connections were not checked, the next check tries again: ${String(error)}`;
+      if (isUnavailable(error)) this.logger.debug(problem);
+      else this.logger.error(problem);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { Injectable, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Session } from '../../core/session.js';
+import { closesWithSession } from '../decorators/session-metadata.js';
+import { findHttpParts } from '../http/http-parts.js';
+import { OpenConnections } from './open-connections.js';
+
+/** Node's response, or HTTP/2's compatible one. */
+interface RawResponse {
+  readonly socket?: { destroy(): unknown } | null;
+  /** HTTP/2: this exchange only, while others go on through the same socket. */
+  readonly stream?: { close?(code: number): void };
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+const HTTP2_CANCEL = 8;
+
+/** Closes responses that are still being sent when their session ends: server-sent events, and others on request. */
+@Injectable()
+export class OpenResponses {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly connections: OpenConnections,
+  ) {}
+
+  /** Ties the response to the session, if its handler is of such a kind. */
+  hold(context: ExecutionContext, session: Session): void {
+    if (context.getType() !== 'http' || !closesWithSession(this.reflector, context)) return;
+    const response = findHttpParts(context)?.response;
+    if (!response) return;
+    const raw = ('raw' in response ? response.raw : response) as unknown as RawResponse;
+    // Nobody would tell of a client that left before its session was found.
+    if (raw.destroyed) return;
+    const release = this.connections.add({ session, close: () => cut(raw) });
+    raw.once('close', release);
+  }
+}
+
+/** Not ended in good order, which would wait for a client that reads slowly to take all that was written. */
+function cut({ stream, socket }: RawResponse): void {
+  if (stream?.close) stream.close(HTTP2_CANCEL);
+  else socket?.destroy();
+}

@@ -1,0 +1,177 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
+import { SessionService } from '../../core/session-service.js';
+import type { Session } from '../../core/session.js';
+import { OpenConnections } from '../connections/open-connections.js';
+import { SessionTransports } from '../http/session-transports.js';
+import type { SessionSettings } from '../options/session-settings.js';
+import type { SocketSettings } from '../options/socket-settings.js';
+import { LOG_CONTEXT, SESSION_SETTINGS } from '../session.constants.js';
+import { isTrustedHandshake, type HandshakeHeaders } from './handshake-origin.js';
+import { toSocketClient, type Refusal, type SocketClient } from './socket-client.js';
+
+/** What is known of one client. */
+interface KnownSocket {
+  readonly client: SocketClient;
+  session?: Session;
+  /** The handshake being authenticated. */
+  opening?: Promise<Session | undefined>;
+  /** Takes it out of what is closed with its session. */
+  release?: () => void;
+  /** Closed, by whomever. */
+  isOver: boolean;
+}
+
+export interface AcceptSocketOptions {
+  /** Whether a session without a user is enough. Default `false`. */
+  readonly allowAnonymous?: boolean;
+}
+
+const UNAUTHENTICATED: Refusal = { statusCode: 401, error: 'unauthenticated', message: 'Unauthorized' };
+const WRONG_ORIGIN: Refusal = { statusCode: 403, error: 'origin_not_allowed', message: 'Forbidden' };
+const UNAVAILABLE: Refusal = { statusCode: 503, error: 'sessions_unavailable', message: 'Service Unavailable' };
+const BROKEN: Refusal = { statusCode: 500, error: 'internal_error', message: 'Internal server error' };
+
+/**
+ * The sessions of WebSocket clients, of socket.io and of ws.
+ *
+ * A client's handshake is authenticated once. From then on its session is looked up by id, for every message that passes
+ * `SessionGuard`, because its cookie may have been rotated since. When the session ends the client is closed.
+ */
+@Injectable()
+export class SessionSockets {
+  private readonly logger = new Logger(LOG_CONTEXT);
+  private readonly known = new WeakMap<object, KnownSocket>();
+  private readonly settings: SocketSettings;
+
+  constructor(
+    private readonly service: SessionService,
+    private readonly transports: SessionTransports,
+    private readonly connections: OpenConnections,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+  ) {
+    this.settings = settings.sockets;
+  }
+
+  /**
+   * Whether the page that opens a socket may do so in its visitor's name, by `Origin`: for `allowRequest` of socket.io and
+   * `verifyClient` of ws, which can refuse before there is a socket. `accept` and `SessionGuard` ask it in any case.
+   */
+  isTrusted(headers: HandshakeHeaders): boolean {
+    return isTrustedHandshake(headers, this.settings);
+  }
+
+  /**
+   * Lets a client with a live session in and closes any other: for `handleConnection` of a gateway. Never rejects.
+   *
+   * Refused clients are sent an `exception` and closed, by ws with 4401 (no live session), 4403 (another site's page) or
+   * 1013 (the store does not answer: try again).
+   *
+   * @param request - Second argument of `handleConnection`: needed for ws, ignored for socket.io.
+   * @returns `undefined` when the client was closed.
+   */
+  async accept(client: object, request?: unknown, options: AcceptSocketOptions = {}): Promise<Session | undefined> {
+    let socket: KnownSocket | undefined;
+    try {
+      socket = this.open(client, request);
+      // Gateways that share a server are all told of each connection.
+      const session = socket.session
+        ? await this.current(client, { touch: true })
+        : await this.authenticate(socket, { touch: true });
+      if (session && !socket.isOver && (session.userId !== null || options.allowAnonymous)) return session;
+      this.refuse(socket, UNAUTHENTICATED);
+    } catch (error) {
+      if (isUnavailable(error)) this.logger.debug(`a socket was refused: ${error.message}`);
+      else this.logger.error(error);
+      const { client: refused } = socket ?? { client: toSocketClient(client, { headers: {} }) };
+      refused?.refuse(isUnavailable(error) ? UNAVAILABLE : BROKEN);
+      if (socket) socket.isOver = true;
+    }
+    return undefined;
+  }
+
+  /**
+   * The live session of a client that sent a message. One that has none any more is closed.
+   *
+   * @throws {SessionStoreUnavailableError} Not known; the client stays.
+   * @throws {SessionArgumentError} A client of ws that was not accepted.
+   */
+  async current(client: object, { touch }: { touch: boolean }): Promise<Session | undefined> {
+    const socket = this.open(client);
+    if (socket.isOver) return undefined;
+    if (!socket.session) {
+      const opened = await this.authenticate(socket, { touch });
+      if (!opened && !socket.isOver) this.refuse(socket, UNAUTHENTICATED);
+      return socket.isOver ? undefined : opened;
+    }
+    const session = await this.service.recheck(socket.session, { touch });
+    if (socket.isOver) return undefined;
+    if (session) socket.session = session;
+    else this.refuse(socket, UNAUTHENTICATED);
+    return session;
+  }
+
+  /** The session that was found for this client's latest message. */
+  findAccepted(client: object): Session | undefined {
+    const socket = this.known.get(client);
+    return socket?.isOver ? undefined : socket?.session;
+  }
+
+  private open(client: object, request?: unknown): KnownSocket {
+    const known = this.known.get(client);
+    if (known) return known;
+    const socket = toSocketClient(client, request);
+    if (!socket) {
+      throw new SessionArgumentError(
+        'the handshake of this socket is not known, as ws does not keep it: let the gateway implement ' +
+          'handleConnection(client, request) and call SessionSockets.accept(client, request) there',
+      );
+    }
+    const opened: KnownSocket = { client: socket, isOver: false };
+    this.known.set(client, opened);
+    // At once: a client may be gone before its handshake is authenticated.
+    socket.onceClosed(() => {
+      opened.isOver = true;
+      opened.release?.();
+    });
+    return opened;
+  }
+
+  private authenticate(socket: KnownSocket, options: { touch: boolean }): Promise<Session | undefined> {
+    return (socket.opening ??= this.check(socket, options).finally(() => {
+      socket.opening = undefined;
+    }));
+  }
+
+  private async check(socket: KnownSocket, options: { touch: boolean }): Promise<Session | undefined> {
+    const { headers } = socket.client;
+    if (!this.isTrusted(headers)) {
+      this.logger.warn('a socket was refused: a page of another site opened it (Origin); see sockets.allowedOrigins');
+      this.refuse(socket, WRONG_ORIGIN);
+      return undefined;
+    }
+    const { token, contradiction } = this.transports.read({
+      cookieHeader: headers.cookie,
+      authorizationHeaders: headers.authorization === undefined ? [] : [headers.authorization].flat(),
+    });
+    if (contradiction !== undefined) this.logger.warn(`ambiguous: a socket came with ${contradiction}`);
+    this.connections.listen();
+    const checked = await this.service.authenticate(token, { ...options, rotate: false });
+    if (checked.outcome !== 'live') {
+      const why = checked.outcome === 'absent' ? checked.reason : checked.outcome;
+      this.logger.debug(`a socket has no live session: ${why}`);
+      return undefined;
+    }
+    if (socket.isOver) return undefined;
+    const { session } = checked;
+    socket.session = session;
+    socket.release = this.connections.add({ session, close: () => this.refuse(socket, UNAUTHENTICATED) });
+    return session;
+  }
+
+  private refuse(socket: KnownSocket, refusal: Refusal): void {
+    if (socket.isOver) return;
+    socket.isOver = true;
+    socket.client.refuse(refusal);
+  }
+}
