@@ -1,4 +1,5 @@
 export type { Duration } from './core/duration.js';
+export type { IpAddressMode } from './core/ip-address-form.js';
 export type { AbsenceReason } from './core/session-authenticator.js';
 export type { JsonObject, SessionData, SessionDataPatch } from './core/session-data.js';
 export {
@@ -86,8 +87,10 @@ export type { HttpSession, SignIn, SignOut, StartSession } from './nest/http/htt
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
 export type { SessionTransportName } from './nest/http/session-transport.interface.js';
+export type { PolicyDeviation } from './nest/options/policy-deviations.js';
 export type {
   ClearSiteData,
+  JustifiableOption,
   SessionBearerOptions,
   SessionCleanupOptions,
   SessionCookieOptions,
@@ -97,7 +100,10 @@ export type {
   SessionModuleRootOptions,
   SessionOptionsFactory,
   SessionSocketOptions,
+  SessionProfile,
 } from './nest/options/session-module-options.interface.js';
+export type { DescribedSessionPolicy } from './nest/policy/describe-policy.js';
+export { SessionPolicyDescription } from './nest/policy/session-policy-description.js';
 export { SESSION_OPTIONS, SESSION_STORE } from './nest/session.constants.js';
 export { SessionModule } from './nest/session.module.js';
 export type { HandshakeHeaders } from './nest/sockets/handshake-origin.js';

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { MemorySessionStore, type SessionStoreDefinition } from 'nest-sessions';
 import { hybridStore } from 'nest-sessions/hybrid';
@@ -15,6 +16,8 @@ export interface E2eStore {
   readonly definition: SessionStoreDefinition;
   /** How many keys or rows the backend holds, ended sessions and audit included. */
   countEntries(): Promise<number>;
+  /** All that the backend holds, as text. */
+  dump(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -24,6 +27,7 @@ export async function openMemory(): Promise<E2eStore> {
   return {
     definition: { name: 'memory', inject: [], create },
     countEntries: async () => store?.size ?? 0,
+    dump: async () => inspect(store, { depth: null, maxArrayLength: null }),
     close: async () => undefined,
   };
 }
@@ -36,6 +40,7 @@ export async function openRedis(): Promise<E2eStore> {
   return {
     definition: redisStore({ url, keyPrefix, operationTimeout: '5s' }),
     countEntries: async () => (await listKeys()).length,
+    dump: async () => dumpHashes(admin, await listKeys()),
     close: async () => {
       const keys = await listKeys();
       if (keys.length > 0) await admin.del(keys);
@@ -55,6 +60,11 @@ export async function openPostgres(): Promise<E2eStore> {
       );
       return Number(row?.rows);
     },
+    dump: async () =>
+      JSON.stringify([
+        await world.query('select to_jsonb(s) as session from sessions s'),
+        await world.query('select to_jsonb(a) as audit from session_audit a'),
+      ]),
     close: () => world.close(),
   };
 }
@@ -76,11 +86,25 @@ export async function openHybrid(): Promise<E2eStore> {
       );
       return (await keys.listKeys()).length + Number(row?.rows);
     },
+    dump: async () => {
+      const redis = new Redis(keys.url);
+      const hashes = await dumpHashes(redis, await keys.listKeys());
+      await redis.quit();
+      return JSON.stringify([
+        hashes,
+        await admin.query(`select to_jsonb(s) as session from ${schema}.sessions s`),
+        await admin.query(`select to_jsonb(a) as audit from ${schema}.session_audit a`),
+      ]);
+    },
     close: async () => {
       await Promise.all([admin.destroy(), keys.drop()]);
       await database.drop();
     },
   };
+}
+
+async function dumpHashes(redis: Redis, keys: readonly string[]): Promise<string> {
+  return JSON.stringify(await Promise.all(keys.map(async (key) => [key, await redis.hgetall(key)])));
 }
 
 /** The tables that a hybrid store needs, in this schema. */

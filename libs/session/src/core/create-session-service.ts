@@ -1,4 +1,5 @@
 import { EndedEverywhere } from './ended-everywhere.js';
+import { createIpAddressForm, type IpAddressForm } from './ip-address-form.js';
 import { SessionAuthenticator } from './session-authenticator.js';
 import { SessionEvents } from './session-events.js';
 import type { SessionPolicy } from './session-policy.js';
@@ -16,10 +17,18 @@ export interface SessionServiceSettings {
   readonly logger: SessionLogger;
   /** Newest first. None: tokens are stored as plain SHA-256. */
   readonly tokenKeys?: readonly (string | Uint8Array)[];
+  /** Default all of the address. */
+  readonly toStoredIpAddress?: IpAddressForm;
 }
 
 /** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops. */
-export function createSessionService({ store, policy, logger, tokenKeys }: SessionServiceSettings): {
+export function createSessionService({
+  store,
+  policy,
+  logger,
+  tokenKeys,
+  toStoredIpAddress = createIpAddressForm('full'),
+}: SessionServiceSettings): {
   readonly service: SessionService;
   readonly touches: TouchRecorder;
   readonly everywhere: EndedEverywhere;
@@ -39,6 +48,7 @@ export function createSessionService({ store, policy, logger, tokenKeys }: Sessi
     renewer,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
+    toStoredIpAddress,
     replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer }),
   });
   return { service, touches, everywhere };

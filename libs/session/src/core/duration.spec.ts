@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { parseDuration, type Duration } from './duration.js';
+import { formatDuration, parseDuration, type Duration } from './duration.js';
 import { SessionConfigurationError } from './session-errors.js';
 
 describe('parseDuration', () => {
@@ -49,5 +49,29 @@ describe('parseDuration', () => {
 
   it.each([[30], [undefined], [null], [['30m']], [{}]])('refuses %j, which only JavaScript could pass', (value) => {
     expect(() => parseDuration(value as unknown as Duration, 'idleTimeout')).toThrow(/^idleTimeout/);
+  });
+});
+
+describe('formatDuration', () => {
+  it.each<[number, string]>([
+    [1, '1ms'],
+    [1500, '1500ms'],
+    [90_000, '90s'],
+    [5_400_000, '90m'],
+    [43_200_000, '12h'],
+    [86_400_000, '24h'],
+    [172_800_000, '2d'],
+    [2_592_000_000, '30d'],
+    [90_000_000_000, '25000h'],
+  ])('writes %d ms as %s', (ms, wanted) => {
+    expect(formatDuration(ms)).toBe(wanted);
+  });
+
+  it('writes what parseDuration reads as the same', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 400 * 365 * 86_400_000 }), (ms) => {
+        expect(parseDuration(formatDuration(ms), 'idleTimeout')).toBe(ms);
+      }),
+    );
   });
 });

@@ -25,3 +25,11 @@ export function parseDuration(value: Duration, option: string): number {
   }
   return ms;
 }
+
+/** The shortest way to write whole milliseconds as an option, such as `'90s'`; hours up to two days. */
+export function formatDuration(ms: number): Duration {
+  if (ms >= 2 * 86_400_000 && ms % 86_400_000 === 0) return `${ms / 86_400_000}d`;
+  if (ms % 3_600_000 === 0) return `${ms / 3_600_000}h`;
+  if (ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}

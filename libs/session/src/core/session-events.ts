@@ -16,6 +16,7 @@ export interface CsrfRejection {
   readonly method: string | null;
   readonly origin: string | null;
   readonly secFetchSite: string | null;
+  /** What `ipAddresses` keeps of it. */
   readonly ipAddress: string | null;
 }
 

@@ -70,7 +70,7 @@ export interface SessionRecord extends SessionAuthentication {
   readonly absoluteExpiresAt: Date;
   /** When the user last proved who they are; `null` for an anonymous session. */
   readonly authenticatedAt: Date | null;
-  /** As the adapter saw it when the session began, IPv4-mapped addresses as IPv4; `null` when unknown. */
+  /** What `ipAddresses` keeps of the address that the adapter saw when the session began; `null` when unknown. */
   readonly ipAddress: string | null;
   /** At most 512 characters, control characters removed. */
   readonly userAgent: string | null;

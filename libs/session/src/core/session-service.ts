@@ -1,4 +1,5 @@
-import { normalizeActor, normalizeDevice, normalizeIpAddress, normalizeUserAgent } from './client-details.js';
+import { normalizeActor, normalizeDevice, normalizeUserAgent } from './client-details.js';
+import type { IpAddressForm } from './ip-address-form.js';
 import { toAuthentication, type AuthenticationInput } from './session-authentication.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
 import {
@@ -48,6 +49,7 @@ export interface CreateSession extends AuthenticationInput {
    * it is not expected, and over after `secondFactorTimeout`. Default `false`.
    */
   readonly awaitsSecondFactor?: boolean;
+  /** As it was seen; `ipAddresses` decides what of it is kept. */
   readonly ipAddress?: string | null;
   readonly userAgent?: string | null;
   /** A label for the device, at most 100 characters. */
@@ -85,6 +87,7 @@ export interface SessionServiceParts {
   readonly renewer: TokenRenewer;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
+  readonly toStoredIpAddress: IpAddressForm;
   readonly replacer: TokenReplacer;
 }
 
@@ -124,7 +127,7 @@ export class SessionService {
         tokenHash: hash,
         data,
         ...authentication,
-        ipAddress: normalizeIpAddress(input.ipAddress),
+        ipAddress: this.parts.toStoredIpAddress(input.ipAddress),
         userAgent: normalizeUserAgent(input.userAgent),
         device: normalizeDevice(input.device),
         ...this.timeoutsOf(authentication),

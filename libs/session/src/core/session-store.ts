@@ -233,6 +233,11 @@ export interface SessionLogger {
 export interface SessionStoreDefinition {
   readonly name: string;
   readonly inject: readonly SessionDependencyToken[];
+  /**
+   * Whether ended sessions stay for `retention` and transitions leave audit rows for `auditRetention`, for
+   * `describePolicy()`. Default `false`.
+   */
+  readonly keepsHistory?: boolean;
   create(context: SessionStoreContext, ...dependencies: unknown[]): SessionStore | Promise<SessionStore>;
 }
 

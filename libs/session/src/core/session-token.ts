@@ -7,7 +7,9 @@ const TOKEN = /^[A-Za-z0-9_-]{64}$/;
 const ID_BYTES = 16;
 const SECRET_BYTES = 32;
 const RANDOM_BYTES = 24;
-const MIN_KEY_BYTES = 32;
+export const MIN_KEY_BYTES = 32;
+/** Random bits in a token: with keys some of the secret is a MAC. */
+export const TOKEN_ENTROPY_BITS = { withoutKeys: SECRET_BYTES * 8, withKeys: RANDOM_BYTES * 8 };
 const MAC_LABEL = 'nest-sessions token mac\0';
 const HASH_LABEL = 'nest-sessions token hash\0';
 

@@ -46,7 +46,8 @@ export function compareByActivity(a: Session, b: Session): number {
   return b.lastSeenAt.getTime() - a.lastSeenAt.getTime() || (a.id < b.id ? 1 : -1);
 }
 
-function deepFreeze<T>(value: T): T {
+/** Freezes a value that JSON can hold, members included, and returns it. */
+export function deepFreeze<T>(value: T): T {
   // A proxy stands for data that is not at hand: looking into it throws, and it refuses changes itself.
   if (typeof value === 'object' && value !== null && !types.isProxy(value) && !Object.isFrozen(value)) {
     Object.freeze(value);

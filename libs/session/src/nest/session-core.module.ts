@@ -21,6 +21,7 @@ import { SessionShutdown } from './lifecycle/session-shutdown.js';
 import type { SessionModuleAsyncOptions, SessionModuleOptions } from './options/session-module-options.interface.js';
 import { resolveSessionSettings, type SessionSettings } from './options/session-settings.js';
 import { SessionSockets } from './sockets/session-sockets.js';
+import { SessionPolicyDescription } from './policy/session-policy-description.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_OPTIONS, SESSION_SETTINGS, SESSION_STORE } from './session.constants.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleOptions>({
@@ -53,6 +54,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     SessionCookies,
     SessionGuard,
     SessionHttpErrors,
+    SessionPolicyDescription,
     SessionShutdown,
     SessionSockets,
     SessionTransports,
@@ -68,6 +70,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     SessionGuard,
     SessionHttpErrors,
     SessionSockets,
+    SessionPolicyDescription,
   ],
 })
 export class SessionCoreModule extends ConfigurableModuleClass {
@@ -111,6 +114,7 @@ function assertNothingToInject({ store }: SessionSettings): void {
   );
 }
 
-function createCore({ policy, tokenKeys }: SessionSettings, store: SessionStore) {
-  return createSessionService({ store, policy, tokenKeys, logger: new Logger(LOG_CONTEXT) });
+function createCore({ policy, tokenKeys, ipAddresses }: SessionSettings, store: SessionStore) {
+  const { toStored: toStoredIpAddress } = ipAddresses;
+  return createSessionService({ store, policy, tokenKeys, toStoredIpAddress, logger: new Logger(LOG_CONTEXT) });
 }

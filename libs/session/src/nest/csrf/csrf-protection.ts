@@ -1,4 +1,5 @@
 import { ForbiddenException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
+import type { IpAddressForm } from '../../core/ip-address-form.js';
 import type { CsrfRejection } from '../../core/session-events.js';
 import { SessionService } from '../../core/session-service.js';
 import { isCsrfExempt } from '../decorators/csrf-exempt.decorator.js';
@@ -16,6 +17,7 @@ const MAX_LOGGED_LENGTH = 200;
 export class CsrfProtection {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly settings: CsrfSettings | undefined;
+  private readonly toStoredIpAddress: IpAddressForm;
   /** Requests that were told of, by Node's request object. */
   private readonly reported = new WeakSet();
 
@@ -24,6 +26,7 @@ export class CsrfProtection {
     private readonly sessions: SessionService,
   ) {
     this.settings = settings.csrf;
+    this.toStoredIpAddress = settings.ipAddresses.toStored;
   }
 
   /**
@@ -67,7 +70,7 @@ export class CsrfProtection {
       method: request?.method ?? null,
       origin: excerpt(request?.headers.origin),
       secFetchSite: excerpt(request?.headers['sec-fetch-site']),
-      ipAddress: request?.ip ?? null,
+      ipAddress: this.toStoredIpAddress(request?.ip),
     };
     const { method, origin, secFetchSite } = rejection;
     // The handler's name instead of the address, which may hold secrets.

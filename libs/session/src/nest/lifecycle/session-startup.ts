@@ -6,6 +6,7 @@ import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { listCookieNotices, listCookieWarnings } from '../options/cookie-settings.js';
 import { listCsrfWarnings } from '../options/csrf-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
+import { reportDeviations } from '../policy/report-deviations.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
 
 /**
@@ -35,6 +36,7 @@ export class SessionStartup implements OnModuleInit {
     const { cookie, csrf } = this.settings;
     for (const notice of listCookieNotices(cookie)) this.logger.log(notice);
     for (const warning of [...listCookieWarnings(cookie), ...listCsrfWarnings(csrf)]) this.logger.warn(warning);
+    reportDeviations(this.settings.profile, this.logger);
   }
 
   private assertOnlyOne(): void {

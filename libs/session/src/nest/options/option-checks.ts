@@ -6,14 +6,17 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
  * @param path - Where it stands in the options, such as `cookie`; empty for the options themselves.
  */
 export function assertKnownOptions(value: unknown, names: readonly string[], path = ''): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new SessionConfigurationError(path || 'options', `must be an object, but is ${describeValue(value)}`);
-  }
+  assertObject(value, path || 'options');
   for (const name of Object.keys(value)) {
     if (names.includes(name)) continue;
     const full = path ? `${path}.${name}` : name;
     throw new SessionConfigurationError(full, `is not an option of SessionModule: it knows ${names.join(', ')}`);
   }
+}
+
+export function assertObject(value: unknown, option: string): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new SessionConfigurationError(option, `must be an object, but is ${describeValue(value)}`);
 }
 
 export function assertCount(value: unknown, option: string): asserts value is number {

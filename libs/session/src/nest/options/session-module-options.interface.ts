@@ -1,12 +1,23 @@
 import type { SessionRedirect } from '../guards/session-refusal.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from '../../core/duration.js';
+import type { IpAddressMode } from '../../core/ip-address-form.js';
 import type { SessionStoreDefinition } from '../../core/session-store.js';
 
 /** What `SessionModule` is told. Every value is checked at boot; an unknown name is refused. */
 export interface SessionModuleOptions {
   /** `memoryStore()`, `redisStore()`, `postgresStore()`, or one of your own. */
   readonly store: SessionStoreDefinition;
+  /**
+   * A published set of limits. It gives the defaults of the timeouts that it limits, options given beside it win, and one
+   * that is looser is warned of at boot. Default none.
+   */
+  readonly profile?: SessionProfile;
+  /**
+   * Why an option may be looser than the profile, by its name: `{ idleTimeout: 'kiosks in locked rooms' }`. Silences the
+   * warning and is shown by `SessionPolicyDescription`. Default none.
+   */
+  readonly justifications?: Readonly<Partial<Record<JustifiableOption, string>>>;
   /** A session ends this long after it was last seen. Default `'30m'`. */
   readonly idleTimeout?: Duration;
   /** A session ends this long after the user proved who they are, whatever they do. Default `'12h'`. */
@@ -71,6 +82,13 @@ export interface SessionModuleOptions {
   readonly bearer?: boolean | SessionBearerOptions;
   /** `false`: no scheduled job; `SessionCleanup` still runs on demand. */
   readonly cleanup?: false | SessionCleanupOptions;
+  /**
+   * What is kept, logged and told of clients' addresses. `truncated`: the network, /24 of IPv4 and /48 of IPv6. `hashed`:
+   * a pseudonym under `ipAddressKey`, itself an address of `fd00::/8`. `none`: nothing. Default `'full'`.
+   */
+  readonly ipAddresses?: IpAddressMode;
+  /** For `ipAddresses: 'hashed'`, and required there: at least 32 bytes. Under another key the same address differs. */
+  readonly ipAddressKey?: string | Uint8Array;
   /** How long a store that keeps ended sessions keeps them. Default `'30d'`. */
   readonly retention?: Duration;
   /** How long audit rows are kept. Default `'365d'`. */
@@ -80,6 +98,22 @@ export interface SessionModuleOptions {
 
 /** Types of `Clear-Site-Data` (W3C Clear Site Data). */
 export type ClearSiteData = 'cache' | 'cookies' | 'storage' | 'executionContexts';
+
+/**
+ * `aal1`, `aal2`, `aal3`: the assurance levels of NIST SP 800-63B-4. `owasp-high`: high-value applications of the OWASP
+ * Session Management Cheat Sheet.
+ */
+export type SessionProfile = 'aal1' | 'aal2' | 'aal3' | 'owasp-high';
+
+/** The options that a profile may limit. */
+export type JustifiableOption =
+  | 'idleTimeout'
+  | 'absoluteTimeout'
+  | 'rotateEvery'
+  | 'cookie.name'
+  | 'cookie.persistent'
+  | 'cookie.sameSite'
+  | 'insecureCookie';
 
 export interface SessionCookieOptions {
   /**

@@ -6,14 +6,18 @@ import { resolveBearerSettings, type BearerSettings } from './bearer-settings.js
 import { findClearSiteDataProblem } from './clear-site-data.js';
 import { resolveCookieSettings, type CookieSettings } from './cookie-settings.js';
 import { resolveCsrfSettings, type CsrfSettings } from './csrf-settings.js';
+import { resolveIpAddresses, type IpAddressSettings } from './ip-address-settings.js';
 import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
+import { assertProfile, resolveProfile, type ProfileSettings } from './policy-deviations.js';
 import type { ClearSiteData, SessionModuleOptions } from './session-module-options.interface.js';
+import { withProfileDefaults } from './session-profiles.js';
 import { resolveTokenRotation } from './token-rotation-settings.js';
 import { resolveSocketSettings, type SocketSettings } from './socket-settings.js';
 
 /** The options checked, with defaults filled in and durations in ms. */
 export interface SessionSettings {
   readonly store: SessionStoreDefinition;
+  readonly profile: ProfileSettings;
   readonly policy: SessionPolicy;
   readonly tokenKeys: readonly (string | Uint8Array)[] | undefined;
   readonly cookie: CookieSettings;
@@ -27,6 +31,7 @@ export interface SessionSettings {
   readonly redirect: SessionModuleOptions['redirect'];
   readonly cleanup: CleanupSettings;
   readonly sockets: SocketSettings;
+  readonly ipAddresses: IpAddressSettings;
   readonly retentionMs: number;
   readonly auditRetentionMs: number;
 }
@@ -58,6 +63,10 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'maxIdentityProviderAge',
   'redirect',
   'cleanup',
+  'profile',
+  'justifications',
+  'ipAddresses',
+  'ipAddressKey',
   'retention',
   'auditRetention',
   'sockets',
@@ -67,15 +76,20 @@ const MAX_TOUCH_INTERVAL_MS = 60_000;
 const MAX_CLEANUP_INTERVAL_MS = 20 * 86_400_000;
 
 /** @throws {SessionConfigurationError} An option is wrong or unknown. */
-export function resolveSessionSettings(options: SessionModuleOptions): SessionSettings {
-  assertKnownOptions(options, OPTION_NAMES);
-  assertStoreDefinition(options.store);
+export function resolveSessionSettings(given: SessionModuleOptions): SessionSettings {
+  assertKnownOptions(given, OPTION_NAMES);
+  assertStoreDefinition(given.store);
+  assertProfile(given.profile);
+  const options = withProfileDefaults(given);
+  const policy = resolvePolicy(options);
+  const cookie = resolveCookieSettings(options);
   const csrf = resolveCsrfSettings(options.csrf);
   return {
     store: options.store,
-    policy: resolvePolicy(options),
+    profile: resolveProfile(options, { policy, cookie }),
+    policy,
     tokenKeys: resolveTokenKeys(options.tokenKeys),
-    cookie: resolveCookieSettings(options),
+    cookie,
     csrf,
     bearer: resolveBearerSettings(options.bearer),
     clearSiteData: resolveClearSiteData(options.clearSiteData),
@@ -83,6 +97,7 @@ export function resolveSessionSettings(options: SessionModuleOptions): SessionSe
     redirect: resolveRedirect(options),
     cleanup: resolveCleanup(options.cleanup),
     sockets: resolveSocketSettings(options.sockets, csrf),
+    ipAddresses: resolveIpAddresses(options),
     retentionMs: parseDuration(options.retention ?? '30d', 'retention'),
     auditRetentionMs: parseDuration(options.auditRetention ?? '365d', 'auditRetention'),
   };

@@ -64,6 +64,7 @@ export function hybridStore(options: HybridStoreOptions): SessionStoreDefinition
     reconcileInterval !== false && parseDuration(reconcileInterval, 'hybridStore.reconcileInterval');
   return {
     name: 'hybrid',
+    keepsHistory: true,
     inject: [...hot.inject, ...durable.inject],
     create: (context: SessionStoreContext, ...injected: unknown[]) =>
       new HybridSessionStore({

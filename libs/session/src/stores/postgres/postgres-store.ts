@@ -110,6 +110,7 @@ export function definePostgres<Store extends SessionStore>(
   const isNamed = url === undefined && (dataSource === undefined || typeof dataSource === 'string');
   return {
     name: 'postgres',
+    keepsHistory: true,
     inject: isNamed ? [dataSourceToken(dataSource)] : [],
     create: ({ logger, retentionMs, auditRetentionMs }, injected) => {
       const connect = chooseConnect(options, isNamed ? injected : dataSource, settings);

@@ -1,0 +1,126 @@
+import { formatDuration, parseDuration, type Duration } from '../../core/duration.js';
+import type { SessionPolicy } from '../../core/session-policy.js';
+import type { CookieSettings } from './cookie-settings.js';
+import type { JustifiableOption, SessionModuleOptions, SessionProfile } from './session-module-options.interface.js';
+
+/** The part of the settings that profiles have an opinion of. */
+export interface ProfiledSettings {
+  readonly policy: SessionPolicy;
+  readonly cookie: CookieSettings;
+}
+
+/** One thing that a profile asks for, and how to see whether the settings keep to it. */
+export interface ProfileRule {
+  readonly option: JustifiableOption;
+  readonly limit: string;
+  readonly source: string;
+  /** The source leaves no choice (SHALL), so that no justification helps. */
+  readonly isMandatory?: boolean;
+  /** What the option is under this profile when the application says nothing. */
+  readonly defaults?: Partial<SessionModuleOptions>;
+  effective(settings: ProfiledSettings): string;
+  isKept(settings: ProfiledSettings): boolean;
+}
+
+type LimitedDuration = 'idleTimeout' | 'absoluteTimeout' | 'rotateEvery';
+
+const nist = (section: string) => `NIST SP 800-63B-4, ${section}`;
+const owasp = (section: string) => `OWASP Session Management Cheat Sheet, ${section}`;
+
+const NOT_PERSISTENT: Omit<ProfileRule, 'source'> = {
+  option: 'cookie.persistent',
+  limit: 'false',
+  effective: ({ cookie }) => String(cookie.persistent),
+  isKept: ({ cookie }) => !cookie.persistent,
+};
+
+const NIST_COOKIE: readonly ProfileRule[] = [
+  { ...NOT_PERSISTENT, source: nist('5.1 (secrets SHOULD NOT persist across a restart)') },
+  {
+    option: 'cookie.name',
+    limit: 'a name with __Host-',
+    source: nist('5.1.1 (SHOULD)'),
+    effective: ({ cookie }) => cookie.name,
+    isKept: ({ cookie }) => cookie.name.startsWith('__Host-'),
+  },
+  {
+    option: 'cookie.sameSite',
+    limit: 'lax or strict',
+    source: nist('5.1.1 (SHOULD)'),
+    effective: ({ cookie }) => cookie.sameSite,
+    isKept: ({ cookie }) => cookie.sameSite !== 'none',
+  },
+  {
+    // Not mandatory here: it is refused in production anyway, and development should run under the same profile.
+    option: 'insecureCookie',
+    limit: 'false',
+    source: nist('5.1.1 (SHALL)'),
+    effective: ({ cookie }) => String(!cookie.secure),
+    isKept: ({ cookie }) => cookie.secure,
+  },
+];
+
+/** What each profile asks for: numbers that its source states, and nothing else. */
+const RULES: Record<SessionProfile, readonly ProfileRule[]> = {
+  aal1: [atMost('absoluteTimeout', '30d', nist('2.1.3 (SHOULD)')), ...NIST_COOKIE],
+  aal2: [
+    atMost('idleTimeout', '1h', nist('2.2.3 (SHOULD)')),
+    atMost('absoluteTimeout', '24h', nist('2.2.3 (SHOULD)')),
+    ...NIST_COOKIE,
+  ],
+  aal3: [
+    atMost('idleTimeout', '15m', nist('2.3.3 (SHOULD)')),
+    { ...atMost('absoluteTimeout', '12h', nist('2.3.3 (SHALL)')), isMandatory: true },
+    ...NIST_COOKIE,
+  ],
+  'owasp-high': [
+    atMost('idleTimeout', '5m', owasp('idle timeout (2 to 5 minutes for high-value applications)')),
+    atMost('absoluteTimeout', '4h', owasp('absolute timeout (4 to 8 hours)')),
+    atMost('rotateEvery', '15m', owasp('renewal timeout, which it leaves without a number')),
+    { ...NOT_PERSISTENT, source: owasp('non-persistent cookies') },
+  ],
+};
+
+export const PROFILES = Object.keys(RULES) as readonly SessionProfile[];
+
+/** None without a profile. */
+export function listProfileRules(profile: SessionProfile | undefined): readonly ProfileRule[] {
+  return profile === undefined ? [] : RULES[profile];
+}
+
+/**
+ * The options with the profile's numbers where the application gave none. What it gave may be stricter: a number that would
+ * not fit in so short a session gives way.
+ */
+export function withProfileDefaults(options: SessionModuleOptions): SessionModuleOptions {
+  if (options.profile === undefined) return options;
+  const defaults = listProfileRules(options.profile).map((rule) => rule.defaults);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const merged = Object.assign({}, ...defaults, given) as Writable<SessionModuleOptions>;
+  const { absoluteTimeout, idleTimeout, rotateEvery } = merged;
+  if (absoluteTimeout === undefined) return merged;
+  const absoluteMs = parseDuration(absoluteTimeout, 'absoluteTimeout');
+  const isTooLong = (value: Duration | undefined) => value && parseDuration(value, 'profile') >= absoluteMs;
+  if (!('idleTimeout' in given) && isTooLong(idleTimeout)) merged.idleTimeout = absoluteTimeout;
+  if (!('rotateEvery' in given) && isTooLong(rotateEvery)) delete merged.rotateEvery;
+  return merged;
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+/** The longest that the profile allows is its default. What is off lasts as long as the session. */
+function atMost(option: LimitedDuration, limit: Duration, source: string): ProfileRule {
+  const read = ({ policy }: ProfiledSettings): number | undefined => policy[`${option}Ms`];
+  const limitMs = parseDuration(limit, option);
+  return {
+    option,
+    limit,
+    source,
+    defaults: { [option]: limit },
+    effective: (settings) => {
+      const ms = read(settings);
+      return ms === undefined ? 'off' : formatDuration(ms);
+    },
+    isKept: (settings) => (read(settings) ?? settings.policy.absoluteTimeoutMs) <= limitMs,
+  };
+}
