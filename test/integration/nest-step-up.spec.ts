@@ -7,6 +7,7 @@ import {
   CurrentSession,
   Public,
   RequireAssurance,
+  RequireConfirmation,
   RequireFreshSession,
   SessionGuard,
   type AuthenticationInput,
@@ -70,6 +71,17 @@ class StepUpController {
   @Post('transfer')
   transfer() {
     return { transferred: true };
+  }
+
+  @Post('confirm')
+  async confirm(@Body() { action }: { action: string }, @CurrentHttpSession() http: HttpSession) {
+    return { confirmed: await http.confirm(action) };
+  }
+
+  @RequireConfirmation('pay')
+  @Post('pay')
+  pay() {
+    return { paid: true };
   }
 
   @AllowPendingFactor()
@@ -174,6 +186,25 @@ describe.each(ADAPTERS)('step-up on %s', (adapter) => {
     expect((await browser.post('/transfer')).json()).toEqual({ transferred: true });
     await browser.post('/reauthenticate', { amr: ['pwd'] });
     expect((await browser.post('/transfer')).status).toBe(401);
+  });
+
+  it('lets one request through for each confirmation, of parallel ones too (ASVS 7.5.3)', async () => {
+    const browser = await signIn();
+    expect((await browser.post('/pay')).json()).toMatchObject({ error: 'reauth_required', confirmation: 'pay' });
+    expect((await browser.post('/confirm', { action: 'refund' })).json()).toEqual({ confirmed: true });
+    expect((await browser.post('/pay')).status).toBe(401);
+    expect((await browser.post('/confirm', { action: 'pay' })).json()).toEqual({ confirmed: true });
+    const answers = await Promise.all(Array.from({ length: 8 }, () => browser.post('/pay')));
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect((await browser.post('/pay')).status).toBe(401);
+  });
+
+  it('uses no confirmation up for a request that is refused for something else', async () => {
+    const browser = await signIn();
+    await browser.post('/confirm', { action: 'pay' });
+    const stranger = await signIn();
+    expect((await stranger.post('/pay')).status).toBe(401);
+    expect((await browser.post('/pay')).status).toBe(201);
   });
 
   it('ends all other sessions and rotates this one when the password was changed (ASVS 7.4.3)', async () => {

@@ -75,6 +75,7 @@ export { CurrentHttpSession } from './nest/decorators/current-http-session.decor
 export { CurrentSession } from './nest/decorators/current-session.decorator.js';
 export { NoTouch } from './nest/decorators/no-touch.decorator.js';
 export { Public } from './nest/decorators/public.decorator.js';
+export { RequireConfirmation } from './nest/decorators/require-confirmation.decorator.js';
 export { RequireFreshSession } from './nest/decorators/require-fresh-session.decorator.js';
 export type { AccessRule, SessionAllowance, SessionRequirement } from './nest/decorators/session-metadata.js';
 export type { SessionShortfall } from './nest/guards/find-shortfall.js';

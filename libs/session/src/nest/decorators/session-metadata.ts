@@ -21,6 +21,8 @@ export interface SessionRequirement {
   readonly amr?: readonly string[];
   /** The level that the session has reached at least. */
   readonly assuranceLevel?: AssuranceLevel;
+  /** An action that was confirmed for this one time. */
+  readonly confirmation?: string;
 }
 
 /** Who may call a handler. Without a rule: whoever is signed in with a live session. */

@@ -64,7 +64,7 @@ function answerTo(refusal: SessionRefusal): { readonly challenge: string; readon
       body: { statusCode: 401, error: 'second_factor_required', message: 'Second factor required' },
     };
   }
-  const { maxAgeMs, amr, assuranceLevel, isIdentityProviderDue } = refusal.required;
+  const { maxAgeMs, amr, assuranceLevel, confirmation, isIdentityProviderDue } = refusal.required;
   const maxAgeSeconds = maxAgeMs === undefined ? undefined : Math.floor(maxAgeMs / 1000);
   return {
     challenge: [
@@ -75,10 +75,16 @@ function answerTo(refusal: SessionRefusal): { readonly challenge: string; readon
     body: {
       statusCode: 401,
       error: 'reauth_required',
-      message: assuranceLevel === undefined ? 'Recent authentication required' : 'Stronger authentication required',
+      message:
+        confirmation !== undefined
+          ? 'Confirmation required'
+          : assuranceLevel === undefined
+            ? 'Recent authentication required'
+            : 'Stronger authentication required',
       maxAgeSeconds,
       amr,
       assuranceLevel,
+      confirmation,
       identityProvider: isIdentityProviderDue,
     },
   };

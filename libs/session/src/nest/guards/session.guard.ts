@@ -91,11 +91,23 @@ export class SessionGuard implements CanActivate {
     throw refusalException(refusal, { host: context, redirect: this.settings.redirect });
   }
 
+  private async takeConfirmation(session: Session, action: string, context: ExecutionContext): Promise<boolean> {
+    try {
+      return await this.httpSessions.takeConfirmation(session, action);
+    } catch (error) {
+      throw this.errors.findException(error, context) ?? error;
+    }
+  }
+
   private async isLetIn(context: ExecutionContext, rule: AccessRule): Promise<boolean> {
     const session = await this.findSession(context);
     const refusal = this.findRefusal(session, rule);
     if (refusal) return this.refuse(refusal, context);
     if (!session || !(await this.isAccepted(session, context))) return false;
+    if (rule.confirmation !== undefined && !(await this.takeConfirmation(session, rule.confirmation, context))) {
+      const required = { confirmation: rule.confirmation };
+      return this.refuse({ reason: 'reauth_required', session, required }, context);
+    }
     if (context.getType() !== 'ws') this.httpSessions.accept(context, session);
     return true;
   }

@@ -1,3 +1,4 @@
+import type { Duration } from '../../core/duration.js';
 import type { SessionData } from '../../core/session-data.js';
 import type { AuthenticationInput } from '../../core/session-authentication.js';
 import type { Session } from '../../core/session.js';
@@ -92,6 +93,18 @@ export interface HttpSession {
 
   /** Gives the session a new token, for instance after a change of privileges. Returns as `reauthenticate` does. */
   rotate(): Promise<Session | undefined>;
+
+  /**
+   * Says that the user has confirmed this one action, for instance by another code: lets the next request through
+   * `@RequireConfirmation(action)`, once. Kept among the session's data; an application that replaces all of the data takes
+   * it back.
+   *
+   * @param action - 1 to 64 letters, digits, `_`, `.`, `:` or `-`.
+   * @param options.validFor - Default `'5m'`.
+   * @returns `false` when nobody is signed in (any more).
+   * @throws {SessionArgumentError} The action is none. {SessionConfigurationError} `validFor` is no duration.
+   */
+  confirm(action: string, options?: { validFor?: Duration }): Promise<boolean>;
 
   /**
    * Says that the user's password or another factor was changed: a new token for this session, and all others of the user

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { takeConfirmation } from '../../core/session-confirmations.js';
 import { SessionArgumentError } from '../../core/session-errors.js';
 import { SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
@@ -49,6 +50,19 @@ export class HttpSessions {
   accept(context: ExecutionContext, session: Session): void {
     this.open(context).accepted = session;
     this.responses.hold(context, session);
+  }
+
+  /** Uses up a confirmation of the session: `true` for one of parallel calls. */
+  async takeConfirmation(session: Session, action: string): Promise<boolean> {
+    const isConfirmed = takeConfirmation(session.data, { action, now: session.checkedAt }).taken;
+    if (!isConfirmed) return false;
+    let isTaken = false;
+    const updated = await this.parts.service.update(session, (data) => {
+      const { taken, data: rest } = takeConfirmation(data, { action, now: session.checkedAt });
+      isTaken = taken;
+      return rest;
+    });
+    return updated !== undefined && isTaken;
   }
 
   /** @throws {SessionArgumentError} No `SessionGuard` let this request in, so there is no session to speak of. */

@@ -1,5 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { AuthenticationInput } from '../../core/session-authentication.js';
+import { parseDuration, type Duration } from '../../core/duration.js';
+import { addConfirmation, assertAction } from '../../core/session-confirmations.js';
 import { SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
@@ -74,6 +76,16 @@ export class RequestSession implements HttpSession {
 
   reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
     return this.#renew((token) => this.#parts.service.reauthenticate(token, input));
+  }
+
+  async confirm(action: string, { validFor = '5m' }: { validFor?: Duration } = {}): Promise<boolean> {
+    assertAction(action);
+    const validForMs = parseDuration(validFor, 'validFor');
+    const session = await this.current();
+    if (!session) return false;
+    const confirmation = { action, now: session.checkedAt, validForMs };
+    const updated = await this.#parts.service.update(session, (data) => addConfirmation(data, confirmation));
+    return updated !== undefined;
   }
 
   async credentialsChanged(authentication?: AuthenticationInput) {
