@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PostgresDurableSessions } from 'nest-sessions/postgres';
-import { aNewSession } from 'nest-sessions/testing';
+import { aNewSession, anAuthentication } from 'nest-sessions/testing';
 import { BY_HAND, DurableScene, holdConnection, touch } from './postgres-durable-scene.js';
 import type { DurableWorld } from './postgres-durable-world.js';
 
@@ -43,6 +43,25 @@ describe('what ends sessions while a touch from before their expiry is on its wa
       [['expired', null]],
       [['revoked', 'ada']],
     ]);
+  });
+
+  it('revokeByIdentityProvider: ends it for good, and tells only of the live ones that are old enough', async () => {
+    const provider = { issuer: 'https://idp.example', sessionId: 'ends' };
+    const authentication = anAuthentication({ identityProvider: { ...provider, authenticatedAt: null } });
+    const { session, touched } = await scene.expireBehindTouch({ ...authentication });
+    const live = await scene.begin({ ...authentication });
+    const revocation = { ...provider, reason: 'idp-logout', endedBy: null } as const;
+    expect(await durable.revokeByIdentityProvider({ ...revocation, minAgeMs: 3_600_000 })).toEqual([]);
+    expect(await scene.isLive(live.id)).toBe(true);
+    expect(await durable.revokeByIdentityProvider(revocation)).toMatchObject([{ id: live.id }]);
+    await durable.flush();
+    expect([await touched, await scene.isLive(session.id)]).toEqual([false, false]);
+    expect([await scene.listEnds(session.id), await scene.listEnds(live.id)]).toEqual([
+      [['expired', null]],
+      [['idp-logout', null]],
+    ]);
+    const changes = [session.id, live.id].toSorted().map((id) => `ended ${id}`);
+    expect(await world.takeChanges()).toEqual(expect.arrayContaining(changes));
   });
 
   it('create in its place: ends it for good, and does not tell of it', async () => {

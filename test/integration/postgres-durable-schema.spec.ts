@@ -24,7 +24,14 @@ describe('the migration that records changes for hot copies', () => {
     );
     return rows.map(({ name }) => name);
   };
-  const plain = ['append_only', 'migrations', 'session_audit', 'session_audit_append_only', 'sessions'];
+  const plain = [
+    'append_only',
+    'migrations',
+    'session_audit',
+    'session_audit_append_only',
+    'session_floors',
+    'sessions',
+  ];
 
   it('comes after the tables, may run on what is there, and is taken away without them', async () => {
     const { schema } = world.postgres;

@@ -11,6 +11,7 @@ import {
   type SessionMigrationOptions,
 } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
+import { endStatements } from '../../libs/session/src/stores/postgres/statements/end-statements.js';
 import { PostgresWorld } from './postgres-world.js';
 
 function namesOf(options: Partial<SessionMigrationOptions> = {}) {
@@ -36,7 +37,7 @@ describe('the migrations of the Postgres store', () => {
     const migrations = sessionMigrations({ userIdType: 'bigint' });
     const dataSource = await world.openDataSource({ migrations });
     await dataSource.runMigrations();
-    expect(await listTables(world.schema)).toEqual(['migrations', 'session_audit', 'sessions']);
+    expect(await listTables(world.schema)).toEqual(['migrations', 'session_audit', 'session_floors', 'sessions']);
     await world.query(`delete from ${world.schema}.migrations`);
     await dataSource.runMigrations();
     await dataSource.undoLastMigration();
@@ -67,7 +68,13 @@ describe('the migrations of the Postgres store', () => {
     const mayCreate = `select has_database_privilege(current_database(), 'create') as it`;
     expect(await dataSource.query(mayCreate)).toEqual([{ it: false }]);
     await dataSource.runMigrations();
-    expect(await listTables(schema)).toEqual(['migrations', 'session_audit', 'session_hot_changes', 'sessions']);
+    expect(await listTables(schema)).toEqual([
+      'migrations',
+      'session_audit',
+      'session_floors',
+      'session_hot_changes',
+      'sessions',
+    ]);
     await dataSource.destroy();
     await world.admin.query(`drop schema "${schema}" cascade; drop role ${role}`);
   });
@@ -82,7 +89,7 @@ describe('the migrations of the Postgres store', () => {
     );
     const ran = await Promise.all(dataSources.map((dataSource) => runMigrationsOnce(dataSource)));
     expect(ran.map((migrations) => migrations.length).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 0, 1]);
-    expect(await listTables(schema)).toEqual(['migrations', 'session_audit', 'sessions']);
+    expect(await listTables(schema)).toEqual(['migrations', 'session_audit', 'session_floors', 'sessions']);
     expect(await world.admin.query(`select count(*)::int as n from ${schema}.migrations`)).toEqual([{ n: 1 }]);
     await world.admin.query(`drop schema ${schema} cascade`);
   });
@@ -99,7 +106,7 @@ describe('the migrations of the Postgres store', () => {
         await queryRunner.release();
       }),
     );
-    expect(await listTables(schema)).toEqual(['session_audit', 'sessions']);
+    expect(await listTables(schema)).toEqual(['session_audit', 'session_floors', 'sessions']);
     await world.admin.query(`drop schema ${schema} cascade`);
   });
 
@@ -228,6 +235,10 @@ describe('the tables of the Postgres store', () => {
         'user-1',
       ]),
     ).toContain('sessions_user');
+    const tables = { sessions: 'sessions', audit: 'session_audit', hotChanges: '', floors: 'session_floors' };
+    const logout = endStatements(tables, 'text').revokeByIdentityProvider.text;
+    const values = ['https://idp.example', 'sid-1', 'idp-logout', null, 1, null];
+    expect(await explain(logout, values)).toContain('sessions_idp');
     const batch = 'order by purge_after limit 1000 for update skip locked';
     const live = `select ctid from sessions where ended_at is null and purge_after <= now() and expires_at <= now() ${batch}`;
     expect(await explain(live)).toContain('sessions_live_purge');

@@ -64,9 +64,9 @@ export class PostgresWorld {
     return { logger, retentionMs: 30 * DAY_MS, auditRetentionMs: 365 * DAY_MS, ...overrides };
   }
 
-  /** Rows of a query; `sessions` and `session_audit` are this world's tables. */
+  /** Rows of a query; `sessions`, `session_audit` and `session_floors` are this world's tables. */
   async query<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
-    const text = sql.replaceAll(/\b(sessions|session_audit)\b/g, `${this.schema}.$1`);
+    const text = sql.replaceAll(/\b(sessions|session_audit|session_floors)\b/g, `${this.schema}.$1`);
     return this.admin.query(text, values);
   }
 

@@ -81,7 +81,7 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       expect(signedIn.token).not.toBe(visitor.token);
       expect((await service.authenticate(visitor.token)).outcome).toBe('absent');
       expect(await service.authenticate(signedIn.token)).toMatchObject({ outcome: 'live', session: { userId } });
-      expect(heard.map(([name, { id }]) => [name, id])).toEqual([
+      expect(heard.map(([name, event]) => [name, 'id' in event && event.id])).toEqual([
         ['created', visitor.session.id],
         ['created', signedIn.session.id],
         ['ended', visitor.session.id],
@@ -224,6 +224,51 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
         expect.objectContaining({ id: third.session.id, endReason: 'revoked', endedBy: userId }),
         expect.objectContaining({ id: current.session.id, endReason: 'logout', endedBy: null }),
       ]);
+    });
+
+    it('end what rests on a session of the identity provider, and tell of each once (ASVS 7.6.1)', async () => {
+      const { service, heard, watched } = setUpService(world.store);
+      const provider = { issuer: 'https://idp.example', sessionId: newUserId() };
+      const userId = newUserId();
+      const [federated, local] = [
+        await service.create({ userId, identityProvider: provider }),
+        await service.create({ userId }),
+      ];
+      const steppedUp = await service.reauthenticate(federated.token, { amr: ['otp'] });
+      if (!steppedUp.rotated) throw new Error(steppedUp.reason);
+      heard.length = 0;
+      watched.clear();
+      for (const wrong of [
+        { ...provider, sessionId: '' },
+        { ...provider, sessionId: undefined as unknown as string },
+        { ...provider, issuer: 'a\nb' },
+        { ...provider, userId: undefined },
+        { ...provider, userId: '' },
+      ]) {
+        await expect(service.revokeByIdentityProvider(wrong)).rejects.toThrow(SessionArgumentError);
+      }
+      expect(watched.calls).toEqual([]);
+      expect(await service.revokeByIdentityProvider({ ...provider, userId: newUserId() })).toEqual([]);
+      const ended = await service.revokeByIdentityProvider({ ...provider, endedBy: 'idp' });
+      expect(ended).toMatchObject([{ id: federated.session.id, userId, endReason: 'idp-logout', endedBy: 'idp' }]);
+      expect(heard).toEqual([['ended', ended[0]]]);
+      expect((await service.authenticate(steppedUp.token)).outcome).toBe('absent');
+      expect((await service.authenticate(local.token)).outcome).toBe('live');
+    });
+
+    it('end everything at once, tell of it once, and let the next sign-in stand (ASVS 7.4.5)', async () => {
+      const { service, heard, watched } = setUpService(world.store);
+      const [one, visitor] = [await service.create({ userId: newUserId() }), await service.create({ userId: null })];
+      heard.length = 0;
+      watched.clear();
+      await expect(service.revokeEverything({ before: new Date(NaN) })).rejects.toThrow(SessionArgumentError);
+      expect(watched.calls).toEqual([]);
+      const ended = await service.revokeEverything({ endedBy: 'operator' });
+      expect(ended).toEqual({ before: expect.any(Date), endReason: 'admin', endedBy: 'operator' });
+      expect(heard).toEqual([['everything-ended', ended]]);
+      for (const { token } of [one, visitor]) expect((await service.authenticate(token)).outcome).toBe('absent');
+      const next = await service.create({ userId: newUserId() });
+      expect((await service.authenticate(next.token)).outcome).toBe('live');
     });
 
     it("leave another user's session alone", async () => {

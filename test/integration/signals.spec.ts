@@ -10,6 +10,7 @@ import { getServerUrl, startRedisCluster, type RedisCluster } from '../support/s
 import { SHARED_BACKENDS, shareMemory, type SharedBackend } from '../support/shared-backends.js';
 import { anEnd, Ear } from '../support/signal-ear.js';
 import { PostgresWorld } from './postgres-world.js';
+import { waitUntil } from '../support/poll.js';
 
 const contextOf = (logger: RecordingLogger) => ({ logger, retentionMs: 86_400_000, auditRetentionMs: 86_400_000 });
 
@@ -178,8 +179,12 @@ describe('the channel', () => {
       const ears = stores.map((store) => new Ear(store));
       await Promise.all(ears.map((ear) => ear.until(() => ear.resumptions > 0)));
       const ended = stores.map(() => anEnd());
-      await Promise.all(stores.map(async (store, index) => store.signals?.publish(ended.slice(index, index + 1))));
-      await Promise.all(ears.map((ear) => ear.until(() => ear.heard.size === ended.length)));
+      // The nodes of a Cluster that was just formed may not have found all their ways to each other: what is published
+      // until then reaches some of them only.
+      await waitUntil('every listener has heard of every end', async () => {
+        await Promise.all(stores.map(async (store, index) => store.signals?.publish(ended.slice(index, index + 1))));
+        return ears.every((ear) => ear.heard.size === ended.length);
+      });
       expect(clients.map(({ status }) => status)).toEqual(clients.map(() => 'ready'));
     } finally {
       await Promise.all(stores.map((store) => store.stop()));

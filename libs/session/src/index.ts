@@ -24,6 +24,7 @@ export {
 export type { AuthenticationInput, IdentityProviderInput } from './core/session-authentication.js';
 export type {
   AssuranceLevel,
+  EndedEverything,
   EndedSession,
   IdentityProviderSession,
   SessionAuthentication,
@@ -47,6 +48,7 @@ export type {
   LiveSession,
   NewSession,
   RenewedAuthentication,
+  ProviderRevocation,
   RotateOutcome,
   SessionAbsence,
   SessionDataChange,
@@ -61,6 +63,7 @@ export type {
   SessionStoreContext,
   SessionStoreDefinition,
   SessionTouch,
+  TotalRevocation,
   UpdateOutcome,
   UserRevocation,
 } from './core/session-store.js';

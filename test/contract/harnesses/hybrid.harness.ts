@@ -46,7 +46,8 @@ export async function createHybridHarness(): Promise<StoreHarness> {
     store: await openStore(),
     secondInstance: openStore,
     countEntries: async () => {
-      const fields = await Promise.all((await listKeys()).map((key) => redis.hlen(key)));
+      const keys = (await listKeys()).filter((key) => key.endsWith('}'));
+      const fields = await Promise.all(keys.map((key) => redis.hlen(key)));
       const [row] = await postgres.query<{ count: string }[]>(
         `select count(*) from "${name}".sessions where ended_at is null`,
       );

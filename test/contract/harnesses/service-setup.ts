@@ -49,5 +49,6 @@ export function setUpService(
   service.events.on('reauthenticated', (event) => void heard.push(['reauthenticated', event]));
   service.events.on('ended', (event) => void heard.push(['ended', event]));
   service.events.on('reuse-detected', (event) => void heard.push(['reuse-detected', event]));
+  service.events.on('everything-ended', (event) => void heard.push(['everything-ended', event]));
   return { service, touches, watched, heard, lines: logger.lines };
 }

@@ -64,6 +64,35 @@ export const RACE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    does: 'ends the sessions that it found before, whoever rotates them meanwhile',
+    subject: 'revokeByIdentityProvider',
+    sabotage: (store) => {
+      const { seen, find } = remember(store);
+      return {
+        find,
+        create: async (session) => {
+          const outcome = await store.create(session);
+          await find(session.id);
+          return outcome;
+        },
+        revokeByIdentityProvider: async ({ issuer, sessionId, userId, reason, endedBy }) => {
+          const chosen = [...seen.values()].filter(
+            ({ identityProvider: idp }) => idp?.issuer === issuer && idp.sessionId === sessionId,
+          );
+          await oneTurn();
+          const ended = await Promise.all(
+            chosen.map(async ({ id, tokenHash }) => {
+              const now = await store.find(id);
+              const isSame = now.live && Buffer.compare(now.record.tokenHash, tokenHash) === 0;
+              return isSame ? store.revoke({ id, userId, reason, endedBy }) : undefined;
+            }),
+          );
+          return ended.filter((one) => one !== undefined);
+        },
+      };
+    },
+  },
+  {
     does: 'writes data whatever the version is (pain 8)',
     subject: 'concurrent change through two session services',
     sabotage: (store) => ({

@@ -160,6 +160,84 @@ export const RULE_SABOTAGES: readonly Sabotage[] = [
     sabotage: (store) => ({ revokeAll: (revocation) => store.revokeAll({ ...revocation, exceptId: undefined }) }),
   },
   {
+    does: 'lets what was ended with everything be changed still',
+    subject: 'revokeEverything',
+    sabotage: (store) => {
+      const over = new Set<string>();
+      const known = new Set<string>();
+      return {
+        create: (session) => {
+          known.add(session.id);
+          return store.create(session);
+        },
+        revokeEverything: async ({ reason, endedBy }) => {
+          for (const id of known) over.add(id);
+          return { before: new Date(), endReason: reason, endedBy };
+        },
+        find: async (id) => (over.has(id) ? { live: false, reason: 'ended' } : store.find(id)),
+      };
+    },
+  },
+  {
+    does: 'ends sessions that begin after everything was ended',
+    subject: 'revokeEverything',
+    sabotage: (store) => {
+      let isOver = false;
+      return {
+        revokeEverything: (revocation) => {
+          isOver = true;
+          return store.revokeEverything(revocation);
+        },
+        find: async (id) => (isOver ? { live: false, reason: 'ended' } : store.find(id)),
+      };
+    },
+  },
+  {
+    does: 'ends everything whatever instant is given',
+    subject: 'revokeEverything',
+    sabotage: (store) => ({
+      revokeEverything: (revocation) => store.revokeEverything({ ...revocation, before: undefined }),
+    }),
+  },
+  {
+    does: "ends another provider's sessions of the same name",
+    subject: 'revokeByIdentityProvider',
+    sabotage: (store) => {
+      const issuers = new Set<string>();
+      return {
+        create: (session) => {
+          if (session.identityProvider) issuers.add(session.identityProvider.issuer);
+          return store.create(session);
+        },
+        revokeByIdentityProvider: async (revocation) => {
+          const each = [...issuers].map((issuer) => store.revokeByIdentityProvider({ ...revocation, issuer }));
+          return (await Promise.all(each)).flat();
+        },
+      };
+    },
+  },
+  {
+    does: 'remembers the provider session of the first authentication only (ASVS 7.6.1)',
+    subject: 'revokeByIdentityProvider',
+    sabotage: (store) => {
+      const index = new Map<string, string[]>();
+      const keyOf = ({ issuer, sessionId }: { issuer: string; sessionId: string | null }) => `${issuer} ${sessionId}`;
+      return {
+        create: async (session) => {
+          const key = session.identityProvider && keyOf(session.identityProvider);
+          if (key) index.set(key, [...(index.get(key) ?? []), session.id]);
+          return store.create(session);
+        },
+        revokeByIdentityProvider: async (revocation) => {
+          const { userId, reason, endedBy } = revocation;
+          const ids = index.get(keyOf(revocation)) ?? [];
+          const ended = await Promise.all(ids.map((id) => store.revoke({ id, userId, reason, endedBy })));
+          return ended.filter((one) => one !== undefined);
+        },
+      };
+    },
+  },
+  {
     does: 'loses sessions from a list that is written by read, change, write (pain 3)',
     subject: 'listByUser',
     sabotage: (store) => {

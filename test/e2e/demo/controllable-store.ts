@@ -45,6 +45,8 @@ export class StoreSwitches {
       },
       revoke: (revocation) => whenUp(() => store.revoke(revocation)),
       revokeAll: (revocation) => whenUp(() => store.revokeAll(revocation)),
+      revokeByIdentityProvider: (revocation) => whenUp(() => store.revokeByIdentityProvider(revocation)),
+      revokeEverything: (revocation) => whenUp(() => store.revokeEverything(revocation)),
       listByUser: (query) => whenUp(() => store.listByUser(query)),
       cleanUp: (step) => whenUp(() => store.cleanUp(step)),
       flush: () => store.flush(),

@@ -1,17 +1,19 @@
 import type { DurableDataChange, DurableSessions, HotChange } from '../../../libs/session/src/core/durable-sessions.js';
-import type { EndedSession, SessionRecord } from '../../../libs/session/src/core/session-record.js';
+import type { EndedEverything, EndedSession, SessionRecord } from '../../../libs/session/src/core/session-record.js';
 import { expiriesFrom } from '../../../libs/session/src/core/session-policy.js';
 import type {
   CleanUpOutcome,
   CreateOutcome,
   FindOutcome,
   NewSession,
+  ProviderRevocation,
   RotateOutcome,
   SessionList,
   SessionListQuery,
   SessionRevocation,
   SessionRotation,
   SessionTouch,
+  TotalRevocation,
   UpdateOutcome,
   UserRevocation,
 } from '../../../libs/session/src/core/session-store.js';
@@ -28,6 +30,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   readonly audit: { readonly id: string; readonly event: 'created' | 'rotated' | 'ended' }[] = [];
   private changes: HotChange[] = [];
   private keys = 0;
+  private epoch = 0;
   private readonly now = new Date(1_700_000_000_000);
 
   get pendingChanges(): number {
@@ -127,6 +130,31 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
           return row ? [this.end(row, reason)] : [];
         }),
     );
+  }
+
+  revokeByIdentityProvider({ issuer, sessionId, reason }: ProviderRevocation): Promise<EndedSession[]> {
+    return this.call(() =>
+      this.liveIds().flatMap((id) => {
+        const row = this.liveRow(id);
+        const idp = row?.record.identityProvider;
+        return row && idp?.issuer === issuer && idp.sessionId === sessionId ? [this.end(row, reason)] : [];
+      }),
+    );
+  }
+
+  /** Of the single sessions nothing is recorded. */
+  revokeEverything({ reason, endedBy }: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }> {
+    return this.call(() => {
+      for (const row of this.rows.values()) {
+        const { id, userId } = row.record;
+        row.ended ??= { id, userId, endedAt: this.now, endReason: reason, endedBy };
+      }
+      return { before: this.now, endReason: reason, endedBy, epoch: (this.epoch += 1) };
+    });
+  }
+
+  findEpoch(): Promise<number> {
+    return this.call(() => this.epoch);
   }
 
   listByUser({ userId }: SessionListQuery): Promise<SessionList> {

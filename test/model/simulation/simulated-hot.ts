@@ -1,4 +1,5 @@
 import type {
+  AnyRevocation,
   HotCopy,
   HotCopyPage,
   HotLease,
@@ -12,10 +13,8 @@ import type { SessionRecord } from '../../../libs/session/src/core/session-recor
 import type {
   LiveSession,
   SessionDataChange,
-  SessionRevocation,
   SessionTouch,
   UpdateOutcome,
-  UserRevocation,
 } from '../../../libs/session/src/core/session-store.js';
 import { SimulatedSide } from './simulated-side.js';
 
@@ -30,7 +29,7 @@ interface Copy {
 interface Contents {
   readonly copies: ReadonlyMap<string, Copy>;
   readonly leases: ReadonlyMap<string, { readonly owner: string; readonly generation: number }>;
-  readonly kept: ReadonlyMap<string, SessionRevocation | UserRevocation>;
+  readonly kept: ReadonlyMap<string, AnyRevocation>;
 }
 
 /** Redis as the hybrid store knows it, with a replica that lags until it is told to catch up. Time stands still. */
@@ -39,6 +38,7 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
   private older: Contents = this.contents;
   private generation = 1;
   private serial = 0;
+  private epoch = 0;
   private readonly now = new Date(1_700_000_000_000);
 
   /** The replica, or the last snapshot, is now as it is here. */
@@ -126,6 +126,18 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
     });
   }
 
+  advanceEpoch(epoch: number): Promise<void> {
+    return this.followEpoch(epoch);
+  }
+
+  /** As another generation: what was confirmed or leased before does not count. */
+  followEpoch(epoch: number): Promise<void> {
+    return this.call(() => {
+      if (epoch > this.epoch) this.generation += 1;
+      this.epoch = Math.max(this.epoch, epoch);
+    });
+  }
+
   drop(ids: readonly string[]): Promise<void> {
     return this.call(() => {
       this.write({ copies: without(this.contents.copies, ids), leases: without(this.contents.leases, ids) });
@@ -167,12 +179,12 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
     );
   }
 
-  keepRevocation(revocation: SessionRevocation | UserRevocation): Promise<void> {
+  keepRevocation(revocation: AnyRevocation): Promise<void> {
     return this.call(() => {
       const named = [...this.contents.copies].filter(([id, { record }]) =>
         'id' in revocation
           ? id === revocation.id && (revocation.userId === undefined || revocation.userId === record.userId)
-          : record.userId === revocation.userId && id !== revocation.exceptId,
+          : !('issuer' in revocation) && record.userId === revocation.userId && id !== revocation.exceptId,
       );
       const ids = named.map(([id]) => id);
       this.write({

@@ -72,7 +72,10 @@ export class FuzzWorld {
   read({ cookies, authorization }: Pick<FuzzInput, 'cookies' | 'authorization'>): CarriedTokens {
     const headers = { cookie: cookies, authorization: authorization[0] };
     const request = { headers, rawHeaders: authorization.flatMap((value) => ['Authorization', value]) };
-    const host = { switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }) };
+    const host = {
+      getType: () => 'http',
+      switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
+    };
     return this.transports.open(new HttpExchange(host as unknown as ArgumentsHost)).carried;
   }
 

@@ -1,6 +1,12 @@
 import type { JsonObject } from './session-data.js';
-import type { EndedSession } from './session-record.js';
-import type { FindOutcome, SessionStore, UserRevocation } from './session-store.js';
+import type { EndedEverything, EndedSession } from './session-record.js';
+import type {
+  FindOutcome,
+  ProviderRevocation,
+  SessionStore,
+  TotalRevocation,
+  UserRevocation,
+} from './session-store.js';
 
 /**
  * The durable side of a hybrid store: the truth about who is signed in. A complete store that also records, in the
@@ -9,6 +15,14 @@ import type { FindOutcome, SessionStore, UserRevocation } from './session-store.
 export interface DurableSessions extends SessionStore {
   /** @param revocation.minAgeMs - Only sessions that began at least so many ms ago. Default all. */
   revokeAll(revocation: UserRevocation & { readonly minAgeMs?: number }): Promise<EndedSession[]>;
+
+  /** @param revocation.minAgeMs - As for `revokeAll`. */
+  revokeByIdentityProvider(revocation: ProviderRevocation & { readonly minAgeMs?: number }): Promise<EndedSession[]>;
+
+  revokeEverything(revocation: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }>;
+
+  /** How often everything was ended; whoever reads an epoch and then asks about a session is told of all those ends. */
+  findEpoch(): Promise<number>;
 
   /** What `find` would say of each of these sessions, all at one instant. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>>;

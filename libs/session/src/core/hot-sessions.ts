@@ -2,6 +2,7 @@ import type { JsonObject } from './session-data.js';
 import type { SessionSignals } from './session-signals.js';
 import type {
   LiveSession,
+  ProviderRevocation,
   SessionDataChange,
   SessionRevocation,
   SessionTouch,
@@ -43,6 +44,15 @@ export interface HotSessions {
   /** The same for every copy of a user, with every lease beside them. */
   unconfirmUser(userId: string): Promise<void>;
 
+  /**
+   * Ends belief in all copies that were confirmed in an earlier epoch of the durable side, by one step. Once resolved, no
+   * `read` that starts later believes one, on any instance. Takes longer than a second.
+   */
+  advanceEpoch(epoch: number): Promise<void>;
+
+  /** The same for copies read by this instance, at once, and for others soon: when the news of an epoch may have been lost. */
+  followEpoch(epoch: number): Promise<void>;
+
   /** Removes the copies with their data. */
   drop(ids: readonly string[]): Promise<void>;
 
@@ -63,13 +73,19 @@ export interface HotSessions {
   /** The copies beside each other under this user's reference, which another user may share. */
   listCopiesOfUser(userId: string): Promise<readonly HotCopy[]>;
 
-  /** Keeps a revocation that the durable side could not take, and removes the copies that it names or that are this user's. */
-  keepRevocation(revocation: SessionRevocation | UserRevocation): Promise<void>;
+  /**
+   * Keeps a revocation that the durable side could not take, and removes the copies that it names or that are this user's.
+   * Which copies rest on a provider's session is not known here: of such a revocation belief in all copies of the user
+   * stops when it names one, and otherwise they stay until the durable side has taken it.
+   */
+  keepRevocation(revocation: AnyRevocation): Promise<void>;
   listKeptRevocations(limit: number): Promise<readonly KeptRevocation[]>;
   forgetRevocations(keys: readonly string[]): Promise<void>;
 
   stop(): Promise<void>;
 }
+
+export type AnyRevocation = SessionRevocation | UserRevocation | ProviderRevocation;
 
 export type HotRead =
   | (LiveSession & { readonly state: 'believed' })
@@ -114,7 +130,7 @@ export interface HotCopyPage {
 /** A revocation that waits for the durable side. */
 export interface KeptRevocation {
   readonly key: string;
-  readonly revocation: SessionRevocation | UserRevocation;
+  readonly revocation: AnyRevocation;
   /** How long ago it was asked for, in ms: sessions that began since are not meant. */
   readonly ageMs: number;
 }

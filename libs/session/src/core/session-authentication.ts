@@ -77,15 +77,22 @@ function toFlag(flag: unknown): boolean {
 function toIdentityProvider(input: IdentityProviderInput | undefined): IdentityProviderSession | null {
   if (input === undefined) return null;
   const { issuer, sessionId = null, authenticatedAt = null } = input;
-  if (!isText(issuer) || (sessionId !== null && !isText(sessionId))) {
-    throw new SessionArgumentError(
-      `identityProvider.issuer and sessionId must be 1 to ${MAX_TEXT} characters without control characters`,
-    );
-  }
+  if (!isText(issuer) || (sessionId !== null && !isText(sessionId))) throw notAProviderSession();
   if (authenticatedAt !== null && !(authenticatedAt instanceof Date && authenticatedAt.getTime() >= 0)) {
     throw new SessionArgumentError('identityProvider.authenticatedAt must be a valid Date: auth_time is in seconds');
   }
   return { issuer, sessionId, authenticatedAt };
+}
+
+/** @throws {SessionArgumentError} No session could rest on it, a missing session id included. */
+export function assertProviderSession({ issuer, sessionId }: Record<'issuer' | 'sessionId', unknown>): void {
+  if (!isText(issuer) || !isText(sessionId)) throw notAProviderSession();
+}
+
+function notAProviderSession(): SessionArgumentError {
+  return new SessionArgumentError(
+    `identityProvider.issuer and sessionId must be 1 to ${MAX_TEXT} characters without control characters`,
+  );
 }
 
 function isText(value: unknown): value is string {

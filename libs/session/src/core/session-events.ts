@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { EndedEverywhere } from './ended-everywhere.js';
-import type { EndedSession } from './session-record.js';
+import type { EndedEverything, EndedSession } from './session-record.js';
 import type { Session } from './session.js';
 import type { SessionLogger } from './session-store.js';
 
@@ -37,6 +37,8 @@ export interface SessionEventMap {
   reauthenticated: Session;
   /** Also for each session that a sign-in evicted or replaced. Sessions that time ended are only counted by cleanup. */
   ended: EndedSession;
+  /** All sessions that began before an instant ended at once; no `ended` is told of each. */
+  'everything-ended': EndedEverything;
   /** Once per request. */
   'csrf-rejected': CsrfRejection;
   /** Before `ended` of the same session, whose reason is `reuse`. */

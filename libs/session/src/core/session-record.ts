@@ -78,6 +78,14 @@ export interface SessionRecord extends SessionAuthentication {
   readonly device: string | null;
 }
 
+/** What is said when all sessions ended at once. */
+export interface EndedEverything {
+  /** Sessions that began before this ended, by the backend's clock. */
+  readonly before: Date;
+  readonly endReason: SessionEndReason;
+  readonly endedBy: string | null;
+}
+
 /** What is said of a session that just ended. */
 export interface EndedSession {
   readonly id: string;

@@ -1,5 +1,11 @@
 import type { JsonObject } from './session-data.js';
-import type { EndedSession, SessionAuthentication, SessionEndReason, SessionRecord } from './session-record.js';
+import type {
+  EndedEverything,
+  EndedSession,
+  SessionAuthentication,
+  SessionEndReason,
+  SessionRecord,
+} from './session-record.js';
 import type { SessionSignals } from './session-signals.js';
 
 /**
@@ -62,6 +68,20 @@ export interface SessionStore {
 
   /** Ends all live sessions of a user but `exceptId`, atomically. Two users may share a reference: user ids are compared. */
   revokeAll(revocation: UserRevocation): Promise<EndedSession[]>;
+
+  /**
+   * Ends all live sessions that rest on one session at an identity provider: every one that was stored before the call,
+   * whether it was created so or came to it at a later authentication. What is stored afterwards stands. Atomic where
+   * the store can reach them all at once; where not, each one is, and a call that failed may be made again.
+   */
+  revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]>;
+
+  /**
+   * Ends all sessions of everybody that began before an instant, by one step however many there are: they are refused
+   * from then on by every method, and removed when the store comes to it. Once resolved, no `find` that starts later
+   * returns one, on any instance; sessions created since stand. May take a second or two.
+   */
+  revokeEverything(revocation: TotalRevocation): Promise<EndedEverything>;
 
   /** Exactly the user's sessions that `find` would return as live, in no particular order. */
   listByUser(query: SessionListQuery): Promise<SessionList>;
@@ -178,6 +198,25 @@ export interface SessionRevocation {
 export interface UserRevocation {
   readonly userId: string;
   readonly exceptId?: string;
+  readonly reason: SessionEndReason;
+  readonly endedBy: string | null;
+}
+
+/** Issuer and session id are compared exactly, as they were stored. */
+export interface ProviderRevocation {
+  /** `iss` in OpenID Connect. */
+  readonly issuer: string;
+  /** The provider's name for its session: `sid` in OpenID Connect. */
+  readonly sessionId: string;
+  /** When given, only sessions of this user are ended. */
+  readonly userId?: string;
+  readonly reason: SessionEndReason;
+  readonly endedBy: string | null;
+}
+
+export interface TotalRevocation {
+  /** Sessions that began before this end. Default, and at most, the backend's now. */
+  readonly before?: Date;
   readonly reason: SessionEndReason;
   readonly endedBy: string | null;
 }

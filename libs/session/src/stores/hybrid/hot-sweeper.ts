@@ -1,5 +1,6 @@
-import type { HotChange } from '../../core/durable-sessions.js';
+import type { DurableSessions, HotChange } from '../../core/durable-sessions.js';
 import { isUnavailable } from '../../core/session-errors.js';
+import type { ProviderRevocation, UserRevocation } from '../../core/session-store.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
 const BATCH = 200;
@@ -37,8 +38,15 @@ export class HotSweeper {
   }
 
   private async workOff(): Promise<void> {
+    await this.followEpoch();
     await this.finishKeptRevocations();
     await this.followDurableChanges();
+  }
+
+  /** The hot side may have lost it, or not have heard of it. */
+  async followEpoch(): Promise<void> {
+    const epoch = await callDurable(this.parts, (durable) => durable.findEpoch());
+    if (epoch > 0) await callHot(this.parts, (hot) => hot.followEpoch(epoch));
   }
 
   private async finishKeptRevocations(): Promise<void> {
@@ -50,7 +58,7 @@ export class HotSweeper {
         else {
           // Those before it in the list took their time, and who signed in meanwhile is not meant.
           const minAgeMs = ageMs + performance.now() - listedAtMs;
-          await callDurable(this.parts, (durable) => durable.revokeAll({ ...revocation, minAgeMs }));
+          await callDurable(this.parts, (durable) => endKept(durable, revocation, minAgeMs));
         }
       }
       if (kept.length > 0) await callHot(this.parts, (hot) => hot.forgetRevocations(kept.map(({ key }) => key)));
@@ -58,7 +66,11 @@ export class HotSweeper {
     }
   }
 
-  private async followDurableChanges(): Promise<void> {
+  /**
+   * Resolves when the hot side has followed every change that was committed before the call, whoever follows them: a
+   * change is forgotten only after that.
+   */
+  async followDurableChanges(): Promise<void> {
     for (;;) {
       const changes = await callDurable(this.parts, (durable) => durable.listHotChanges(BATCH));
       const idsOf = (kind: HotChange['kind']) => [
@@ -88,4 +100,10 @@ export class HotSweeper {
     }
     this.schedule();
   }
+}
+
+function endKept(durable: DurableSessions, revocation: UserRevocation | ProviderRevocation, minAgeMs: number) {
+  return 'issuer' in revocation
+    ? durable.revokeByIdentityProvider({ ...revocation, minAgeMs })
+    : durable.revokeAll({ ...revocation, minAgeMs });
 }

@@ -1,12 +1,13 @@
 import { patchData, pickData } from '../../core/session-data.js';
 import { isUnavailable, SessionDataUnavailableError } from '../../core/session-errors.js';
-import type { EndedSession } from '../../core/session-record.js';
+import type { EndedEverything, EndedSession } from '../../core/session-record.js';
 import type {
   CleanUpOutcome,
   CleanUpStep,
   CreateOutcome,
   FindOutcome,
   NewSession,
+  ProviderRevocation,
   RotateOutcome,
   SessionDataChange,
   SessionList,
@@ -15,6 +16,7 @@ import type {
   SessionRotation,
   SessionStore,
   SessionTouch,
+  TotalRevocation,
   UpdateOutcome,
   UserRevocation,
 } from '../../core/session-store.js';
@@ -63,11 +65,11 @@ export class HybridSessionStore implements SessionStore {
     this.signals = new HybridSignals(parts.hot.signals, parts.durable.signals);
     this.reader = new SessionReader(parts);
     this.creator = new SessionCreator(parts);
-    this.revoker = new SessionRevoker(parts);
     this.touches = new TouchForwarder(parts);
     this.lister = new SessionLister(parts, { reader: this.reader, touches: this.touches });
     this.rotator = new SessionRotator(parts, this.reader);
     this.sweeper = new HotSweeper(parts, parts.sweepIntervalMs);
+    this.revoker = new SessionRevoker(parts, this.sweeper);
     this.reconciler = new SessionReconciler(parts);
     const { reconcileIntervalMs: intervalMs, logger } = parts;
     if (intervalMs !== false) this.reconciling = new ReconcileSchedule(this.reconciler, { intervalMs, logger });
@@ -78,6 +80,10 @@ export class HybridSessionStore implements SessionStore {
     await this.parts.hot.start().catch((error: unknown) => {
       if (!isUnavailable(error)) throw error;
       this.parts.logger.warn(`starting without the hot side; Postgres answers until it is back: ${error.message}`);
+    });
+    // Also without the hot side, which then goes by it once it is back.
+    await this.sweeper.followEpoch().catch((error: unknown) => {
+      if (!isUnavailable(error)) throw error;
     });
     this.sweeper.start();
     this.reconciling?.start();
@@ -117,6 +123,14 @@ export class HybridSessionStore implements SessionStore {
 
   revokeAll(revocation: UserRevocation): Promise<EndedSession[]> {
     return this.revoker.revokeAll(revocation);
+  }
+
+  revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
+    return this.revoker.revokeByIdentityProvider(revocation);
+  }
+
+  revokeEverything(revocation: TotalRevocation): Promise<EndedEverything> {
+    return this.revoker.revokeEverything(revocation);
   }
 
   listByUser(query: SessionListQuery): Promise<SessionList> {

@@ -1,7 +1,13 @@
-import type { HotSessions } from '../../core/hot-sessions.js';
+import type { AnyRevocation, HotSessions } from '../../core/hot-sessions.js';
 import { isUnavailable, RevocationIncompleteError } from '../../core/session-errors.js';
-import type { EndedSession } from '../../core/session-record.js';
-import type { SessionRevocation, UserRevocation } from '../../core/session-store.js';
+import type { EndedEverything, EndedSession } from '../../core/session-record.js';
+import type {
+  ProviderRevocation,
+  SessionRevocation,
+  TotalRevocation,
+  UserRevocation,
+} from '../../core/session-store.js';
+import type { HotSweeper } from './hot-sweeper.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
 /**
@@ -9,7 +15,10 @@ import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
  * not answer leaves a durable mark on the other one, which the sweeper of every instance works off, and the call rejects.
  */
 export class SessionRevoker {
-  constructor(private readonly parts: HybridParts) {}
+  constructor(
+    private readonly parts: HybridParts,
+    private readonly sweeper: HotSweeper,
+  ) {}
 
   async revoke(revocation: SessionRevocation): Promise<EndedSession | undefined> {
     const ended = await this.commit(() => callDurable(this.parts, (durable) => durable.revoke(revocation)), revocation);
@@ -31,21 +40,52 @@ export class SessionRevoker {
     return ended;
   }
 
-  private async commit<T>(commit: () => Promise<T>, revocation: SessionRevocation | UserRevocation): Promise<T> {
+  async revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
+    const ended = await this.commit(
+      () => callDurable(this.parts, (durable) => durable.revokeByIdentityProvider(revocation)),
+      revocation,
+    );
+    await this.finishHot(async (hot) => {
+      if (ended.length > 0) await hot.drop(ended.map(({ id }) => id));
+    });
+    // An earlier call may have committed without its hot copies hearing of it. Whose they were is no longer asked for,
+    // but until they are gone the change is recorded.
+    await this.finish(() => this.sweeper.followDurableChanges());
+    return ended;
+  }
+
+  /** With Postgres away nothing is done, and its error leaves. */
+  async revokeEverything(revocation: TotalRevocation): Promise<EndedEverything> {
+    const { epoch, ...ended } = await callDurable(this.parts, (durable) => durable.revokeEverything(revocation));
+    await this.finishHot((hot) => hot.advanceEpoch(epoch));
+    return ended;
+  }
+
+  private async commit<T>(commit: () => Promise<T>, revocation: AnyRevocation): Promise<T> {
     try {
       return await commit();
     } catch (error) {
       if (!isUnavailable(error, this.parts.durable.name)) throw error;
       // If the hot side does not answer either, its error leaves: nothing at all was done then.
       await callHot(this.parts, (hot) => hot.keepRevocation(revocation));
-      throw new RevocationIncompleteError('hybrid', this.parts.durable.name, { cause: error });
+      throw new RevocationIncompleteError('hybrid', this.pendingIn(revocation), { cause: error });
     }
+  }
+
+  /** What was kept instead of committed: the hot side cannot tell which of its copies rest on a provider's session. */
+  private pendingIn(revocation: AnyRevocation): string {
+    const { durable, hot } = this.parts;
+    return 'issuer' in revocation ? `${durable.name} and ${hot.name}` : durable.name;
   }
 
   /** The commit stands and the change is recorded beside it: only the hot copies are pending if this fails. */
   private async finishHot(finish: (hot: HotSessions) => Promise<void>): Promise<void> {
+    await this.finish(() => callHot(this.parts, finish));
+  }
+
+  private async finish(finish: () => Promise<void>): Promise<void> {
     try {
-      await callHot(this.parts, finish);
+      await finish();
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       throw new RevocationIncompleteError('hybrid', this.parts.hot.name, { cause: error });

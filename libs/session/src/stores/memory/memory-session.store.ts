@@ -2,6 +2,7 @@ import { containsJson, type JsonObject } from '../../core/session-data.js';
 import { SessionStoreFullError, SessionStoreUnavailableError } from '../../core/session-errors.js';
 import { expiriesFrom, idleExpiryAfter, isTouchDue, isUnexpired } from '../../core/session-policy.js';
 import type {
+  EndedEverything,
   EndedSession,
   SessionAuthentication,
   SessionEndReason,
@@ -14,6 +15,7 @@ import type {
   CreateOutcome,
   FindOutcome,
   NewSession,
+  ProviderRevocation,
   RotateOutcome,
   SessionDataChange,
   SessionList,
@@ -22,6 +24,7 @@ import type {
   SessionRotation,
   SessionStore,
   SessionTouch,
+  TotalRevocation,
   UpdateOutcome,
   UserRevocation,
 } from '../../core/session-store.js';
@@ -164,6 +167,23 @@ export class MemorySessionStore implements SessionStore {
       .map((stored) => this.end(stored, { reason, endedBy }, now));
   }
 
+  async revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
+    const now = this.open();
+    return [...this.sessions.values()]
+      .filter((stored) => isUnexpired(stored, now) && restsOn(stored, revocation))
+      .map((stored) => this.end(stored, revocation, now));
+  }
+
+  /** Looks at each, as nothing else here is large either. */
+  async revokeEverything({ before, reason, endedBy }: TotalRevocation): Promise<EndedEverything> {
+    const now = this.open();
+    const isAll = before === undefined || before > now;
+    for (const stored of this.sessions.values()) {
+      if (isAll || stored.createdAt < before) this.remove(stored);
+    }
+    return { before: isAll ? now : before, endReason: reason, endedBy };
+  }
+
   async listByUser({ userId, dataContains = {} }: SessionListQuery): Promise<SessionList> {
     const now = this.open();
     const records = this.liveOf(userId, now).map(toRecord);
@@ -257,6 +277,14 @@ export class MemorySessionStore implements SessionStore {
 function authenticationOf(session: SessionAuthentication): SessionAuthentication {
   const { amr, assuranceLevel, awaitsSecondFactor, identityProvider } = session;
   return structuredClone({ amr, assuranceLevel, awaitsSecondFactor, identityProvider });
+}
+
+function restsOn({ identityProvider, userId }: StoredSession, revocation: ProviderRevocation): boolean {
+  return (
+    identityProvider?.issuer === revocation.issuer &&
+    identityProvider.sessionId === revocation.sessionId &&
+    (revocation.userId === undefined || revocation.userId === userId)
+  );
 }
 
 /** Shares nothing with the store: a date that somebody changes must not extend a session. */

@@ -2,7 +2,7 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { Operation } from './operation.js';
 import type { TableNames } from './identifiers.js';
 import type { PostgresPool } from './postgres-pool.js';
-import { AUDIT_COLUMNS, SESSION_COLUMNS } from './session-columns.js';
+import { AUDIT_COLUMNS, FLOOR_COLUMNS, SESSION_COLUMNS } from './session-columns.js';
 import { defineStatement } from './statement.js';
 import { USER_ID_TYPES, type UserIdType } from './user-id-type.js';
 
@@ -11,13 +11,13 @@ const MIN_VERSION = 130_000;
 const ADVICE =
   'add ...sessionMigrations({ userIdType }) from "nest-sessions/postgres" to the migrations of the DataSource and run them';
 
-/** $1 and $2: qualified names of both tables. */
+/** $1 to $3: qualified names of the tables. */
 const CATALOGUE = defineStatement(
   'catalogue',
   `select current_setting('server_version_num')::integer as version, wanted.name as table_name, c.oid is not null as is_there,
   coalesce((select json_object_agg(a.attname, format_type(a.atttypid, null)) from pg_attribute a
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '{}')::text as columns
-from (values ($1::text), ($2::text)) wanted (name)
+from (values ($1::text), ($2::text), ($3::text)) wanted (name)
 left join pg_class c on c.oid = to_regclass(wanted.name)`,
 );
 
@@ -39,7 +39,7 @@ export async function checkSchema(
   { pool, tables, userIdType }: { pool: PostgresPool; tables: TableNames; userIdType: UserIdType | undefined },
   operation: Operation,
 ): Promise<UserIdType> {
-  const rows = await pool.read<CatalogueRow>(operation, CATALOGUE, [tables.sessions, tables.audit]);
+  const rows = await pool.read<CatalogueRow>(operation, CATALOGUE, [tables.sessions, tables.audit, tables.floors]);
   const version = Number(rows[0]?.version);
   if (version < MIN_VERSION) {
     throw new SessionConfigurationError(
@@ -49,6 +49,7 @@ export async function checkSchema(
   }
   assertColumns(rows, tables.audit, AUDIT_COLUMNS, 'postgresStore.auditTable');
   const columns = assertColumns(rows, tables.sessions, SESSION_COLUMNS, 'postgresStore.table');
+  assertColumns(rows, tables.floors, FLOOR_COLUMNS, 'postgresStore.table');
   return chooseUserIdType(columns['user_id'], userIdType);
 }
 

@@ -20,6 +20,8 @@ export interface TableNames {
   readonly audit: string;
   /** Only there with `sessionMigrations({ hotChanges: true })`. */
   readonly hotChanges: string;
+  /** The instants before which everything that began has ended. */
+  readonly floors: string;
 }
 
 /**
@@ -44,6 +46,7 @@ export function qualifyTables(options: TableOptions, option: string): TableNames
     sessions: prefix + quoteIdentifier(table, `${option}.table`),
     audit: prefix + quoteIdentifier(auditTable, `${option}.auditTable`),
     hotChanges: `${prefix}"${hotChangesTable(table)}"`,
+    floors: `${prefix}"${table === 'sessions' ? 'session' : table}_floors"`,
   };
 }
 

@@ -39,7 +39,7 @@ export const MIGRATION_LOCK = `select pg_advisory_xact_lock(7305796124387221603)
  */
 export function createTablesSql(options: CreateTablesOptions): string {
   const { userIdType, users, schema, table = 'sessions', auditTable = 'session_audit' } = options;
-  const { sessions, audit } = qualifyTables(options, 'sessionMigrations');
+  const { sessions, audit, floors } = qualifyTables(options, 'sessionMigrations');
   const reasons = Object.keys(END_REASONS)
     .map((reason) => `'${reason}'`)
     .join(', ');
@@ -77,18 +77,27 @@ create table if not exists ${sessions} (
   constraint "${table}_end_reason_check" check (end_reason in (${reasons}))
 ) with (fillfactor = 60);
 ${userIndexes({ sessions, table, hasReference: users !== undefined })}
+create index if not exists "${table}_idp" on ${sessions} (idp_session_id, idp_issuer)
+  where ended_at is null and idp_session_id is not null;
 create index if not exists "${table}_live_purge" on ${sessions} (purge_after) where ended_at is null;
 create index if not exists "${table}_ended_purge" on ${sessions} (purge_after) where ended_at is not null;
 create table if not exists ${audit} (
   id bigint generated always as identity primary key,
   at timestamptz not null,
   event text not null,
-  session_id uuid not null,
+  session_id uuid,
   user_id ${userIdType},
   reason text,
   actor text,
   ip_address inet,
   user_agent text
+);
+create table if not exists ${floors} (
+  id bigint primary key,
+  before timestamptz not null,
+  at timestamptz not null,
+  reason text not null,
+  ended_by text
 );
 create index if not exists "${auditTable}_at" on ${audit} (at);
 create index if not exists "${auditTable}_user" on ${audit} (user_id, at);
@@ -117,8 +126,9 @@ function userIndexes({ sessions, table, hasReference }: { sessions: string; tabl
 /** Drops both tables and what belongs to them; a schema stays. */
 export function dropTablesSql(options: TableOptions): string {
   const { schema, auditTable = 'session_audit' } = options;
-  const { sessions, audit } = qualifyTables(options, 'sessionMigrations');
+  const { sessions, audit, floors } = qualifyTables(options, 'sessionMigrations');
   return `${MIGRATION_LOCK};
+drop table if exists ${floors};
 drop table if exists ${audit};
 drop function if exists ${schema === undefined ? '' : `"${schema}".`}"${auditTable}_append_only"();
 drop table if exists ${sessions};`;

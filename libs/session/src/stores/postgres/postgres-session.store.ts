@@ -1,11 +1,12 @@
 import { isSessionId } from '../../core/session-id.js';
-import type { EndedSession } from '../../core/session-record.js';
+import type { EndedEverything, EndedSession } from '../../core/session-record.js';
 import type {
   CleanUpOutcome,
   CleanUpStep,
   CreateOutcome,
   FindOutcome,
   NewSession,
+  ProviderRevocation,
   RotateOutcome,
   SessionDataChange,
   SessionList,
@@ -14,6 +15,7 @@ import type {
   SessionRotation,
   SessionStore,
   SessionTouch,
+  TotalRevocation,
   UpdateOutcome,
   UserRevocation,
 } from '../../core/session-store.js';
@@ -27,7 +29,7 @@ import { assertUserIdOfType } from './user-id-type.js';
  * Sessions in two tables of Postgres, read and written by named statements on a DataSource's own pool.
  *
  * - find: a primary-key select; those of one turn of the event loop share a statement.
- * - create, rotate, revoke, revokeAll: one statement each, which writes the audit rows too. With a limit, create is a
+ * - create, rotate, revoke, revokeAll, revokeByIdentityProvider: one statement each, which writes the audit rows too. With a limit, create is a
  *   transaction that holds the user's advisory lock.
  * - update: one conditional statement. touch: gathered, one statement for up to 1000 sessions.
  * - cleanUp: one short transaction that locks nothing anybody waits for.
@@ -104,6 +106,17 @@ export class PostgresSessionStore implements SessionStore {
     const { ender, userIdType } = this.open();
     assertUserIdOfType(revocation.userId, userIdType);
     return ender.revokeAll(revocation);
+  }
+
+  async revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
+    const { ender, userIdType } = this.open();
+    if (revocation.userId !== undefined) assertUserIdOfType(revocation.userId, userIdType);
+    return ender.revokeByIdentityProvider(revocation);
+  }
+
+  async revokeEverything(revocation: TotalRevocation): Promise<EndedEverything> {
+    const { before, endReason, endedBy } = await this.open().ender.revokeEverything(revocation);
+    return { before, endReason, endedBy };
   }
 
   async listByUser(query: SessionListQuery): Promise<SessionList> {

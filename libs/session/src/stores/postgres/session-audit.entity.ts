@@ -1,7 +1,8 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { SessionEndReason } from '../../core/session-record.js';
 
-export type SessionAuditEvent = 'session.created' | 'session.rotated' | 'session.reauthenticated' | 'session.ended';
+export type SessionAuditEvent =
+  'session.created' | 'session.rotated' | 'session.reauthenticated' | 'session.ended' | 'everything.ended';
 
 /** One transition of one session, written with it. Append-only: the database refuses changes. */
 @Entity({ name: 'session_audit', synchronize: false })
@@ -16,18 +17,19 @@ export class SessionAuditEntity {
   @Column({ type: 'text' })
   event: SessionAuditEvent;
 
-  @Column({ name: 'session_id', type: 'uuid' })
-  sessionId: string;
+  /** `null` for `everything.ended`, which is of all sessions. */
+  @Column({ name: 'session_id', type: 'uuid', nullable: true })
+  sessionId: string | null;
 
   /** As text, whatever the column's type. Kept when the user is deleted. */
   @Column({ name: 'user_id', type: 'text', nullable: true })
   userId: string | null;
 
-  /** Of `session.ended` only. */
+  /** Of ends only. */
   @Column({ type: 'text', nullable: true })
   reason: SessionEndReason | null;
 
-  /** Who ended the session; `null` for the library itself. */
+  /** Who ended it; `null` for the library itself. */
   @Column({ type: 'text', nullable: true })
   actor: string | null;
 

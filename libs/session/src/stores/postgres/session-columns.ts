@@ -25,6 +25,14 @@ export const SESSION_COLUMNS = {
   purge_after: 'timestamp with time zone',
 } as const;
 
+export const FLOOR_COLUMNS = {
+  id: 'bigint',
+  before: 'timestamp with time zone',
+  at: 'timestamp with time zone',
+  reason: 'text',
+  ended_by: 'text',
+} as const;
+
 export const AUDIT_COLUMNS = {
   id: 'bigint',
   at: 'timestamp with time zone',

@@ -1,8 +1,13 @@
-import type { EndedSession } from '../../core/session-record.js';
-import type { SessionRevocation, UserRevocation } from '../../core/session-store.js';
+import type { EndedEverything, EndedSession } from '../../core/session-record.js';
+import type {
+  ProviderRevocation,
+  SessionRevocation,
+  TotalRevocation,
+  UserRevocation,
+} from '../../core/session-store.js';
 import { runOperation } from './operation.js';
 import type { PostgresPool } from './postgres-pool.js';
-import { toEnded, type EndedRow } from './session-row.js';
+import { toDate, toEnded, type EndedRow } from './session-row.js';
 import type { Statement } from './statement.js';
 import type { EndStatements } from './statements/end-statements.js';
 
@@ -24,6 +29,32 @@ export class SessionEnder {
 
   revokeAll({ userId, exceptId, reason, endedBy }: UserRevocation): Promise<EndedSession[]> {
     return this.end(this.parts.statements.revokeAll, [userId, exceptId ?? null, reason, endedBy]);
+  }
+
+  async revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
+    const { pool, statements, timeoutMs, retentionMs } = this.parts;
+    const { issuer, sessionId, userId = null, reason, endedBy } = revocation;
+    const values = [issuer, sessionId, reason, endedBy, retentionMs, userId];
+    const rows = await runOperation({ timeoutMs }, (operation) =>
+      pool.query<EndedRow>(operation, statements.revokeByIdentityProvider, values),
+    );
+    return rows.map(toEnded);
+  }
+
+  /** @returns With the number of this end, counted in the order of the commits. */
+  revokeEverything({ before, reason, endedBy }: TotalRevocation): Promise<EndedEverything & { epoch: number }> {
+    const { pool, statements, timeoutMs } = this.parts;
+    return runOperation({ timeoutMs }, async (operation) => {
+      for (;;) {
+        operation.assertNotOver();
+        const [row] = await pool.query<{ id: string; before_ms: unknown }>(operation, statements.revokeEverything, [
+          before ?? null,
+          reason,
+          endedBy,
+        ]);
+        if (row) return { before: toDate(row.before_ms), endReason: reason, endedBy, epoch: Number(row.id) };
+      }
+    });
   }
 
   private async end(statement: Statement, values: readonly unknown[]): Promise<EndedSession[]> {

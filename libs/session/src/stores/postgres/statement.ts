@@ -31,6 +31,19 @@ export const TRANSACTION_TIME = `date_trunc('milliseconds', now())`;
 /** The moment of evaluation: after every wait for a lock. */
 export const CLOCK_TIME = `date_trunc('milliseconds', clock_timestamp())`;
 
+/**
+ * SQL for whether a session, aliased `s`, began since everything was last ended. The subquery has nothing of the row in it, so
+ * that it runs once a statement.
+ */
+export function isAboveFloor(tables: { readonly floors: string }): string {
+  return `s.created_at >= ${floorOf(tables)}`;
+}
+
+/** SQL for the instant before which everything that began has ended. */
+export function floorOf({ floors }: { readonly floors: string }): string {
+  return `(select coalesce(max(f.before), '-infinity') from ${floors} f)`;
+}
+
 /** SQL for a parameter or column of ms as an interval. */
 export function interval(ms: string): string {
   return `(${ms}::float8 * interval '1 millisecond')`;

@@ -3,6 +3,7 @@ import { SessionConfigurationError } from '../../core/session-errors.js';
 import type { SessionLogger } from '../../core/session-store.js';
 import { checkServers, waitUntilReady, warnWithoutErrorListener } from './boot-checks.js';
 import { DeadlineGate } from './deadline-gate.js';
+import type { FloorField } from './floor-lease.js';
 import { RedisBackend } from './redis-backend.js';
 import type { RedisConnection } from './redis-connection.js';
 import { describeRedisError } from './redis-errors.js';
@@ -15,14 +16,18 @@ export interface BackendSettings {
 }
 
 /** Connects and makes sure that sessions can live there; on failure nothing stays open. */
-export async function connectBackend(settings: BackendSettings): Promise<RedisBackend> {
+export async function connectBackend(settings: BackendSettings, floorField: FloorField): Promise<RedisBackend> {
   const { startTimeoutMs, logger } = settings;
   const connection = await settings.connect();
   let backend: RedisBackend | undefined;
   try {
     warnWithoutErrorListener(connection, logger);
     await waitUntilReady(connection, startTimeoutMs);
-    const opened = (backend = new RedisBackend(connection, logger));
+    const opened = (backend = new RedisBackend(connection, {
+      logger,
+      floorField,
+      floorKey: `${settings.keyPrefix}:floor`,
+    }));
     await new DeadlineGate(startTimeoutMs).run(async (deadlineAtMs) => {
       await checkServers(connection, logger);
       await tryOut(opened, { settings, connection, deadlineAtMs });

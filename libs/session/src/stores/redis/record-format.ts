@@ -106,6 +106,11 @@ export function decodeRecord(id: string, value: string, activity: string | null)
   }
 }
 
+/** The line of a record that says how the user proved who they are, as it is stored. */
+export function authenticationLineOf(value: string): string {
+  return value.split('\n', 3)[2] ?? '';
+}
+
 function parseObject(json: string): JsonObject {
   const value: unknown = JSON.parse(json);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not an object');

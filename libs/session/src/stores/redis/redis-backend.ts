@@ -1,5 +1,6 @@
 import type { SessionLogger } from '../../core/session-store.js';
 import { logConnection } from './connection-log.js';
+import { FloorLease, type FloorField } from './floor-lease.js';
 import { bindCommand, listMasters, type RedisClient, type RedisCommand } from './redis-client.js';
 import type { RedisConnection } from './redis-connection.js';
 import { unavailable } from './redis-errors.js';
@@ -23,23 +24,41 @@ export class RedisBackend {
   readonly client: RedisClient;
   private readonly hmget: RedisCommand;
   private readonly hdel: RedisCommand;
+  private readonly hkeys: RedisCommand;
+  private readonly hget: RedisCommand;
+  readonly floor: FloorLease;
   private readonly info: RedisCommand;
   private readonly send: RedisCommand;
   private readonly scripts: ScriptRunner;
   private readonly stopLog: () => void;
+  private readonly raiseFloorScript: (value: string, isInstant: string, notAfter: string) => Promise<string[]>;
   private readonly onChangeOfServer = () => this.clock.forget();
 
   constructor(
     private readonly connection: RedisConnection,
-    logger: SessionLogger,
+    { logger, floorKey, floorField }: { logger: SessionLogger; floorKey: string; floorField: FloorField },
   ) {
     this.client = connection.client;
     this.hmget = bindCommand(this.client, 'hmget');
     this.hdel = bindCommand(this.client, 'hdel');
+    this.hkeys = bindCommand(this.client, 'hkeys');
+    this.hget = bindCommand(this.client, 'hget');
     this.info = bindCommand(this.client, 'info');
     this.send = bindCommand(this.client, 'publish');
     this.scripts = new ScriptRunner(this.client);
     this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
+    const raise = (value: string, isInstant: string, notAfter: string) =>
+      this.scripts.run('raiseFloor', floorKey, [floorField, value, isInstant, notAfter, '0']);
+    this.raiseFloorScript = raise;
+    this.floor = new FloorLease({
+      read: async () => {
+        this.assertConnected();
+        const value = Number((await this.hget(floorKey, floorField)) ?? 0);
+        if (!Number.isFinite(value)) throw new TypeError(`${floorKey} holds no number`);
+        return value;
+      },
+      restore: async (value) => void (await raise(String(value), '', '')),
+    });
     for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
     this.stopLog = connection.isOwned ? logConnection(connection, logger) : () => undefined;
     this.clock.start();
@@ -51,6 +70,14 @@ export class RedisBackend {
     const reply = await this.hmget(key, ...fields);
     if (!Array.isArray(reply)) throw new TypeError('HMGET did not answer with an array');
     return reply.map((value: unknown) => (typeof value === 'string' ? value : null));
+  }
+
+  /** Names of all fields of a hash. */
+  async listFields(key: string): Promise<string[]> {
+    this.assertConnected();
+    const reply = await this.hkeys(key);
+    if (!Array.isArray(reply)) throw new TypeError('HKEYS did not answer with an array');
+    return reply.map(String);
   }
 
   /** Removes hash fields, whether or not they are there. */
@@ -70,9 +97,26 @@ export class RedisBackend {
     await this.send(channel, message);
   }
 
+  /** With the floor as one more argument, so that it decides by what has ended everywhere. */
   async runScript(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {
     this.assertConnected();
-    return this.scripts.run(name, key, args);
+    const floor = await this.floor.current();
+    this.assertConnected();
+    return this.scripts.run(name, key, [...args, String(floor)]);
+  }
+
+  /**
+   * Writes the floor, which others then learn.
+   *
+   * @param floor.instantMs - Unix ms of the server, at most its now, which is the default.
+   * @returns The value asked for; a higher one may stand.
+   */
+  async raiseFloor(floor: { instantMs?: number } | { epoch: number }, deadlineAtMs: number): Promise<number> {
+    const [given, isInstant] = 'epoch' in floor ? [floor.epoch, ''] : [floor.instantMs ?? '', '1'];
+    const [, value] = await this.runFenced(deadlineAtMs, {
+      run: (notAfter) => this.raiseFloorScript(String(given), isInstant, notAfter),
+    });
+    return Number(value);
   }
 
   /**
@@ -84,11 +128,19 @@ export class RedisBackend {
    * @param script.onLate - Told the late answer of a script that did something all the same.
    * @throws {SessionStoreUnavailableError} It was late, and so was the second one if there was time for it.
    */
-  async runBefore(deadlineAtMs: number, { name, key, argsFor, onLate }: FencedScript): Promise<string[]> {
+  runBefore(deadlineAtMs: number, { name, key, argsFor, onLate }: FencedScript): Promise<string[]> {
+    const run = (notAfter: string) => this.runScript(name, key, argsFor(notAfter));
+    return this.runFenced(deadlineAtMs, { run, onLate });
+  }
+
+  private async runFenced(
+    deadlineAtMs: number,
+    { run, onLate }: { run: (notAfter: string) => Promise<string[]>; onLate?: FencedScript['onLate'] },
+  ): Promise<string[]> {
     this.assertConnected();
     let notAfterMs = await this.clock.earliestMsAt(deadlineAtMs);
     for (const isLast of [false, true]) {
-      const reply = await this.runScript(name, key, argsFor(String(Math.floor(notAfterMs) - 1)));
+      const reply = await run(String(Math.floor(notAfterMs) - 1));
       const answeredAtMs = performance.now();
       if (reply[0] !== 'late') return reply;
       this.clock.distrust();

@@ -69,10 +69,12 @@ export class SessionHash {
   }
 
   async find(id: string): Promise<FindOutcome> {
+    await this.backend.floor.current();
     const [value = null, activity = null] = await this.readFields(id);
     if (value === null) return { live: false, reason: 'unknown' };
     const record = decodeRecord(id, value, activity);
     if (!record) return { live: false, reason: 'undecodable' };
+    if (record.createdAt.getTime() < this.backend.floor.seen) return { live: false, reason: 'ended' };
     const nowMs = await this.backend.clock.latestMs();
     const expiresAtMs = Math.min(record.expiresAt.getTime(), record.absoluteExpiresAt.getTime());
     return nowMs < expiresAtMs ? { live: true, record, now: new Date(nowMs) } : { live: false, reason: 'expired' };
@@ -119,15 +121,25 @@ export class SessionHash {
     return { applied: true, ...live, ended };
   }
 
-  async end({ id, userId, reason, endedBy }: SessionRevocation): Promise<EndedSession | undefined> {
+  async end(revocation: SessionRevocation): Promise<EndedSession | undefined> {
+    const ended = await this.endIf(revocation, '');
+    return ended === 'changed' ? undefined : ended;
+  }
+
+  /** @param authentication - As the record has it in its line; `changed`: the session is live and has another one. */
+  async endIf(
+    { id, userId, reason, endedBy }: SessionRevocation,
+    authentication: string,
+  ): Promise<EndedSession | 'changed' | undefined> {
     const owner = userId === undefined ? '*' : encodeUserId(userId);
     const mayDropUnreadable = userId === undefined || userReferenceFor(userId) === userReferenceOf(id);
-    const args = [id, owner, mayDropUnreadable ? '1' : '0'];
+    const args = [id, owner, mayDropUnreadable ? '1' : '0', authentication];
     const key = this.keys.of(id);
     const [status, now, user = ''] = await this.foreign.skip(key, {
       work: () => this.backend.runScript('revoke', key, args),
       absent: () => [],
     });
+    if (status === 'changed') return 'changed';
     const isEnded = status === 'ended' || (status === 'dropped' && reason === 'undecodable');
     if (!isEnded) return undefined;
     const [ended] = readEnded(readInstant(now), [id, user, reason]);
@@ -166,7 +178,8 @@ export class SessionHash {
     return { now, records: records.filter(({ data }) => containsJson(data, dataContains)) };
   }
 
-  private async readFields(id: string): Promise<(string | null)[]> {
+  /** Record and activity as they are stored, `null` for what is not there. */
+  async readFields(id: string): Promise<(string | null)[]> {
     const key = this.keys.of(id);
     return this.foreign.skip(key, {
       work: () => this.backend.readFields(key, id, `${id}:t`),

@@ -3,6 +3,8 @@ import type { ContractGroup } from './contract-group.js';
 import { createContract } from './create.contract.js';
 import { dataContainsContract } from './data-contains.contract.js';
 import { dataContract } from './data.contract.js';
+import { providerContract } from './provider.contract.js';
+import { totalContract } from './total.contract.js';
 import { expiryContract } from './expiry.contract.js';
 import { lifecycleContract } from './lifecycle.contract.js';
 import { limitsContract } from './limits.contract.js';
@@ -25,6 +27,8 @@ export const CONTRACT: readonly ContractGroup[] = [
   rotateContract,
   credentialChangeContract,
   revokeContract,
+  providerContract,
+  totalContract,
   replacesContract,
   limitsContract,
   listContract,

@@ -1,30 +1,41 @@
 import type { EndedSession } from '../../../core/session-record.js';
-import type { UserRevocation } from '../../../core/session-store.js';
+import type { ProviderRevocation, UserRevocation } from '../../../core/session-store.js';
 import { runOperation } from '../operation.js';
 import { SessionEnder } from '../session-ender.js';
 import { toEnded, type EndedRow } from '../session-row.js';
+import type { Statement } from '../statement.js';
 
-/** @param minAgeMs - Only sessions that began at least so many ms before the call. Default all. */
-export type AgedUserRevocation = UserRevocation & { readonly minAgeMs?: number };
+interface LeastAge {
+  /** Only sessions that began at least so many ms before the call. Default all. */
+  readonly minAgeMs?: number;
+}
+
+export type AgedUserRevocation = UserRevocation & LeastAge;
+export type AgedProviderRevocation = ProviderRevocation & LeastAge;
 
 /** Ends sessions for good, also those that are expired and could be moved by a late touch. */
 export class DurableEnder extends SessionEnder {
-  override async revokeAll({
-    userId,
-    exceptId,
-    reason,
-    endedBy,
-    minAgeMs = 0,
-  }: AgedUserRevocation): Promise<EndedSession[]> {
-    const { pool, statements, timeoutMs, retentionMs } = this.parts;
+  override revokeAll({ userId, exceptId, reason, endedBy, minAgeMs }: AgedUserRevocation): Promise<EndedSession[]> {
+    const values = [userId, exceptId ?? null, reason, endedBy, this.parts.retentionMs];
+    return this.endAged(this.parts.statements.revokeAll, values, minAgeMs);
+  }
+
+  override revokeByIdentityProvider(revocation: AgedProviderRevocation): Promise<EndedSession[]> {
+    const { issuer, sessionId, userId = null, reason, endedBy, minAgeMs } = revocation;
+    const values = [issuer, sessionId, reason, endedBy, this.parts.retentionMs, userId];
+    return this.endAged(this.parts.statements.revokeByIdentityProvider, values, minAgeMs);
+  }
+
+  private async endAged(statement: Statement, values: readonly unknown[], minAgeMs = 0): Promise<EndedSession[]> {
+    const { pool, timeoutMs } = this.parts;
     const askedAtMs = performance.now();
-    const values = () => {
+    const agedValues = () => {
       // Sessions that began while this waited for a connection are not meant either.
       const waitedMs = minAgeMs > 0 ? performance.now() - askedAtMs : 0;
-      return [userId, exceptId ?? null, reason, endedBy, retentionMs, minAgeMs + waitedMs];
+      return [...values, minAgeMs + waitedMs];
     };
     const rows = await runOperation({ timeoutMs }, (operation) =>
-      pool.query<EndedRow>(operation, statements.revokeAll, values),
+      pool.query<EndedRow>(operation, statement, agedValues),
     );
     return rows.map(toEnded);
   }

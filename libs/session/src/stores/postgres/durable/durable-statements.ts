@@ -1,14 +1,15 @@
 import type { TableNames } from '../identifiers.js';
 import { ENDED_COLUMNS } from '../session-row.js';
-import { CLOCK_TIME, defineStatement, interval, purgeHour } from '../statement.js';
+import { CLOCK_TIME, defineStatement, interval, isAboveFloor, purgeHour } from '../statement.js';
 import { auditEnded } from '../statements/audit-insert.js';
+import { restsOnProvider, revokeEverythingStatement } from '../statements/end-statements.js';
 import type { UserIdType } from '../user-id-type.js';
 
 export type DurableStatements = ReturnType<typeof durableStatements>;
 
 /** What differs when sessions are also touched elsewhere, so that the news of it may be late. */
 export function durableStatements(tables: TableNames, userIdType: UserIdType) {
-  const { sessions, hotChanges } = tables;
+  const { hotChanges, floors, sessions } = tables;
   const hasUser = `s.user_id = $1::${userIdType}`;
   return {
     /** $1 id, $2 user id or null for anybody's, $3 reason, $4 who or null, $5 retention in ms */
@@ -23,7 +24,20 @@ export function durableStatements(tables: TableNames, userIdType: UserIdType) {
       endText(tables, `${hasUser} and s.id is distinct from $2::uuid and s.created_at <= clock.at - ${interval('$6')}`),
     ),
 
-    touch: defineStatement('durable-touch', touchText(sessions)),
+    /**
+     * $1 issuer, $2 session there, $3 reason, $4 who or null, $5 retention in ms, $6 user id or null for anybody's,
+     * $7 least age in ms
+     */
+    revokeByIdentityProvider: defineStatement(
+      'durable-revoke-by-identity-provider',
+      endText(tables, `${restsOnProvider(userIdType)} and s.created_at <= clock.at - ${interval('$7')}`),
+    ),
+
+    revokeEverything: revokeEverythingStatement(tables),
+
+    findEpoch: defineStatement('find-epoch', `select coalesce(max(id), 0)::text as epoch from ${floors}`),
+
+    touch: defineStatement('durable-touch', touchText(tables)),
 
     /** $1 id, $2 version on the hot side, $3 data. Of what was made unreadable by somebody's hand nothing is written. */
     mergeData: defineStatement(
@@ -53,12 +67,13 @@ where s.id = $1::uuid and s.ended_at is null and jsonb_typeof(s.data) = 'object'
  * Ends whatever has not ended, in the order of the ids. What is expired is ended as expired, and is not among the rows
  * returned: a touch from before its expiry that is still on its way must not bring back what was revoked meanwhile.
  */
-function endText({ sessions, audit }: TableNames, condition: string): string {
+function endText(tables: TableNames, condition: string): string {
+  const { sessions, audit } = tables;
   return `with clock as materialized (select ${CLOCK_TIME} as at),
 leaving as (
   select s.id, s.expires_at > clock.at as is_live
   from ${sessions} s, clock
-  where ${condition} and s.ended_at is null
+  where ${condition} and s.ended_at is null and ${isAboveFloor(tables)}
   order by s.id
   for no key update of s
 ),
@@ -83,7 +98,8 @@ select ${ENDED_COLUMNS} from ended s where s.ended_at < s.expires_at`;
  * in ms, $5 touch intervals in ms. Returns the ids of those that are live and were due; without an interval each one is.
  * What was found and what was moved is not joined, because that would cost more than all the rest.
  */
-function touchText(sessions: string): string {
+function touchText(tables: TableNames): string {
+  const { sessions } = tables;
   const latestExpiry = `least(due.seen_at + ${interval('due.idle_ms')}, s.absolute_expires_at)`;
   const expiresAt = `greatest(s.expires_at, ${latestExpiry})`;
   return `with touched as (
@@ -94,7 +110,7 @@ function touchText(sessions: string): string {
 due as (
   select touched.*, s.expires_at
   from touched join ${sessions} s on s.id = touched.id
-  where s.ended_at is null and s.expires_at > touched.first_seen_at
+  where s.ended_at is null and s.expires_at > touched.first_seen_at and ${isAboveFloor(tables)}
   order by s.id
   for no key update of s
 ),

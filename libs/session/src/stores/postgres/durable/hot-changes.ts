@@ -30,6 +30,14 @@ export class HotChanges {
     await runOperation({ timeoutMs }, (operation) => pool.query(operation, statements.forgetChanges, [keys]));
   }
 
+  async findEpoch(): Promise<number> {
+    const { pool, statements, timeoutMs } = this.parts;
+    const [row] = await runOperation({ timeoutMs }, (operation) =>
+      pool.read<{ epoch: string }>(operation, statements.findEpoch, []),
+    );
+    return Number(row?.epoch);
+  }
+
   async mergeData({ id, version, data }: DurableDataChange): Promise<void> {
     const { pool, statements, timeoutMs } = this.parts;
     const values = [id, version, JSON.stringify(data)];

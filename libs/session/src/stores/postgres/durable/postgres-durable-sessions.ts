@@ -1,8 +1,8 @@
 import type { DurableDataChange, DurableSessions, HotChange } from '../../../core/durable-sessions.js';
-import type { EndedSession } from '../../../core/session-record.js';
-import type { FindOutcome } from '../../../core/session-store.js';
+import type { EndedEverything, EndedSession } from '../../../core/session-record.js';
+import type { FindOutcome, TotalRevocation } from '../../../core/session-store.js';
 import { PostgresSessionStore } from '../postgres-session.store.js';
-import type { AgedUserRevocation } from './durable-ender.js';
+import type { AgedProviderRevocation, AgedUserRevocation } from './durable-ender.js';
 import type { HotChanges } from './hot-changes.js';
 import { toDurableParts, type DurableParts, type DurableSettings } from './durable-parts.js';
 
@@ -24,6 +24,18 @@ export class PostgresDurableSessions extends PostgresSessionStore implements Dur
 
   override revokeAll(revocation: AgedUserRevocation): Promise<EndedSession[]> {
     return super.revokeAll(revocation);
+  }
+
+  override revokeByIdentityProvider(revocation: AgedProviderRevocation): Promise<EndedSession[]> {
+    return super.revokeByIdentityProvider(revocation);
+  }
+
+  override async revokeEverything(revocation: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }> {
+    return this.open().ender.revokeEverything(revocation);
+  }
+
+  async findEpoch(): Promise<number> {
+    return this.openChanges().findEpoch();
   }
 
   async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>> {

@@ -1,12 +1,13 @@
 import type { TableNames } from '../identifiers.js';
 import { ENDED_COLUMNS, RECORD_COLUMNS } from '../session-row.js';
-import { CLOCK_TIME, defineStatement, interval, purgeHour } from '../statement.js';
+import { CLOCK_TIME, defineStatement, interval, isAboveFloor, purgeHour } from '../statement.js';
 import { auditEnded, auditInsert, type AuditSource } from './audit-insert.js';
 import type { Endable } from './create-statements.js';
 
 export type ChangeStatements = ReturnType<typeof changeStatements>;
 
-const LIVE = `s.ended_at is null and s.expires_at > clock_timestamp()`;
+const live = (tables: TableNames) =>
+  `s.ended_at is null and s.expires_at > clock_timestamp() and ${isAboveFloor(tables)}`;
 
 /** What is stored was made unreadable by somebody's hand: not for this session to be changed, only ended. */
 const DECODABLE = `jsonb_typeof(s.data) = 'object'`;
@@ -21,11 +22,11 @@ const STILL_LIVE_AND_WANTED = `s.id = locked.id and clock_timestamp() < least(s.
  * Locks the row of id $1 if it is live and as expected. A change that waits for the lock until its caller has given up,
  * $3 ms after it was sent, must not apply: a rotation would sign the user out.
  */
-function lockedRow({ sessions }: Pick<TableNames, 'sessions'>, expected: string): string {
+function lockedRow(tables: TableNames, expected: string): string {
   return `locked as materialized (
   select s.id, statement_timestamp() + ${interval('$3')} as given_up_at
-  from ${sessions} s
-  where s.id = $1::uuid and ${expected} and ${LIVE} and ${DECODABLE}
+  from ${tables.sessions} s
+  where s.id = $1::uuid and ${expected} and ${live(tables)} and ${DECODABLE}
   for no key update of s
 )`;
 }
@@ -81,16 +82,14 @@ returning ${RECORD_COLUMNS}`,
   };
 }
 
-function rotateText(
-  { sessions, audit }: TableNames,
-  transition?: { event: AuditSource['event']; set?: string },
-): string {
+function rotateText(tables: TableNames, transition?: { event: AuditSource['event']; set?: string }): string {
+  const { sessions, audit } = tables;
   const auditing =
     transition &&
     `,
 audit as (${auditInsert(audit, { from: 'rotated', event: transition.event, at: CLOCK_TIME })})`;
   return `with clock as materialized (select ${CLOCK_TIME} as at),
-${lockedRow({ sessions }, 's.token_hash = $2::bytea')},
+${lockedRow(tables, 's.token_hash = $2::bytea')},
 rotated as (
   update ${sessions} s set token_hash = $4::bytea, version = s.version + 1${transition?.set ?? ''}
   from clock, locked
@@ -111,17 +110,15 @@ interface RotateAloneText {
  * As `rotateText`, and the other sessions of the same user end in the same statement. All are locked in the order of
  * their ids first, as everything that locks several does, so that two cannot deadlock.
  */
-function rotateAloneText(
-  { sessions, audit }: TableNames,
-  { event, set = '', firstEndValue, endable }: RotateAloneText,
-): string {
-  const isEndable = endable === 'live' ? LIVE : 's.ended_at is null';
+function rotateAloneText(tables: TableNames, { event, set = '', firstEndValue, endable }: RotateAloneText): string {
+  const { sessions, audit } = tables;
+  const isEndable = endable === 'live' ? live(tables) : `s.ended_at is null and ${isAboveFloor(tables)}`;
   const [reason, actor, retention] = [0, 1, 2].map((offset) => `$${firstEndValue + offset}`);
   return `with clock as materialized (select ${CLOCK_TIME} as at),
 locked as materialized (
   select s.id, statement_timestamp() + ${interval('$3')} as given_up_at
   from ${sessions} s
-  where (s.id = $1::uuid and s.token_hash = $2::bytea and ${LIVE} and ${DECODABLE})
+  where (s.id = $1::uuid and s.token_hash = $2::bytea and ${live(tables)} and ${DECODABLE})
     or (s.id <> $1::uuid and s.user_id = (select o.user_id from ${sessions} o where o.id = $1::uuid) and ${isEndable})
   order by s.id
   for no key update of s
@@ -164,14 +161,15 @@ function freshAuthentication(): string {
  * $1 ids, $2 ages in ms (how long ago each was seen), $3 idle timeouts in ms, $4 touch intervals in ms.
  * Returns the ids of those that moved.
  */
-function touchText({ sessions }: TableNames): string {
+function touchText(tables: TableNames): string {
+  const { sessions } = tables;
   const expiresAt = `greatest(s.expires_at, least(due.seen_at + ${interval('due.idle_ms')}, s.absolute_expires_at))`;
   return `with due as (
   select s.id, seen.seen_at, touched.idle_ms
   from unnest($1::uuid[], $2::float8[], $3::float8[], $4::float8[]) as touched (id, age_ms, idle_ms, interval_ms)
   cross join lateral (select date_trunc('milliseconds', now() - ${interval('touched.age_ms')}) as seen_at) seen
   join ${sessions} s on s.id = touched.id
-  where ${LIVE} and s.last_seen_at <= seen.seen_at - ${interval('touched.interval_ms')}
+  where ${live(tables)} and s.last_seen_at <= seen.seen_at - ${interval('touched.interval_ms')}
   order by s.id
   for no key update of s
 )

@@ -10,14 +10,22 @@ export type CleanUpStatements = ReturnType<typeof cleanUpStatements>;
  *
  * @param expiryMarginMs - How long a session has to be expired before it is marked as ended.
  */
-export function cleanUpStatements({ sessions, audit }: TableNames, { expiryMarginMs = 0 } = {}) {
+export function cleanUpStatements({ sessions, audit, floors }: TableNames, { expiryMarginMs = 0 } = {}) {
   return {
-    /** $1 batch size, $2 retention in ms. A session touched since its hour was written has a later expiry and stays. */
+    /**
+     * $1 batch size, $2 retention in ms. A session touched since its hour was written has a later expiry and stays. What was
+     * ended with everything, and has not been touched since, is marked so here.
+     */
     markExpired: defineStatement(
       'mark-expired',
       `with ended as (
   update ${sessions} s
-  set ended_at = s.expires_at, end_reason = 'expired', purge_after = s.expires_at + ${interval('$2')}
+  set purge_after = s.expires_at + ${interval('$2')}, (ended_at, end_reason, ended_by) = (
+    select coalesce(f.at, s.expires_at), coalesce(f.reason, 'expired'), f.ended_by
+    from (select 1) as always left join lateral (
+      select * from ${floors} f where f.before > s.created_at and f.at < s.expires_at order by f.id limit 1
+    ) f on true
+  )
   where s.ctid = any(array(
     select c.ctid from ${sessions} c
     where c.ended_at is null and c.purge_after <= now() and c.expires_at <= now() - ${interval(String(expiryMarginMs))}

@@ -1,6 +1,6 @@
 import type { TableNames } from '../identifiers.js';
 import { ENDED_COLUMNS, RECORD_COLUMNS } from '../session-row.js';
-import { CLOCK_TIME, defineStatement, interval, purgeHour } from '../statement.js';
+import { CLOCK_TIME, defineStatement, floorOf, interval, isAboveFloor, purgeHour } from '../statement.js';
 import type { UserIdType } from '../user-id-type.js';
 import { auditEnded, auditInsert } from './audit-insert.js';
 
@@ -13,6 +13,9 @@ const UNLIMITED = `room as (select true as is_free),
 victims as (select null::uuid as id where false)`;
 
 /**
+ * A session that is created after everything was ended stands, even if the clock was set back since: it begins at the
+ * floor at the earliest.
+ *
  * One statement each: the new session, the end of the one that it replaces and of those that must make room, and the
  * audit rows of all. One row is returned: with a null id nothing was created, because of the limit or because the id
  * is taken.
@@ -36,7 +39,8 @@ export function createStatements(tables: TableNames, userIdType: UserIdType, end
   };
 }
 
-function limited({ sessions }: TableNames, userIdType: UserIdType, endable: Endable): string {
+function limited(tables: TableNames, userIdType: UserIdType, endable: Endable): string {
+  const { sessions } = tables;
   const expired = `
   union all
   select s.id from ${sessions} s, clock
@@ -44,6 +48,7 @@ function limited({ sessions }: TableNames, userIdType: UserIdType, endable: Enda
   return `others as (
   select s.id, s.created_at from ${sessions} s, clock
   where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at > clock.at and s.id is distinct from $11::uuid
+    and ${isAboveFloor(tables)}
 ),
 room as (select $19::boolean or (select count(*) from others) < $18::bigint as is_free),
 victims as (
@@ -61,7 +66,8 @@ interface CreateTextParts {
   readonly limit: string;
 }
 
-function createText({ tables: { sessions, audit }, userIdType, endable, limit }: CreateTextParts): string {
+function createText({ tables, userIdType, endable, limit }: CreateTextParts): string {
+  const { sessions, audit } = tables;
   const absoluteExpiresAt = `clock.at + ${interval('$10')}`;
   const expiresAt = `clock.at + ${interval('least($9::float8, $10::float8)')}`;
   return `with clock as materialized (select ${CLOCK_TIME} as at),
@@ -71,7 +77,7 @@ created as (
     created_at, last_seen_at, authenticated_at, absolute_expires_at, expires_at, purge_after, assurance_level,
     awaits_second_factor, idp_issuer, idp_session_id, idp_authenticated_at)
   select $1::uuid, $2::${userIdType}, $3::bytea, $4::jsonb, $5::text[], $6::inet, $7::text, $8::text, 1,
-    clock.at, clock.at, case when $2::${userIdType} is not null then clock.at end,
+    greatest(clock.at, ${floorOf(tables)}), clock.at, case when $2::${userIdType} is not null then clock.at end,
     ${absoluteExpiresAt}, ${expiresAt}, ${purgeHour(expiresAt)}, $13::text, $14::boolean, $15::text, $16::text, $17::timestamptz
   from clock, room where room.is_free
   on conflict (id) do nothing
@@ -82,7 +88,7 @@ leaving as (
     as reason
   from ${sessions} s, clock
   where (s.id = $11::uuid or s.id in (select id from victims)) and s.id <> $1::uuid
-    and s.ended_at is null${endable === 'live' ? ' and s.expires_at > clock_timestamp()' : ''} and exists (select from created)
+    and s.ended_at is null and ${isAboveFloor(tables)}${endable === 'live' ? ' and s.expires_at > clock_timestamp()' : ''} and exists (select from created)
   order by s.id
   for no key update of s
 ),

@@ -1,6 +1,6 @@
 import type { TableNames } from '../identifiers.js';
 import { RECORD_COLUMNS } from '../session-row.js';
-import { defineStatement, TRANSACTION_TIME } from '../statement.js';
+import { defineStatement, isAboveFloor, TRANSACTION_TIME } from '../statement.js';
 import type { UserIdType } from '../user-id-type.js';
 
 export type ReadStatements = ReturnType<typeof readStatements>;
@@ -9,8 +9,10 @@ export type ReadStatements = ReturnType<typeof readStatements>;
 const LIVE_NOW = `s.ended_at is null and s.expires_at > now()`;
 
 /** `find`, `findMany`: rows come back also when over, so that the reason can be told. */
-export function readStatements({ sessions }: TableNames, userIdType: UserIdType) {
-  const found = `${RECORD_COLUMNS}, (s.ended_at is not null) as is_ended, (s.expires_at > now()) as is_unexpired`;
+export function readStatements(tables: TableNames, userIdType: UserIdType) {
+  const { sessions } = tables;
+  const found = `(s.ended_at is not null or not ${isAboveFloor(tables)}) as is_ended,
+  (s.expires_at > now()) as is_unexpired, ${RECORD_COLUMNS}`;
   return {
     /** $1 id */
     find: defineStatement('find', `select ${found} from ${sessions} s where s.id = $1::uuid`),
@@ -23,7 +25,8 @@ export function readStatements({ sessions }: TableNames, userIdType: UserIdType)
       'list-by-user',
       `select ${RECORD_COLUMNS}
 from (select ${TRANSACTION_TIME}) clock
-left join ${sessions} s on s.user_id = $1::${userIdType} and ${LIVE_NOW} and ($2::jsonb is null or s.data @> $2::jsonb)`,
+left join ${sessions} s on s.user_id = $1::${userIdType} and ${LIVE_NOW} and ${isAboveFloor(tables)}
+  and ($2::jsonb is null or s.data @> $2::jsonb)`,
     ),
   };
 }

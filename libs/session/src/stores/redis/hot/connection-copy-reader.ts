@@ -4,6 +4,7 @@ import { hasReplyCode } from '../redis-errors.js';
 import type { SessionKeys } from '../session-keys.js';
 import { findConfirmed, judge, UNCONFIRMED, type CopyFields, type CopyReader } from './copy-reader.js';
 import type { GenerationWatch } from './generation-watch.js';
+import { inEpoch } from './server-generation.js';
 
 /** For a client with one connection to one server: one `HMGET`, believed by what is known of the connection. */
 export class ConnectionCopyReader implements CopyReader {
@@ -14,9 +15,10 @@ export class ConnectionCopyReader implements CopyReader {
   ) {}
 
   async read(id: string): Promise<HotRead> {
+    const epoch = await this.backend.floor.current();
     const known = await this.watch.find();
     if (known?.generation === undefined) return UNCONFIRMED;
-    const record = findConfirmed(id, await this.readFields(id), known.generation);
+    const record = findConfirmed(id, await this.readFields(id), inEpoch(known.generation, epoch));
     if (!record) return UNCONFIRMED;
     const nowMs = await this.backend.clock.latestMs();
     return this.watch.isCurrent(known) ? judge(record, nowMs) : UNCONFIRMED;

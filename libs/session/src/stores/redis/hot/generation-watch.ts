@@ -60,7 +60,8 @@ export class GenerationWatch {
 
   /** Tells what a script found; when it is news, the connection's server is asked at once. */
   notice(generation: string): void {
-    if (this.known && this.known.generation !== generation) this.askInBackground();
+    // The epoch behind it is no news of the server.
+    if (this.known && this.known.generation !== generation.split('x', 1)[0]) this.askInBackground();
   }
 
   private ask(): Promise<void> {

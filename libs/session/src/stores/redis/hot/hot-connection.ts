@@ -36,7 +36,7 @@ export interface HotConnection {
  */
 export async function connectHot(settings: BackendSettings): Promise<HotConnection> {
   const { keyPrefix, logger, startTimeoutMs } = settings;
-  const backend = await connectBackend(settings);
+  const backend = await connectBackend(settings, 'epoch');
   try {
     await new DeadlineGate(startTimeoutMs).run(() => checkGeneration(backend, settings));
   } catch (error) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { KeptRevocation } from '../../../core/hot-sessions.js';
-import type { SessionLogger, SessionRevocation, UserRevocation } from '../../../core/session-store.js';
+import type { AnyRevocation, KeptRevocation } from '../../../core/hot-sessions.js';
+import type { SessionLogger } from '../../../core/session-store.js';
 import type { RedisBackend } from '../redis-backend.js';
 
 const KEY_BYTES = 12;
@@ -19,7 +19,7 @@ export class KeptRevocations {
     this.hashKey = `${keyPrefix}:revocations`;
   }
 
-  async keep(revocation: SessionRevocation | UserRevocation, deadlineAtMs: number): Promise<void> {
+  async keep(revocation: AnyRevocation, deadlineAtMs: number): Promise<void> {
     const key = randomBytes(KEY_BYTES).toString('base64url');
     await this.backend.runBefore(deadlineAtMs, {
       name: 'hotKeepRevocation',
@@ -52,11 +52,13 @@ export class KeptRevocations {
   }
 }
 
-function parseRevocation(json: string): SessionRevocation | UserRevocation | undefined {
+function parseRevocation(json: string): AnyRevocation | undefined {
   try {
     const value = JSON.parse(json) as Record<string, unknown>;
-    const isNamed = typeof value['id'] === 'string' || typeof value['userId'] === 'string';
-    return isNamed && typeof value['reason'] === 'string' ? (value as unknown as UserRevocation) : undefined;
+    const isNamed = [['id'], ['userId'], ['issuer', 'sessionId']].some((names) =>
+      names.every((name) => typeof value[name] === 'string'),
+    );
+    return isNamed && typeof value['reason'] === 'string' ? (value as unknown as AnyRevocation) : undefined;
   } catch {
     return undefined;
   }

@@ -10,3 +10,8 @@ export function parseGeneration(replication: string): string | undefined {
   if (!replication.includes('role:master')) return undefined;
   return /master_replid:(\w+)/.exec(replication)?.[1];
 }
+
+/** Confirmed in another epoch of the durable side is as confirmed on another server; see `include/generation.lua`. */
+export function inEpoch(generation: string | undefined, epoch: number): string | undefined {
+  return generation !== undefined && epoch > 0 ? `${generation}x${epoch}` : generation;
+}

@@ -21,6 +21,7 @@
   The insert is the first write: it is the one that a server out of memory refuses, and then nothing has changed.
   A client that lost the connection may send this twice; the second run finds the same token hash and says 'created'.
 ]]
+-- A session created after everything was ended stands, even if the clock was set back since.
 --@include session-hash
 local id, hash, user, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[11]
 local now = server_now()
@@ -60,7 +61,7 @@ end
 local absolute = now + tonumber(ARGV[5])
 local expires = math.min(now + tonumber(ARGV[4]), absolute)
 local record = encode_record({
-  version = 1, hash = hash, created = integer(now), absolute = absolute,
+  version = 1, hash = hash, created = integer(math.max(now, FLOOR)), absolute = absolute,
   authenticated = user ~= '' and integer(now) or '', user = user, change = '', header_rest = '',
   details = ARGV[6], authentication = ARGV[7], data = ARGV[8], rest = '',
 })

@@ -6,7 +6,9 @@
   ARGV[2]  user id in base64url: only a session of this user is ended; '*': anybody's
   ARGV[3]  '1' when an unreadable record may be dropped: nobody is named, or the id carries that user's reference
 
-  Returns  { 'ended', now, user id in base64url, empty for anonymous } | { 'absent' }
+  ARGV[4]  authentication, JSON: a live session is ended only while it has exactly this one; empty: whatever it has
+
+  Returns  { 'ended', now, user id in base64url, empty for anonymous } | { 'absent' } | { 'changed' }
            { 'dropped', now, user id or empty }: there was a record, which this version cannot read
 
   Late or repeated runs do no harm: nobody gets an id a second time.
@@ -17,13 +19,14 @@ local now = server_now()
 local value = redis.call('HGET', KEYS[1], id)
 if not value then return { 'absent' } end
 
-local session = find_stored(id)
+local stored, session = find_stored(id), find_live(id, now)
 local _, _, user = string.match(value, HEADER)
 if user and owner ~= '*' and user ~= owner then return { 'absent' } end
 if not user and ARGV[3] ~= '1' then return { 'absent' } end
 
+if session and ARGV[4] ~= '' and session.authentication ~= ARGV[4] then return { 'changed' } end
 drop(id)
 tidy(now, 0)
-if not session then return { 'dropped', integer(now), user or '' } end
-if session.expires <= now or session.absolute <= now then return { 'absent' } end
+if not stored then return { 'dropped', integer(now), user or '' } end
+if not session then return { 'absent' } end
 return { 'ended', integer(now), session.user }

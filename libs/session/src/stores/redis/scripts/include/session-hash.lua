@@ -13,6 +13,8 @@
   Copies of the hybrid store have one more part in the first line, the generation that their versions are counted on, and:
     <id>:g  generation that the copy was confirmed on
     <id>:l  lease: owner|generation|givenAtMs
+  The last argument of every script is the floor: sessions that began before it, Unix ms, have ended. For copies of the
+  hybrid store it is an epoch: those confirmed in an earlier one do not count; it is part of their generation, behind an 'x'.
   JSON is never decoded here. Instants are Unix time in ms by this server's clock.
 ]]
 local HEADER = '^1|%d+|[%w_%-]+|(%d+)|(%d+)|%d*|([%w_%-]*)|'
@@ -23,6 +25,8 @@ local LEASE_MS = 60000
 local ID_LENGTH = 36
 local MAX_FIELDS_TO_TIDY = 128
 local SAMPLED_FIELDS = 32
+local FLOOR = tonumber(ARGV[#ARGV]) or 0
+local EPOCH = '^|%x+x(%d+)'
 
 local function integer(number)
   return string.format('%.0f', number)
@@ -75,10 +79,13 @@ end
 local function find_live(id, now)
   local session = find_stored(id)
   if not session or session.expires <= now or session.absolute <= now then return nil end
+  if tonumber(session.created) < FLOOR then return nil end
+  -- More in the header is a generation, as only copies have it.
+  if session.header_rest ~= '' and tonumber(string.match(session.header_rest, EPOCH) or 0) < FLOOR then return nil end
   return session
 end
 
--- Everything in the hash: live sessions, ids of expired ones, ids of those that this version cannot read.
+-- Everything in the hash: live sessions, ids of expired ones and of those that ended with everything, ids of those that this version cannot read.
 local function read_all(now)
   local flat = redis.call('HGETALL', KEYS[1])
   local values, all = {}, { live = {}, expired = {}, unreadable = {} }
@@ -89,7 +96,8 @@ local function read_all(now)
       local activity = values[id .. ':t']
       local created, absolute, user = string.match(value, HEADER)
       local expires = activity and tonumber((select(2, string.match(activity, ACTIVITY))))
-      if expires and (expires <= now or (absolute and tonumber(absolute) <= now)) then
+      local is_over = expires and (expires <= now or (absolute and tonumber(absolute) <= now))
+      if is_over or (created and tonumber(created) < FLOOR) then
         table.insert(all.expired, id)
       elseif not created or not expires then
         table.insert(all.unreadable, id)
