@@ -53,6 +53,21 @@ describe.each([...Object.keys(SHARED_BACKENDS), 'memory'])('sockets on two insta
     }
   });
 
+  it('close within a second after everything was revoked on the other instance (ASVS 7.4.5)', async () => {
+    const [one, other] = await start('1h');
+    const sockets = await Promise.all(
+      ['ada', 'grace'].map(async (userId) => {
+        const { token } = await one.sessions.create({ userId });
+        return Promise.all([one.connect(token), other.connect(token)]);
+      }),
+    );
+    await Promise.all(sockets.flat().map((socket) => socket.ask('who')));
+    await one.sessions.revokeEverything();
+    await Promise.all(sockets.flat().map((socket) => closeWithinASecond(socket)));
+    const { token } = await other.sessions.create({ userId: 'ada' });
+    expect((await (await one.connect(token)).ask('who')).event).toBe('you');
+  });
+
   if (name === 'memory') return;
 
   it('refuse a message after the revocation although nobody told their instance', async () => {

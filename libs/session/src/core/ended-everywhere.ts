@@ -47,6 +47,12 @@ export class EndedEverywhere {
     this.gathered.push(session);
   }
 
+  /** More sessions ended by a call of this instance than can be told: all instances look theirs up again. */
+  tellToLookAgain(): void {
+    this.listeners.resumed();
+    if (this.signals) this.track(this.publish(this.signals, []));
+  }
+
   /** Resolves when everything told until now was sent or has failed. */
   async settle(): Promise<void> {
     if (this.gathered.length > 0) this.send();
@@ -72,7 +78,10 @@ export class EndedEverywhere {
     const ended = this.gathered;
     this.gathered = [];
     if (ended.length === 0 || !this.signals) return;
-    const sent = this.publish(this.signals, ended);
+    this.track(this.publish(this.signals, ended));
+  }
+
+  private track(sent: Promise<void>): void {
     this.sending.add(sent);
     void sent.finally(() => this.sending.delete(sent));
   }

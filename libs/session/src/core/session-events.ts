@@ -97,6 +97,7 @@ export class SessionEvents {
   emit<Name extends keyof SessionEventMap>(name: Name, event: SessionEventMap[Name]): void {
     this.emitter.emit(name, event);
     if (name === 'ended') this.everywhere.tell(event as EndedSession);
+    if (name === 'everything-ended') this.everywhere.tellToLookAgain();
   }
 
   private async call<Event>(name: string, listener: (event: Event) => void | Promise<void>, event: Event) {

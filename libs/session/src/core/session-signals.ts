@@ -8,7 +8,8 @@ import type { SessionLogger } from './session-store.js';
  */
 export interface SessionSignals {
   /**
-   * Tells all instances, this one included. Resolves when the backend took the signal, which says nothing about who
+   * Tells all instances, this one included. None at all means that so many ended that each instance had better look up
+   * those that it cares for: `resumed` is what listeners are told. Resolves when the backend took the signal, which says nothing about who
    * heard it.
    *
    * @throws {SessionStoreUnavailableError} The backend did not take it.
@@ -27,7 +28,7 @@ export interface SessionSignals {
 export interface SessionSignalListener {
   /** These sessions ended, on any instance. May be told again. */
   ended(sessions: readonly EndedSession[]): void;
-  /** Listening began, for the first time or again: earlier signals may have been missed. */
+  /** Look again: listening began, for the first time or anew, so that signals may have been missed, or too much ended to be told. */
   resumed(): void;
 }
 
@@ -35,10 +36,15 @@ export interface SessionSignalListener {
 type EncodedEnd = readonly [string, string | null, number, SessionEndReason, string | null];
 
 const FORMAT = 'nest-sessions/1';
+const LOOK_AGAIN = JSON.stringify([FORMAT, []]);
 
-/** Signals as texts of at most so many bytes of UTF-8, each of which stands for itself. One session always fits into 4096. */
+/**
+ * Signals as texts of at most so many bytes of UTF-8, each of which stands for itself. One session always fits into 4096.
+ * No session at all is a signal, too.
+ */
 export function encodeSignals(ended: readonly EndedSession[], maxBytes: number): string[] {
   const frame = Buffer.byteLength(JSON.stringify([FORMAT, []]));
+  if (ended.length === 0) return [LOOK_AGAIN];
   const texts: string[] = [];
   let entries: string[] = [];
   let size = frame;
@@ -111,6 +117,10 @@ export class SignalListeners {
 
   /** Passes on a signal as it arrived. */
   deliver(text: string): void {
+    if (text === LOOK_AGAIN) {
+      this.resumed();
+      return;
+    }
     const ended = decodeSignal(text);
     if (ended.length > 0) this.ended(ended);
   }

@@ -73,7 +73,7 @@ export class OpenConnections implements OnModuleDestroy {
       ended: (sessions) => {
         for (const { id } of sessions) this.close(id);
       },
-      resumed: () => void this.recheck(),
+      resumed: () => void this.recheckAnew(),
     });
   }
 
@@ -82,6 +82,12 @@ export class OpenConnections implements OnModuleDestroy {
     return (this.checking ??= this.checkAll().finally(() => {
       this.checking = undefined;
     }));
+  }
+
+  /** What a check that is under way has looked up already may have ended since. */
+  private async recheckAnew(): Promise<void> {
+    await this.checking;
+    await this.recheck();
   }
 
   onModuleDestroy(): void {

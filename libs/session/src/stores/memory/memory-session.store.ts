@@ -50,7 +50,10 @@ export class MemorySessionStore implements SessionStore {
   /** Reaches whoever shares this store. */
   readonly signals: SessionSignals = {
     publish: async (ended) => {
-      for (const listener of this.listeners) listener.ended(ended);
+      for (const listener of this.listeners) {
+        if (ended.length > 0) listener.ended(ended);
+        else listener.resumed();
+      }
     },
     subscribe: (listener) => {
       this.listeners.add(listener);
