@@ -98,7 +98,12 @@ try {
 function summarize(rounds: readonly (readonly Sample[])[]) {
   const durations = rounds.map((samples) => samples.map(({ durationMs }) => durationMs));
   const across = (share: number) => Number(median(durations.map((values) => quantile(values, share))).toFixed(2));
-  const worst = Number(Math.max(...durations.flat()).toFixed(2));
+  const worst = Number(
+    durations
+      .flat()
+      .reduce((a, b) => Math.max(a, b), 0)
+      .toFixed(2),
+  );
   return {
     requests: median(rounds.map(({ length }) => length)),
     p50: across(0.5),
