@@ -201,6 +201,8 @@ describe('a revocation that one side could not take (I2)', () => {
     await expect(here.store.revoke({ id: stranger.id, ...END })).rejects.toMatchObject({ pending: 'postgres' });
     here.passBreakerPeriod();
     await expect(here.store.revokeAll({ userId, ...END })).rejects.toMatchObject({ pending: 'postgres' });
+    // Longer than a statement may take to reach Postgres: by so much a late revocation may end too much.
+    await waitUntil('it was kept for a second', async () => (await readLongestKeptMs()) >= 1_000);
     const gate = there.calls.holdNext('before durable.revoke');
     const sweeping = there.store.sweeper.sweep();
     await gate.reached;

@@ -38,9 +38,11 @@ export class HotSweeper {
   }
 
   private async workOff(): Promise<void> {
-    await this.followEpoch();
-    await this.finishKeptRevocations();
-    await this.followDurableChanges();
+    const problems: unknown[] = [];
+    const steps = [() => this.followEpoch(), () => this.finishKeptRevocations(), () => this.followDurableChanges()];
+    // One that cannot be done, because a server refuses to write, must not keep back the others, which may only delete.
+    for (const step of steps) await step().catch((error: unknown) => void problems.push(error));
+    if (problems.length > 0) throw problems[0];
   }
 
   /** The hot side may have lost it, or not have heard of it. */
