@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { RevocationIncompleteError, SessionDataUnavailableError } from 'nest-sessions';
+import { RevocationIncompleteError, SessionDataUnavailableError, SessionStoreUnavailableError } from 'nest-sessions';
 import { END, HybridWorld, signIn, type HybridInstance } from './hybrid-world.js';
 
 describe('the hybrid store while Redis refuses writes and answers reads', () => {
@@ -71,9 +71,36 @@ describe('the hybrid store while Redis refuses writes and answers reads', () => 
     const { id } = await signIn(store);
     await world.redis.config('SET', 'min-replicas-to-write', '1');
     await expect(store.revoke({ id, ...END })).rejects.toThrow(RevocationIncompleteError);
+    // Its copy is still there and looks believable: Postgres is asked, on this instance at once.
+    expect(await world.hasCopy(id)).toBe(true);
+    expect(await store.find(id)).toMatchObject({ live: false });
     await world.redis.config('SET', 'min-replicas-to-write', '0');
     await store.revoke({ id, ...END });
     expect(await store.find(id)).toMatchObject({ live: false });
+  });
+
+  it('asks Postgres about every session until the copies have followed, on other instances from their next sweep on', async () => {
+    const other = await world.openInstance();
+    const [revoked, kept] = [await signIn(instance.store, { userId: 'dora' }), await signIn(instance.store)];
+    await world.redis.config('SET', 'min-replicas-to-write', '1');
+    await expect(instance.store.revoke({ id: revoked.id, ...END })).rejects.toMatchObject({ pending: 'redis' });
+    await expect(other.store.sweeper.sweep()).rejects.toThrow(SessionStoreUnavailableError);
+    for (const { store, calls } of [instance, other]) {
+      expect(await store.find(revoked.id)).toMatchObject({ live: false });
+      calls.made.splice(0);
+      expect(await store.find(kept.id)).toMatchObject({ live: true, record: { data: { cart: 1 } } });
+      expect(calls.made).toEqual(['durable.find', 'hot.read']);
+      // Reading does not bring belief back.
+      expect(await store.find(revoked.id)).toMatchObject({ live: false });
+    }
+    await world.redis.config('SET', 'min-replicas-to-write', '0');
+    for (const { store, calls } of [other, instance]) {
+      await store.sweeper.sweep();
+      expect(await world.hasCopy(revoked.id)).toBe(false);
+      calls.made.splice(0);
+      expect(await store.find(kept.id)).toMatchObject({ live: true, record: { data: { cart: 1 } } });
+      expect(calls.made).toEqual(['hot.read']);
+    }
   });
 
   it('does not leave Redis alone because of one key of another type (WRONGTYPE)', async () => {

@@ -1,6 +1,7 @@
 import type { DurableSessions, HotChange } from '../../core/durable-sessions.js';
 import { isUnavailable } from '../../core/session-errors.js';
 import type { ProviderRevocation, UserRevocation } from '../../core/session-store.js';
+import type { HotTrust } from './hot-trust.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
 const BATCH = 200;
@@ -16,7 +17,7 @@ export class HotSweeper {
 
   constructor(
     private readonly parts: HybridParts,
-    private readonly intervalMs: number,
+    private readonly settings: { readonly intervalMs: number; readonly trust: HotTrust },
   ) {}
 
   start(): void {
@@ -31,9 +32,11 @@ export class HotSweeper {
 
   /** Resolves when nothing was pending any more. A call while one is running joins it. */
   sweep(): Promise<void> {
-    const running = (this.running ??= this.workOff().finally(() => {
-      this.running = undefined;
-    }));
+    const running = (this.running ??= this.settings.trust
+      .restoreAfter(() => this.workOff())
+      .finally(() => {
+        this.running = undefined;
+      }));
     return running;
   }
 
@@ -89,7 +92,7 @@ export class HotSweeper {
 
   private schedule(): void {
     if (this.stopped) return;
-    const jitteredMs = this.intervalMs * (0.9 + Math.random() * 0.2);
+    const jitteredMs = this.settings.intervalMs * (0.9 + Math.random() * 0.2);
     this.timer = setTimeout(() => void this.tick(), jitteredMs).unref();
   }
 

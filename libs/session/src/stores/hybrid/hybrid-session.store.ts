@@ -21,6 +21,7 @@ import type {
   UserRevocation,
 } from '../../core/session-store.js';
 import { HotSweeper } from './hot-sweeper.js';
+import { HotTrust } from './hot-trust.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 import { HybridSignals } from './hybrid-signals.js';
 import { ReconcileSchedule } from './reconcile-schedule.js';
@@ -61,14 +62,19 @@ export class HybridSessionStore implements SessionStore {
   private readonly reconciling: ReconcileSchedule | undefined;
   private stopping: Promise<void> | undefined;
 
-  constructor(private readonly parts: HybridSettings) {
+  private readonly parts: HybridSettings;
+
+  constructor(settings: HybridSettings) {
+    const trust = new HotTrust();
+    const parts = { ...settings, hot: trust.watch(settings.hot) };
+    this.parts = parts;
     this.signals = new HybridSignals(parts.hot.signals, parts.durable.signals);
-    this.reader = new SessionReader(parts);
+    this.reader = new SessionReader(parts, trust);
     this.creator = new SessionCreator(parts);
     this.touches = new TouchForwarder(parts);
     this.lister = new SessionLister(parts, { reader: this.reader, touches: this.touches });
     this.rotator = new SessionRotator(parts, this.reader);
-    this.sweeper = new HotSweeper(parts, parts.sweepIntervalMs);
+    this.sweeper = new HotSweeper(parts, { intervalMs: parts.sweepIntervalMs, trust });
     this.revoker = new SessionRevoker(parts, this.sweeper);
     this.reconciler = new SessionReconciler(parts);
     const { reconcileIntervalMs: intervalMs, logger } = parts;

@@ -2,6 +2,7 @@ import { KeyedQueue } from '../../core/keyed-queue.js';
 import { isUnavailable } from '../../core/session-errors.js';
 import type { FindOutcome } from '../../core/session-store.js';
 import { withAbsentData } from './absent-data.js';
+import type { HotTrust } from './hot-trust.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
 const MAX_FILLS = 5;
@@ -16,10 +17,14 @@ const MAX_FILLS = 5;
 export class SessionReader {
   private readonly fills = new KeyedQueue();
 
-  constructor(private readonly parts: HybridParts) {}
+  constructor(
+    private readonly parts: HybridParts,
+    private readonly trust: HotTrust,
+  ) {}
 
   async find(id: string): Promise<FindOutcome> {
     try {
+      if (!this.trust.isIntact) return await this.findDoubting(id);
       return (await this.readHot(id)) ?? (await this.fills.run(id, () => this.fill(id)));
     } catch (error) {
       if (!isUnavailable(error, this.parts.hot.name)) throw error;
@@ -48,6 +53,16 @@ export class SessionReader {
       // Another fill or a change took the lease. What stands now has to be looked at again.
     }
     return this.findDurable(id);
+  }
+
+  /** The durable side says whether it is live; the copy may still know the data. Nothing is written: that is refused. */
+  private async findDoubting(id: string): Promise<FindOutcome> {
+    const known = await callDurable(this.parts, (durable) => durable.find(id));
+    if (!known.live) return known;
+    const read = await callHot(this.parts, (hot) => hot.read(id));
+    if (read.state !== 'believed') return { ...known, record: withAbsentData(known.record, this.parts.durableKeys) };
+    const { data, version } = read.record;
+    return { ...known, record: { ...known.record, data, version } };
   }
 
   /** Who it is, without what only the hot side knows. */
