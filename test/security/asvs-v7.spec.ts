@@ -141,7 +141,12 @@ describe.each(ADAPTERS)('ASVS 5.0 V7, session management, on %s', (adapter) => {
 
   it('V7.3.2 ends a busy session at its absolute timeout, which no rotation moves', async () => {
     const clock = new FakeClock();
-    const app = await start({ store: memoryStore({ now: clock.now }), idleTimeout: '1h', absoluteTimeout: '1h' });
+    const app = await start({
+      store: memoryStore({ now: clock.now }),
+      touchInterval: '1ms',
+      idleTimeout: '30m',
+      absoluteTimeout: '1h',
+    });
     const { browser } = await signIn(app);
     for (let minutes = 10; minutes < 60; minutes += 10) {
       clock.advance(10 * MINUTE_MS);
