@@ -171,7 +171,9 @@ describe.each(ADAPTERS)('CSRF protection on %s', (adapter) => {
           method: 'POST',
           origin: arrived,
           secFetchSite: null,
+          at: expect.any(Date),
           ipAddress: '127.0.0.1',
+          userAgent: null,
         },
       ]);
       expect(app.log.join('\n')).not.toContain(token);

@@ -199,6 +199,34 @@ describe.each(ADAPTERS)('ASVS 5.0 V7, session management, on %s', (adapter) => {
     },
   );
 
+  it('V7.1.3 and V7.6.1 end what rests on a session at the identity provider when that one ends', async () => {
+    const app = await start();
+    const identityProvider = { issuer: 'https://idp.example', sessionId: 'sid-7', authenticatedAt: new Date() };
+    const elsewhere = { ...identityProvider, issuer: 'https://other.example' };
+    const tokenOf = async (userId: string, provider: typeof identityProvider) => {
+      const { token } = await app.sessions.create({ userId, amr: ['pwd'], identityProvider: provider });
+      return token;
+    };
+    const over = [await tokenOf('ada', identityProvider), await tokenOf('grace', identityProvider)];
+    const kept = await tokenOf('ada', elsewhere);
+    await app.sessions.revokeByIdentityProvider({ issuer: 'https://idp.example', sessionId: 'sid-7' });
+    const statusOf = async (token: string) =>
+      (await app.client.send({ path: '/me', cookies: [`__Host-session=${token}`] })).status;
+    expect(await Promise.all(over.map(statusOf))).toEqual([401, 401]);
+    expect(await statusOf(kept)).toBe(200);
+  });
+
+  it('V7.4.5 ends the sessions of everybody in one store call, and lets people sign in again', async () => {
+    const app = await start();
+    const before = await Promise.all(['ada', 'grace', 'joan'].map((userId) => signIn(app, userId)));
+    app.store.calls.length = 0;
+    await app.sessions.revokeEverything({ endedBy: 'incident 7' });
+    expect(app.store.calls).toEqual(['revokeEverything']);
+    for (const { browser } of before) expect((await browser.clone().get('/me')).status).toBe(401);
+    const { browser } = await signIn(app, 'ada');
+    expect((await browser.get('/me')).status).toBe(200);
+  });
+
   it('V7.4.3 ends all other sessions when the password was changed, and replaces the own token', async () => {
     const app = await start();
     const [{ browser: here }, { browser: there }] = [await signIn(app), await signIn(app)];

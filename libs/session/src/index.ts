@@ -1,3 +1,4 @@
+export { toAuditRecord, type AuditEventName, type AuditLevel, type AuditRecord } from './core/audit-record.js';
 export type { Duration } from './core/duration.js';
 export type { IpAddressMode } from './core/ip-address-form.js';
 export type { AbsenceReason } from './core/session-authenticator.js';
@@ -16,11 +17,24 @@ export {
 } from './core/session-errors.js';
 export {
   SessionEvents,
+  type AnyEventListener,
+  type BegunSession,
   type CsrfRejection,
   type DetectedReuse,
   type SessionEventMap,
   type SessionEventScope,
 } from './core/session-events.js';
+export type {
+  AmbiguousCredentials,
+  LimitExceeded,
+  SecurityEvent,
+  SessionClient,
+  StepUpRequired,
+  StoreAvailability,
+  UnknownTokenReason,
+  UnknownTokens,
+  UseAfterEnd,
+} from './core/security-events.js';
 export type { AuthenticationInput, IdentityProviderInput } from './core/session-authentication.js';
 export type {
   AssuranceLevel,

@@ -15,8 +15,8 @@ export const POLICY: SessionPolicy = {
   maxDataBytes: 4096,
 };
 
-/** What a service tells of; the rest of the events are the Nest layer's. */
-type ServiceEvent = Exclude<keyof SessionEventMap, 'csrf-rejected'>;
+/** What becomes of sessions; other events have specs of their own. */
+type ServiceEvent = 'created' | 'rotated' | 'reauthenticated' | 'ended' | 'everything-ended' | 'reuse-detected';
 
 export type HeardEvent = { [Name in ServiceEvent]: readonly [Name, SessionEventMap[Name]] }[ServiceEvent];
 

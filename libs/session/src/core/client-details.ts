@@ -35,7 +35,8 @@ export function normalizeActor(actor: string | null | undefined): string | null 
   return cleanText(actor, MAX_ACTOR_LENGTH);
 }
 
-function cleanText(text: string | null | undefined, maxLength: number): string | null {
+/** Without control characters and at most so long; `null` when nothing is left. */
+export function cleanText(text: string | null | undefined, maxLength: number): string | null {
   if (!text) return null;
   const clean = text.replace(CONTROL, ' ').trim().slice(0, maxLength).toWellFormed();
   return clean === '' ? null : clean;

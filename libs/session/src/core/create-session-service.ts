@@ -1,14 +1,18 @@
 import { EndedEverywhere } from './ended-everywhere.js';
 import { createIpAddressForm, type IpAddressForm } from './ip-address-form.js';
+import { NewDevices } from './new-devices.js';
 import { SessionAuthenticator } from './session-authenticator.js';
+import { SessionCreator } from './session-creator.js';
 import { SessionEvents } from './session-events.js';
 import type { SessionPolicy } from './session-policy.js';
 import { SessionService } from './session-service.js';
 import type { SessionLogger, SessionStore } from './session-store.js';
 import { SessionTokens } from './session-token.js';
 import { SessionUpdater } from './session-updater.js';
+import { StoreOutages } from './store-outages.js';
 import { TokenReplacer } from './token-replacer.js';
 import { TokenRenewer } from './token-renewer.js';
+import { TokenSignals } from './token-signals.js';
 import { TouchRecorder } from './touch-recorder.js';
 
 export interface SessionServiceSettings {
@@ -21,9 +25,9 @@ export interface SessionServiceSettings {
   readonly toStoredIpAddress?: IpAddressForm;
 }
 
-/** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops. */
+/** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops, and flushes `signals`. */
 export function createSessionService({
-  store,
+  store: unwatched,
   policy,
   logger,
   tokenKeys,
@@ -32,24 +36,26 @@ export function createSessionService({
   readonly service: SessionService;
   readonly touches: TouchRecorder;
   readonly everywhere: EndedEverywhere;
+  readonly signals: TokenSignals;
 } {
   const tokens = new SessionTokens(tokenKeys);
-  const everywhere = new EndedEverywhere(logger, store.signals);
-  const events = new SessionEvents(logger, everywhere);
+  const everywhere = new EndedEverywhere(logger, unwatched.signals);
+  const devices = new NewDevices(unwatched);
+  const events = new SessionEvents(logger, everywhere, devices);
+  const store = new StoreOutages(events).watch(unwatched);
   const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
   const touches = new TouchRecorder(store, policy, logger);
   const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
+  const signals = new TokenSignals({ events, tokens, toStoredIpAddress });
   const service = new SessionService({
     store,
-    policy,
-    tokens,
     events,
-    authenticator,
+    creator: new SessionCreator({ store, policy, tokens, events, devices, authenticator, toStoredIpAddress }),
     renewer,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
-    toStoredIpAddress,
+    signals,
     replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer }),
   });
-  return { service, touches, everywhere };
+  return { service, touches, everywhere, signals };
 }

@@ -23,7 +23,14 @@ export type LiveToken = LiveSession & {
   readonly rehash?: Uint8Array;
 };
 
-export type CheckedToken = LiveToken | { readonly live: false; readonly reason: AbsenceReason };
+export type CheckedToken =
+  | LiveToken
+  | {
+      readonly live: false;
+      readonly reason: AbsenceReason;
+      /** Of a session that is over. */
+      readonly sessionId?: string;
+    };
 
 export interface SessionAuthenticatorParts {
   readonly store: SessionStore;
@@ -51,7 +58,7 @@ export class SessionAuthenticator {
     if (!found.live || !tokenState) {
       const reason = found.live ? 'undecodable' : found.reason;
       if (reason === 'undecodable') await this.endUndecodable(sessionId);
-      return { live: false, reason };
+      return { live: false, reason, ...((reason === 'ended' || reason === 'expired') && { sessionId }) };
     }
     const match = matchToken(tokenState, { tokens, secret, now: found.now });
     if (match === undefined) return { live: false, reason: 'wrong-secret' };

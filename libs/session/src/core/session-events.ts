@@ -1,11 +1,21 @@
 import { EventEmitter } from 'node:events';
 import { EndedEverywhere } from './ended-everywhere.js';
+import type {
+  AmbiguousCredentials,
+  LimitExceeded,
+  SecurityEvent,
+  StepUpRequired,
+  StoreAvailability,
+  UnknownTokens,
+  UseAfterEnd,
+} from './security-events.js';
+import type { NewDevices } from './new-devices.js';
 import type { EndedEverything, EndedSession } from './session-record.js';
 import type { Session } from './session.js';
 import type { SessionLogger } from './session-store.js';
 
 /** An unsafe request that another site made a browser send, or that seems so. Header values are cut at 200 characters. */
-export interface CsrfRejection {
+export interface CsrfRejection extends SecurityEvent {
   /**
    * `cross-site`: by `Sec-Fetch-Site`. `foreign-origin`: by `Origin`. `no-origin`: neither header was there.
    * `no-request`: a GraphQL mutation whose request could not be found. `no-token`: no right CSRF token for a live session.
@@ -16,8 +26,6 @@ export interface CsrfRejection {
   readonly method: string | null;
   readonly origin: string | null;
   readonly secFetchSite: string | null;
-  /** What `ipAddresses` keeps of it. */
-  readonly ipAddress: string | null;
 }
 
 /** A token came back after another one had taken its place: somebody has a copy of it that they should not have. */
@@ -29,9 +37,18 @@ export interface DetectedReuse {
   readonly isRevoked: boolean;
 }
 
+/** A session that began. */
+export type BegunSession = Session & {
+  /**
+   * Whether nothing like this client's browser, system and device label is among the user's other live sessions that began
+   * before, nor was in the one that it replaced. `undefined`: not asked for, an anonymous session, or the store did not answer.
+   */
+  readonly isNewDevice?: boolean;
+};
+
 /** What happens to sessions, by the call of this instance that made it happen. No event holds a token or a hash. */
 export interface SessionEventMap {
-  created: Session;
+  created: BegunSession;
   /** Also when a client takes up the successor that a periodic rotation gave it. */
   rotated: Session;
   reauthenticated: Session;
@@ -43,7 +60,23 @@ export interface SessionEventMap {
   'csrf-rejected': CsrfRejection;
   /** Before `ended` of the same session, whose reason is `reuse`. */
   'reuse-detected': DetectedReuse;
+  'used-after-end': UseAfterEnd;
+  /** Once per minute and address that there were any from. */
+  'unknown-tokens': UnknownTokens;
+  /** Once per request or handshake. */
+  'cookie-ambiguous': AmbiguousCredentials;
+  'limit-exceeded': LimitExceeded;
+  /** Once per refused call. */
+  'step-up-required': StepUpRequired;
+  /** Once per outage, and once when it is over. */
+  'store-unavailable': StoreAvailability;
 }
+
+/** Hears of every event; `toAuditRecord(name, event)` makes a line of any. */
+export type AnyEventListener = <Name extends keyof SessionEventMap>(
+  name: Name,
+  event: SessionEventMap[Name],
+) => void | Promise<void>;
 
 /** Whose calls a listener hears of. */
 export interface SessionEventScope<From extends 'this-instance' | 'all-instances'> {
@@ -58,10 +91,12 @@ export interface SessionEventScope<From extends 'this-instance' | 'all-instances
 /** Hears of transitions after they were stored. A listener that throws is logged and harms nobody. */
 export class SessionEvents {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
+  private readonly anyListeners = new Set<{ readonly listener: AnyEventListener }>();
 
   constructor(
     private readonly logger: SessionLogger,
     private readonly everywhere = new EndedEverywhere(logger),
+    private readonly devices?: NewDevices,
   ) {}
 
   /** @returns A function that takes the listener away again. */
@@ -76,12 +111,23 @@ export class SessionEvents {
     listener: (event: EndedSession) => void | Promise<void>,
     scope: SessionEventScope<'this-instance' | 'all-instances'>,
   ): () => void;
+  /** `newDevices`: the listener is called once the store has listed the user's other sessions, which no response waits for. */
+  on(
+    name: 'created',
+    listener: (event: BegunSession) => void | Promise<void>,
+    options: SessionEventScope<'this-instance'> & { readonly newDevices?: boolean },
+  ): () => void;
   on<Name extends keyof SessionEventMap>(
     name: Name,
     listener: (event: SessionEventMap[Name]) => void | Promise<void>,
-    { from }: SessionEventScope<'this-instance' | 'all-instances'> = {},
+    { from, newDevices }: SessionEventScope<'this-instance' | 'all-instances'> & { readonly newDevices?: boolean } = {},
   ): () => void {
-    const guarded = (event: SessionEventMap[Name]) => void this.call(name, listener, event);
+    const asks = name === 'created' && newDevices === true;
+    const told = asks
+      ? async (event: SessionEventMap[Name]) =>
+          listener((await this.withDevice(event as Session)) as SessionEventMap[Name])
+      : listener;
+    const guarded = (event: SessionEventMap[Name]) => void this.call(name, told, event);
     if (from === 'all-instances') {
       return this.everywhere.listen({
         ended: (sessions) => {
@@ -94,10 +140,24 @@ export class SessionEvents {
     return () => void this.emitter.off(name, guarded);
   }
 
+  /** Every event of this instance, those of later versions included. @returns A function that takes the listener away again. */
+  onAny(listener: AnyEventListener): () => void {
+    const entry = { listener };
+    this.anyListeners.add(entry);
+    return () => void this.anyListeners.delete(entry);
+  }
+
   emit<Name extends keyof SessionEventMap>(name: Name, event: SessionEventMap[Name]): void {
     this.emitter.emit(name, event);
+    for (const { listener } of this.anyListeners)
+      void this.call(name, (one: SessionEventMap[Name]) => listener(name, one), event);
     if (name === 'ended') this.everywhere.tell(event as EndedSession);
     if (name === 'everything-ended') this.everywhere.tellToLookAgain();
+  }
+
+  private async withDevice(session: Session): Promise<BegunSession> {
+    const isNewDevice = await this.devices?.isNew(session);
+    return Object.freeze({ ...session, isNewDevice });
   }
 
   private async call<Event>(name: string, listener: (event: Event) => void | Promise<void>, event: Event) {

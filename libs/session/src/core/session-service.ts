@@ -1,35 +1,28 @@
-import { normalizeActor, normalizeDevice, normalizeUserAgent } from './client-details.js';
-import type { IpAddressForm } from './ip-address-form.js';
-import { assertProviderSession, toAuthentication, type AuthenticationInput } from './session-authentication.js';
-import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
+import { normalizeActor } from './client-details.js';
+import type { SessionClient } from './security-events.js';
+import { assertProviderSession, type AuthenticationInput } from './session-authentication.js';
+import type { AbsenceReason } from './session-authenticator.js';
+import type { CreatedSession, CreateSession, SessionCreator } from './session-creator.js';
 import {
   assertStorableData,
   patchData,
-  pickData,
   type JsonObject,
   type SessionData,
   type SessionDataPatch,
 } from './session-data.js';
-import { SessionArgumentError, SessionLimitReachedError } from './session-errors.js';
+import { SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
-import { assertUserId, createSessionId, isSessionId } from './session-id.js';
-import type { SessionPolicy } from './session-policy.js';
-import {
-  assertEndReason,
-  type EndedEverything,
-  type EndedSession,
-  type SessionAuthentication,
-  type SessionEndReason,
-} from './session-record.js';
-import type { LiveSession, SessionStore } from './session-store.js';
-import type { SessionTokens } from './session-token.js';
+import { assertUserId, isSessionId } from './session-id.js';
+import { assertEndReason, type EndedEverything, type EndedSession, type SessionEndReason } from './session-record.js';
+import type { SessionStore } from './session-store.js';
 import type { SessionUpdater } from './session-updater.js';
 import { compareByActivity, toSession, type Session } from './session.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 import type { TokenRenewer } from './token-renewer.js';
+import type { TokenSignals } from './token-signals.js';
 import type { TouchRecorder } from './touch-recorder.js';
 
-const MAX_ID_ATTEMPTS = 8;
+export type { CreatedSession, CreateSession } from './session-creator.js';
 
 export type AuthenticateOutcome =
   | {
@@ -40,32 +33,6 @@ export type AuthenticateOutcome =
       readonly token?: string;
     }
   | { readonly outcome: 'absent'; readonly reason: AbsenceReason };
-
-export interface CreateSession extends AuthenticationInput {
-  /** `null` creates an anonymous session: for OAuth state, a CSRF secret, a cart. */
-  readonly userId: string | null;
-  readonly data?: Partial<SessionData>;
-  /**
-   * The user still has to prove another factor, and `reauthenticate` will say so. Until then the session is refused where
-   * it is not expected, and over after `secondFactorTimeout`. Default `false`.
-   */
-  readonly awaitsSecondFactor?: boolean;
-  /** As it was seen; `ipAddresses` decides what of it is kept. */
-  readonly ipAddress?: string | null;
-  readonly userAgent?: string | null;
-  /** A label for the device, at most 100 characters. */
-  readonly device?: string | null;
-  /** The token that the same client held until now: its session ends with reason `replaced`. */
-  readonly replacesToken?: string;
-  /** Top-level keys of the replaced session's data to carry over; `data` wins over them. Default none. */
-  readonly carryOver?: readonly (keyof SessionData)[];
-}
-
-/** `token` is the only copy that will ever exist: hand it to the client, store and log it nowhere. */
-export interface CreatedSession {
-  readonly session: Session;
-  readonly token: string;
-}
 
 export type RotatedSession =
   | (CreatedSession & { readonly rotated: true })
@@ -81,14 +48,12 @@ export interface RevokeOptions {
 
 export interface SessionServiceParts {
   readonly store: SessionStore;
-  readonly policy: SessionPolicy;
-  readonly tokens: SessionTokens;
   readonly events: SessionEvents;
-  readonly authenticator: SessionAuthenticator;
+  readonly creator: SessionCreator;
   readonly renewer: TokenRenewer;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
-  readonly toStoredIpAddress: IpAddressForm;
+  readonly signals: TokenSignals;
   readonly replacer: TokenReplacer;
 }
 
@@ -112,35 +77,8 @@ export class SessionService {
    * @throws {SessionDataTooLargeError} The data is over the limit.
    * @throws {SessionArgumentError} The user id is empty or the data is not JSON.
    */
-  async create(input: CreateSession): Promise<CreatedSession> {
-    if (input.userId !== null) assertUserId(input.userId);
-    const replaced = await this.parts.authenticator.check(input.replacesToken);
-    const carried = replaced.live ? pickData(replaced.record.data, input.carryOver ?? []) : {};
-    const data = patchData(carried, { set: input.data });
-    assertStorableData(data, this.parts.policy.maxDataBytes);
-    const authentication = toAuthentication(input, input.userId);
-    for (let attempt = 1; attempt <= MAX_ID_ATTEMPTS; attempt++) {
-      const id = createSessionId(input.userId);
-      const { token, hash } = this.parts.tokens.mint(id);
-      const outcome = await this.parts.store.create({
-        id,
-        userId: input.userId,
-        tokenHash: hash,
-        data,
-        ...authentication,
-        ipAddress: this.parts.toStoredIpAddress(input.ipAddress),
-        userAgent: normalizeUserAgent(input.userAgent),
-        device: normalizeDevice(input.device),
-        ...this.timeoutsOf(authentication),
-        limit: this.limitFor(input.userId),
-        replaces: replaced.live ? replaced.record.id : undefined,
-      });
-      if (outcome.created) return this.announceCreated(outcome, { token, ended: outcome.ended });
-      if (outcome.reason === 'limit') {
-        throw new SessionLimitReachedError(String(input.userId), this.parts.policy.maxSessionsPerUser ?? 0);
-      }
-    }
-    throw new Error(`no free session id in ${MAX_ID_ATTEMPTS} attempts: the random generator or the clock is broken`);
+  create(input: CreateSession): Promise<CreatedSession> {
+    return this.parts.creator.create(input);
   }
 
   /**
@@ -150,13 +88,17 @@ export class SessionService {
    *
    * @param options.touch - `false` for polling that should not keep the session alive. Default `true`.
    * @param options.rotate - `false` when the client cannot be given another token with this answer. Default `true`.
+   * @param options.client - Who sent it, for the events `used-after-end` and `unknown-tokens`. Default unknown.
    */
   async authenticate(
     token: string | undefined,
-    options: { touch?: boolean; rotate?: boolean } = {},
+    options: { touch?: boolean; rotate?: boolean; client?: SessionClient } = {},
   ): Promise<AuthenticateOutcome> {
     const checked = await this.parts.renewer.check(token, { issue: options.rotate !== false });
-    if (!checked.live) return { outcome: 'absent', reason: checked.reason };
+    if (!checked.live) {
+      this.parts.signals.tell(checked, options.client);
+      return { outcome: 'absent', reason: checked.reason };
+    }
     if (options.touch !== false) this.parts.touches.record(checked);
     const outcome = checked.record.awaitsSecondFactor ? 'awaits-second-factor' : 'live';
     return { outcome, session: toSession(checked), ...(checked.token && { token: checked.token }) };
@@ -360,26 +302,5 @@ export class SessionService {
     this.events.emit(name, session);
     for (const one of outcome.ended) this.events.emit('ended', one);
     return { rotated: true, session, token: outcome.token };
-  }
-
-  private announceCreated(
-    created: LiveSession,
-    { token, ended }: { token: string; ended: readonly EndedSession[] },
-  ): CreatedSession {
-    const session = toSession(created);
-    this.events.emit('created', session);
-    for (const one of ended) this.events.emit('ended', one);
-    return { session, token };
-  }
-
-  private timeoutsOf({ awaitsSecondFactor }: SessionAuthentication) {
-    const { idleTimeoutMs, absoluteTimeoutMs, secondFactorTimeoutMs } = this.parts.policy;
-    if (!awaitsSecondFactor) return { idleTimeoutMs, absoluteTimeoutMs };
-    return { idleTimeoutMs, absoluteTimeoutMs: Math.min(absoluteTimeoutMs, secondFactorTimeoutMs) };
-  }
-
-  private limitFor(userId: string | null) {
-    const { maxSessionsPerUser: max, onLimit } = this.parts.policy;
-    return max === undefined || userId === null ? undefined : { max, onLimit };
   }
 }

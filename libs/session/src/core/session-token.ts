@@ -42,6 +42,11 @@ export class SessionTokens {
     this.keys = tokenKeys.map((key, index) => toKey(key, index));
   }
 
+  /** Whether a token that was taken apart carries a MAC of ours, so that it was issued by us. */
+  get provesTokens(): boolean {
+    return this.keys.length > 0;
+  }
+
   /** A new secret for the session from the system's random generator. */
   mint(sessionId: string): MintedToken {
     const id = sessionIdBytes(sessionId);

@@ -1,4 +1,5 @@
 import { ForbiddenException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
+import { normalizeUserAgent } from '../../core/client-details.js';
 import type { IpAddressForm } from '../../core/ip-address-form.js';
 import type { CsrfRejection } from '../../core/session-events.js';
 import { SessionService } from '../../core/session-service.js';
@@ -70,7 +71,9 @@ export class CsrfProtection {
       method: request?.method ?? null,
       origin: excerpt(request?.headers.origin),
       secFetchSite: excerpt(request?.headers['sec-fetch-site']),
+      at: new Date(),
       ipAddress: this.toStoredIpAddress(request?.ip),
+      userAgent: normalizeUserAgent([request?.headers['user-agent'] ?? []].flat()[0]),
     };
     const { method, origin, secFetchSite } = rejection;
     // The handler's name instead of the address, which may hold secrets.

@@ -102,7 +102,10 @@ export class SessionGuard implements CanActivate {
   private async isLetIn(context: ExecutionContext, rule: AccessRule): Promise<boolean> {
     const session = await this.findSession(context);
     const refusal = this.findRefusal(session, rule);
-    if (refusal) return this.refuse(refusal, context);
+    if (refusal) {
+      if (refusal.reason !== 'unauthenticated') this.httpSessions.tellOfStepUp(context, refusal);
+      return this.refuse(refusal, context);
+    }
     if (!session || !(await this.isAccepted(session, context))) return false;
     if (rule.confirmation !== undefined && !(await this.takeConfirmation(session, rule.confirmation, context))) {
       const required = { confirmation: rule.confirmation };

@@ -1,13 +1,16 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { takeConfirmation } from '../../core/session-confirmations.js';
+import { normalizeUserAgent } from '../../core/client-details.js';
 import { SessionArgumentError } from '../../core/session-errors.js';
 import { SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
 import type { Session } from '../../core/session.js';
 import { CsrfProtection } from '../csrf/csrf-protection.js';
 import { isTouching } from '../decorators/session-metadata.js';
-import { LOG_CONTEXT, SESSION_STORE } from '../session.constants.js';
+import type { SessionRefusal } from '../guards/session-refusal.js';
+import type { SessionSettings } from '../options/session-settings.js';
+import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
 import { OpenResponses } from '../connections/open-responses.js';
 import { HttpExchange } from './http-exchange.js';
 import { findHttpParts } from './http-parts.js';
@@ -29,12 +32,19 @@ export class HttpSessions {
   constructor(
     private readonly reflector: Reflector,
     private readonly csrf: CsrfProtection,
-    service: SessionService,
+    private readonly service: SessionService,
     @Inject(SESSION_STORE) store: SessionStore,
     transports: SessionTransports,
     private readonly responses: OpenResponses,
+    @Inject(SESSION_SETTINGS) { ipAddresses }: SessionSettings,
   ) {
-    this.parts = { service, store, transports, logger: new Logger(LOG_CONTEXT) };
+    this.parts = {
+      service,
+      store,
+      transports,
+      logger: new Logger(LOG_CONTEXT),
+      toStoredIpAddress: ipAddresses.toStored,
+    };
   }
 
   /**
@@ -63,6 +73,22 @@ export class HttpSessions {
       return rest;
     });
     return updated !== undefined && isTaken;
+  }
+
+  /** Says that a guard did not let a session in before its user proves more. The client of a socket is not known. */
+  tellOfStepUp(
+    context: ExecutionContext,
+    { session, reason }: Exclude<SessionRefusal, { reason: 'unauthenticated' }>,
+  ): void {
+    const exchange = findHttpParts(context) && new HttpExchange(context);
+    this.service.events.emit('step-up-required', {
+      at: new Date(),
+      id: session.id,
+      userId: session.userId,
+      reason,
+      ipAddress: this.parts.toStoredIpAddress(exchange?.ipAddress),
+      userAgent: normalizeUserAgent(exchange?.userAgent),
+    });
   }
 
   /** @throws {SessionArgumentError} No `SessionGuard` let this request in, so there is no session to speak of. */

@@ -5,6 +5,8 @@ import { addConfirmation, assertAction } from '../../core/session-confirmations.
 import { SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
+import { normalizeUserAgent } from '../../core/client-details.js';
+import type { IpAddressForm } from '../../core/ip-address-form.js';
 import { assertUserId } from '../../core/session-id.js';
 import { toSession, type Session } from '../../core/session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
@@ -20,6 +22,7 @@ export interface RequestSessionParts {
   readonly store: SessionStore;
   readonly transports: SessionTransports;
   readonly logger: Logger;
+  readonly toStoredIpAddress: IpAddressForm;
 }
 
 /** `HttpSession` for one exchange. Its fields are private to the engine, so that logging it shows no token. */
@@ -164,10 +167,20 @@ export class RequestSession implements HttpSession {
     const { contradiction } = this.#transports.carried;
     if (this.#token === undefined && contradiction !== undefined) {
       logger.warn(`ambiguous: a request carried ${contradiction} and counts as signed out`);
+      service.events.emit('cookie-ambiguous', {
+        at: new Date(),
+        contradiction,
+        ipAddress: this.#parts.toStoredIpAddress(this.#exchange.ipAddress),
+        userAgent: normalizeUserAgent(this.#exchange.userAgent),
+      });
       this.#transports.cookie.withdrawPlanted();
       return undefined;
     }
-    const checked = await service.authenticate(this.#token, { touch: this.#touch, rotate: this.#canDeliver() });
+    const checked = await service.authenticate(this.#token, {
+      touch: this.#touch,
+      rotate: this.#canDeliver(),
+      client: this.#exchange,
+    });
     if (checked.outcome !== 'absent') {
       if (checked.token !== undefined) this.#deliver(checked.session, checked.token);
       return checked.session;

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import type { EndedEverywhere } from '../../core/ended-everywhere.js';
 import type { SessionStore } from '../../core/session-store.js';
+import type { TokenSignals } from '../../core/token-signals.js';
 import type { TouchRecorder } from '../../core/touch-recorder.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_STORE } from '../session.constants.js';
@@ -19,7 +20,11 @@ export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
   constructor(
     @Inject(SESSION_STORE) private readonly store: SessionStore,
     @Inject(SESSION_CORE)
-    private readonly core: { readonly touches: TouchRecorder; readonly everywhere: EndedEverywhere },
+    private readonly core: {
+      readonly touches: TouchRecorder;
+      readonly everywhere: EndedEverywhere;
+      readonly signals: TokenSignals;
+    },
     private readonly schedule: SessionCleanupSchedule,
   ) {}
 
@@ -30,6 +35,7 @@ export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.writeTouches();
+    this.core.signals.flush();
     await this.core.everywhere.settle();
     await this.store.stop();
   }

@@ -42,6 +42,12 @@ export function describePolicy(settings: SessionSettings) {
     /** `null`: sessions travel in cookies only. */
     bearer: settings.bearer ? { prefix: settings.bearer.prefix } : null,
     clearSiteData: [...settings.clearSiteData],
+    sockets: {
+      /** Besides the origin that the request's `Host` names. */
+      allowedOrigins: [...settings.sockets.allowedOrigins],
+      requireOrigin: settings.sockets.requireOrigin,
+      recheckInterval: formatDuration(settings.sockets.recheckIntervalMs),
+    },
     /** Bytes of JSON in UTF-8. */
     maxDataSize: policy.maxDataBytes,
     ipAddresses: ipAddresses.mode,

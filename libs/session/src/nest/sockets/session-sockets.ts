@@ -1,3 +1,4 @@
+import { normalizeUserAgent } from '../../core/client-details.js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
 import { SessionService } from '../../core/session-service.js';
@@ -154,9 +155,13 @@ export class SessionSockets {
       cookieHeader: headers.cookie,
       authorizationHeaders: headers.authorization === undefined ? [] : [headers.authorization].flat(),
     });
-    if (contradiction !== undefined) this.logger.warn(`ambiguous: a socket came with ${contradiction}`);
+    const userAgent = normalizeUserAgent([headers['user-agent'] ?? []].flat()[0]);
+    if (contradiction !== undefined) {
+      this.logger.warn(`ambiguous: a socket came with ${contradiction}`);
+      this.service.events.emit('cookie-ambiguous', { at: new Date(), contradiction, ipAddress: null, userAgent });
+    }
     this.connections.listen();
-    const checked = await this.service.authenticate(token, { ...options, rotate: false });
+    const checked = await this.service.authenticate(token, { ...options, rotate: false, client: { userAgent } });
     if (checked.outcome !== 'live') {
       const why = checked.outcome === 'absent' ? checked.reason : checked.outcome;
       this.logger.debug(`a socket has no live session: ${why}`);
