@@ -22,11 +22,14 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
       ];
       for (const { headers } of answers) {
         expect(headers.get('content-security-policy')).toBe(
-          "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+          "default-src 'none';style-src 'self';img-src 'self';form-action 'self';base-uri 'none';frame-ancestors 'none'",
         );
         expect(headers.get('x-content-type-options')).toBe('nosniff');
         expect(headers.get('referrer-policy')).toBe('same-origin');
         expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+        expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+        expect(headers.get('x-frame-options')).toBe('DENY');
+        expect(headers.get('strict-transport-security')).toBeNull();
         expect(headers.get('cache-control')).toContain('no-store');
         expect(headers.get('x-powered-by')).toBeNull();
       }

@@ -1,10 +1,10 @@
 import type { INestApplication, LoggerService } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { SessionStoreDefinition } from 'nest-sessions';
 import type { DemoConfig } from './config/demo-config.js';
 import { DemoModule } from './demo.module.js';
-import { securityHeaders, setHeaders, type HeaderTarget } from './pages/security-headers.js';
+import { securityHeaders, type SecurityHeaders } from './pages/security-headers.js';
 import { sessionStoreFor } from './session-store.js';
 
 export interface DemoAppSettings {
@@ -15,11 +15,6 @@ export interface DemoAppSettings {
   readonly store?: SessionStoreDefinition;
 }
 
-interface RawAnswer extends HeaderTarget {
-  statusCode: number;
-  end(body: string): unknown;
-}
-
 /** The application, not listening yet. Rejects, rather than ending the process, when it cannot be put together. */
 export async function createDemoApp({
   config,
@@ -27,14 +22,14 @@ export async function createDemoApp({
   logger,
   store = sessionStoreFor(config),
 }: DemoAppSettings): Promise<INestApplication> {
-  const headers = securityHeaders({ https: config.production });
+  const setHeaders = securityHeaders({ https: config.production });
   const app = await NestFactory.create(
     DemoModule.register({ config, databaseUrl, store }),
-    await createHttpAdapter(config, headers),
+    await createHttpAdapter(config, setHeaders),
     { logger, abortOnError: false },
   );
-  app.use((_request: unknown, response: HeaderTarget, next: () => void) => {
-    setHeaders(response, headers);
+  app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+    setHeaders(request, response);
     next();
   });
   return app;
@@ -42,17 +37,20 @@ export async function createDemoApp({
 
 async function createHttpAdapter(
   { httpAdapter }: DemoConfig,
-  headers: Record<string, string>,
+  setHeaders: SecurityHeaders,
 ): Promise<AbstractHttpAdapter> {
   if (httpAdapter === 'fastify') {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     return new FastifyAdapter({
       // An address that the router cannot read is answered before any hook or middleware runs.
-      frameworkErrors: (error: { statusCode?: number }, _request: unknown, { raw }: { raw: RawAnswer }) => {
+      frameworkErrors: (error: { statusCode?: number }, request: { raw: unknown }, reply: { raw: unknown }) => {
+        // Of HTTP/1, because nothing here turns HTTP/2 on.
+        const response = reply.raw as ServerResponse;
         const statusCode = error.statusCode ?? 500;
-        setHeaders(raw, { ...headers, 'Content-Type': 'application/json' });
-        raw.statusCode = statusCode;
-        raw.end(JSON.stringify({ statusCode, message: STATUS_CODES[statusCode] }));
+        setHeaders(request.raw as IncomingMessage, response);
+        response.setHeader('Content-Type', 'application/json');
+        response.statusCode = statusCode;
+        response.end(JSON.stringify({ statusCode, message: STATUS_CODES[statusCode] }));
       },
     });
   }
