@@ -5,8 +5,8 @@ import { launchBrowser, Person } from './demo/browser.js';
 import { SAFARI_ON_IPHONE } from './demo/demo-visitor.js';
 import { DemoWorld } from './demo/demo-world.js';
 
-const [ADA, GRACE] = DEMO_USERS;
-const PAGES = ['/', '/sessions', '/sessions/sign-out-others/confirm', '/nowhere'];
+const [ADA, GRACE, ALAN] = DEMO_USERS;
+const PAGES = ['/', '/account/password', '/sessions', '/sessions/sign-out-others/confirm', '/nowhere'];
 
 describe.each([{ javaScriptEnabled: true }, { javaScriptEnabled: false }])(
   'the demo in Chromium, JavaScript $javaScriptEnabled',
@@ -83,6 +83,23 @@ describe.each([{ javaScriptEnabled: true }, { javaScriptEnabled: false }])(
 
       await phone.page.reload();
       expect(await phone.heading()).toBe('Sign in');
+    });
+
+    it('changes the password in one browser, which signs the other out', async () => {
+      const laptop = await arrive();
+      const phone = await arrive({ userAgent: SAFARI_ON_IPHONE });
+      await laptop.signIn(ALAN);
+      await phone.signIn(ALAN);
+      await laptop.click('link', 'Change password');
+      await laptop.page.getByLabel('Current password').fill(ALAN.password);
+      await laptop.page.getByLabel(/^New password/).fill('a halting problem');
+      await laptop.click('button', 'Change password');
+      expect(await laptop.notice()).toBe('Your password is changed. 1 other device was signed out.');
+
+      await phone.click('link', 'Sessions');
+      expect(await phone.notice()).toBe('Your session has ended. Please sign in again.');
+      await phone.signIn({ ...ALAN, password: 'a halting problem' });
+      expect(await phone.heading()).toBe('Hello, Alan Turing');
     });
 
     it('can be left by cancelling, with nothing signed out', async () => {

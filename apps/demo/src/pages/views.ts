@@ -26,6 +26,7 @@ export interface Views {
     readonly email: string;
     readonly error?: string;
   };
+  password: { readonly email: string; readonly error?: string };
   problem: {
     readonly heading: string;
     readonly explanation: string;

@@ -43,4 +43,9 @@ export class UsersService implements OnModuleInit {
     const isRight = await verifyPassword(password, user?.passwordHash ?? (await this.nobodysHash));
     return isRight && user ? user : undefined;
   }
+
+  async setPassword(id: string, password: string): Promise<void> {
+    const passwordHash = await hashPassword(password);
+    await withOutagesAs503(() => this.users.update({ id }, { passwordHash }));
+  }
 }

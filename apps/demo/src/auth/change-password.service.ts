@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import type { HttpSession } from 'nest-sessions';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import { PasswordCheckService, type PasswordCheck } from './password-check.service.js';
+
+const MIN_LENGTH = 8;
+
+export interface PasswordChange {
+  readonly user: User;
+  readonly currentPassword: string;
+  readonly newPassword: string;
+  readonly ipAddress: string;
+}
+
+export type PasswordChangeOutcome =
+  | Exclude<PasswordCheck, { outcome: 'right' }>
+  | { readonly outcome: 'too-short' }
+  | { readonly outcome: 'changed'; readonly ended: number };
+
+export const TOO_SHORT_MESSAGE = `The new password needs at least ${MIN_LENGTH} characters.`;
+
+/** Changes a password against the current one, and ends all other sessions of the user (ASVS 6.2.3, 7.4.3). */
+@Injectable()
+export class ChangePasswordService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly passwords: PasswordCheckService,
+  ) {}
+
+  /** The new password is stored before sessions end: whoever is signed out cannot come back with the old one. */
+  async change(http: HttpSession, request: PasswordChange): Promise<PasswordChangeOutcome> {
+    const { user, currentPassword, newPassword, ipAddress } = request;
+    const check = await this.passwords.check({ email: user.email, password: currentPassword, ipAddress });
+    if (check.outcome !== 'right') return check;
+    if (newPassword.length < MIN_LENGTH) return { outcome: 'too-short' };
+    await this.users.setPassword(user.id, newPassword);
+    const { ended } = await http.credentialsChanged({ amr: ['pwd'] });
+    return { outcome: 'changed', ended };
+  }
+}
