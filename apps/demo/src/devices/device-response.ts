@@ -1,4 +1,4 @@
-import type { Session } from 'nest-sessions';
+import type { AssuranceLevel, Session } from 'nest-sessions';
 import { describeClient } from './client-description.js';
 
 /** A session as the JSON API shows it. Nothing here lets anybody act as the session. */
@@ -11,6 +11,9 @@ export interface DeviceResponse {
   readonly system: string | null;
   readonly label: string;
   readonly ipAddress: string | null;
+  readonly assuranceLevel: AssuranceLevel | null;
+  /** Somebody gave the password there and not yet the second factor. */
+  readonly awaitsSecondFactor: boolean;
   readonly createdAt: Date;
   readonly lastSeenAt: Date;
   /** If it is not used until then. */
@@ -19,6 +22,16 @@ export interface DeviceResponse {
 
 export function toDeviceResponse(session: Session, current: Session): DeviceResponse {
   const { browser, system, label } = describeClient(session.userAgent);
-  const { id, ipAddress, createdAt, lastSeenAt, expiresAt } = session;
-  return { id, current: id === current.id, browser, system, label, ipAddress, createdAt, lastSeenAt, expiresAt };
+  const { id, ipAddress, assuranceLevel, awaitsSecondFactor, createdAt, lastSeenAt, expiresAt } = session;
+  const client = { browser, system, label, ipAddress };
+  return {
+    id,
+    current: id === current.id,
+    ...client,
+    assuranceLevel,
+    awaitsSecondFactor,
+    createdAt,
+    lastSeenAt,
+    expiresAt,
+  };
 }
