@@ -51,6 +51,7 @@ export function createSessionService({
     store,
     events,
     creator: new SessionCreator({ store, policy, tokens, events, devices, authenticator, toStoredIpAddress }),
+    authenticator,
     renewer,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,

@@ -1,7 +1,7 @@
 import { normalizeActor } from './client-details.js';
 import type { SessionClient } from './security-events.js';
 import { assertProviderSession, type AuthenticationInput } from './session-authentication.js';
-import type { AbsenceReason } from './session-authenticator.js';
+import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
 import type { CreatedSession, CreateSession, SessionCreator } from './session-creator.js';
 import {
   assertStorableData,
@@ -10,7 +10,7 @@ import {
   type SessionData,
   type SessionDataPatch,
 } from './session-data.js';
-import { SessionArgumentError } from './session-errors.js';
+import { isUnavailable, SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, isSessionId } from './session-id.js';
 import { assertEndReason, type EndedEverything, type EndedSession, type SessionEndReason } from './session-record.js';
@@ -50,6 +50,7 @@ export interface SessionServiceParts {
   readonly store: SessionStore;
   readonly events: SessionEvents;
   readonly creator: SessionCreator;
+  readonly authenticator: SessionAuthenticator;
   readonly renewer: TokenRenewer;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
@@ -162,7 +163,8 @@ export class SessionService {
    * Says that the user's password or another factor was changed, added or removed: the session gets a new token and all
    * other sessions of the user end with reason `credential-change`, in one atomic step (ASVS 7.4.3).
    *
-   * When another call was faster with the same token, or the session ended meanwhile, the others end all the same.
+   * When another call was faster with the same token, or the session ended meanwhile, the others end all the same; so
+   * they do where the store can revoke and not rotate, and then this rejects.
    *
    * @param change.authentication - Given when the user proved who they are for it, as for `reauthenticate`.
    * @returns `ended`: the sessions that this call ended. With a token that is no session's it can end none: call
@@ -175,13 +177,28 @@ export class SessionService {
   ): Promise<RotatedSession & { readonly ended: readonly EndedSession[] }> {
     const { authentication, endedBy } = change;
     const endOthers = { reason: 'credential-change', endedBy: normalizeActor(endedBy) } as const;
-    const outcome = await this.parts.replacer.replace(token, { authentication, endOthers });
+    const outcome = await this.parts.replacer.replace(token, { authentication, endOthers }).catch(async (error) => {
+      if (isUnavailable(error)) await this.endOthersAtLeast(token, endedBy);
+      throw error;
+    });
     const rotated = this.announceReplaced(authentication ? 'reauthenticated' : 'rotated', outcome);
     if (outcome.replaced) return { ...rotated, ended: outcome.ended };
     const { last, reason } = outcome;
     if (!last || last.userId === null) return { ...rotated, ended: [] };
     const exceptId = reason === 'superseded' ? last.id : undefined;
     return { ...rotated, ended: await this.revokeAll(last.userId, { reason: 'credential-change', endedBy, exceptId }) };
+  }
+
+  /** A store that cannot rotate now may be able to revoke: whoever is to be shut out must not stay in for that. */
+  private async endOthersAtLeast(token: string, endedBy: string | undefined): Promise<void> {
+    try {
+      const checked = await this.parts.authenticator.check(token, { endReused: false });
+      if (!checked.live || checked.record.userId === null) return;
+      const { id: exceptId, userId } = checked.record;
+      await this.revokeAll(userId, { reason: 'credential-change', endedBy, exceptId });
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
   }
 
   /**

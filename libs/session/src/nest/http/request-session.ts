@@ -98,6 +98,10 @@ export class RequestSession implements HttpSession {
     const session = await this.#renew(async (token) => {
       const changed = await service.credentialsChanged(token, { authentication, endedBy });
       ended = changed.ended.length;
+      // The token was replaced before this looked at it, by whomever: whose it was is known from the request.
+      if (!changed.rotated && changed.reason === 'absent' && endedBy !== undefined) {
+        ended += (await service.revokeAll(endedBy, { reason: 'credential-change', endedBy })).length;
+      }
       return changed;
     });
     return { session, ended };

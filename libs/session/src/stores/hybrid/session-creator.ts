@@ -5,7 +5,8 @@ import type { CreateOutcome, LiveSession, NewSession } from '../../core/session-
 import { withAbsentData } from './absent-data.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
-const MAX_PROMOTIONS = 3;
+/** Somebody who lists the user's sessions, or wants the same id, may be faster a few times in a row. */
+const MAX_PROMOTIONS = 10;
 
 /**
  * Creates sessions: lease, insert on the durable side (which decides about the limit), promote. The token leaves only
@@ -23,7 +24,8 @@ export class SessionCreator {
     });
     const created = await callDurable(this.parts, (durable) => durable.create({ ...session, data: durableData }));
     if (!created.created) {
-      if (lease) await this.giveBackLease(session.id);
+      // Whoever got the id may hold the lease by now.
+      if (lease && created.reason !== 'id-taken') await this.giveBackLease(session.id);
       return created;
     }
     await this.dropEnded(created.ended.map(({ id }) => id));

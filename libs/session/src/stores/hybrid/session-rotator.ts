@@ -26,8 +26,9 @@ export class SessionRotator {
       if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      // After a renewal or a rehash a reader may have given somebody the token that it made valid.
-      if (rotation.cause === 'rotation') await this.undo(rotation);
+      // After a renewal or a rehash a reader may have given somebody the token that it made valid. And what was proved or
+      // changed with the rotation stands: the old token must not come to more than it was given for (I7).
+      if (rotation.cause === 'rotation' && !rotation.authentication && !rotation.endOthers) await this.undo(rotation);
       throw new RevocationIncompleteError('hybrid', this.parts.hot.name, { cause: error });
     }
     const found = await this.reader.find(rotation.id);
@@ -35,8 +36,8 @@ export class SessionRotator {
   }
 
   /**
-   * The new token will not be delivered, so the client keeps the old one if that is still possible. Other sessions that
-   * ended with it stay ended: the sweeper drops their copies.
+   * The new token will not be delivered, so the client keeps the old one if that is still possible. After a step-up or a
+   * change of credentials it is not: the client has to sign in again.
    */
   private async undo({ id, expectedTokenHash, tokenHash }: SessionRotation): Promise<void> {
     await callDurable(this.parts, (durable) =>
