@@ -115,41 +115,6 @@ describe.each(ADAPTERS)('SessionGuard as APP_GUARD on %s', (adapter) => {
     expect((await withAmr('pwd', 'otp')).json()).toEqual({ userId: 'ada' });
     await app.close();
   });
-
-  it('of a base class, a class and a handler add up, and the nearest wins where they speak of the same', () => {
-    @RequireAssurance('aal2')
-    class Base {}
-    @RequireFreshSession('1h')
-    class Nearer extends Base {
-      plain(): void {}
-      @RequireFreshSession('5m', { amr: ['otp'] })
-      strict(): void {}
-      @Public()
-      open(): void {}
-      @AllowPendingFactor()
-      waiting(): void {}
-    }
-    const ruleOf = (method: string) => findAccessRule(new Reflector(), callOf('http', Nearer, method));
-    expect(ruleOf('plain')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 3_600_000 });
-    expect(ruleOf('strict')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 300_000, amr: ['otp'] });
-    expect(ruleOf('open')).toEqual({ access: 'public' });
-    expect(ruleOf('waiting')).toEqual({ access: 'pending-factor' });
-  });
-
-  it('are refused when they ask for the same thing twice, or for what does not exist', () => {
-    expect(() => {
-      class Twice {
-        @RequireFreshSession('10m')
-        @RequireFreshSession('5m')
-        act(): void {}
-      }
-      return Twice;
-    }).toThrow('Twice.act asks for the same thing twice');
-    expect(() => RequireAssurance('aal4' as never)).toThrow(`@RequireAssurance() must be 'aal1', 'aal2' or 'aal3'`);
-    for (const amr of [[], ['one-time password'], 'otp']) {
-      expect(() => RequireFreshSession('5m', { amr: amr as never })).toThrow('amr must name methods of RFC 8176');
-    }
-  });
 });
 
 describe('SessionGuard before what it finds no session for (pain 34)', () => {

@@ -221,6 +221,21 @@ describe.each(ADAPTERS)('step-up on %s', (adapter) => {
     expect((await app.client.send({ path: '/plain', cookies: [`__Host-session=${before}`] })).status).toBe(401);
   });
 
+  it('ends all others although somebody replaced the token while the password was being changed', async () => {
+    const [here, there] = [await signIn({ userId: 'hopper' }), await signIn({ userId: 'hopper' })];
+    const { token } = here;
+    let finds = 0;
+    app.store.before = async (method) => {
+      if (method !== 'find') return;
+      finds += 1;
+      // The guard has let the request in by the first.
+      if (finds === 2) await app.sessions.rotate(token);
+    };
+    expect((await here.post('/password')).json()).toEqual({ ended: 2 });
+    app.store.recover();
+    expect((await there.get('/plain')).status).toBe(401);
+  });
+
   it('refuses what cannot be stored before anything is', async () => {
     const size = app.store.calls.length;
     const answer = await app.openBrowser().post('/sign-in', { userId: 'ada', assuranceLevel: 'aal9' });

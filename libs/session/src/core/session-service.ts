@@ -1,4 +1,5 @@
 import { normalizeActor } from './client-details.js';
+import { CredentialChange, type CredentialChangeInput } from './credential-change.js';
 import type { SessionClient } from './security-events.js';
 import { assertProviderSession, type AuthenticationInput } from './session-authentication.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
@@ -10,7 +11,7 @@ import {
   type SessionData,
   type SessionDataPatch,
 } from './session-data.js';
-import { isUnavailable, SessionArgumentError } from './session-errors.js';
+import { SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, isSessionId } from './session-id.js';
 import { assertEndReason, type EndedEverything, type EndedSession, type SessionEndReason } from './session-record.js';
@@ -63,7 +64,12 @@ export interface SessionServiceParts {
  * says nothing about any session.
  */
 export class SessionService {
-  constructor(private readonly parts: SessionServiceParts) {}
+  private readonly credentials: CredentialChange;
+
+  constructor(private readonly parts: SessionServiceParts) {
+    const revokeAll = this.revokeAll.bind(this);
+    this.credentials = new CredentialChange({ ...parts, revokeAll });
+  }
 
   /** What happened, told after it was stored. */
   get events(): SessionEvents {
@@ -173,32 +179,10 @@ export class SessionService {
    */
   async credentialsChanged(
     token: string,
-    change: { authentication?: AuthenticationInput; endedBy?: string } = {},
+    change: CredentialChangeInput = {},
   ): Promise<RotatedSession & { readonly ended: readonly EndedSession[] }> {
-    const { authentication, endedBy } = change;
-    const endOthers = { reason: 'credential-change', endedBy: normalizeActor(endedBy) } as const;
-    const outcome = await this.parts.replacer.replace(token, { authentication, endOthers }).catch(async (error) => {
-      if (isUnavailable(error)) await this.endOthersAtLeast(token, endedBy);
-      throw error;
-    });
-    const rotated = this.announceReplaced(authentication ? 'reauthenticated' : 'rotated', outcome);
-    if (outcome.replaced) return { ...rotated, ended: outcome.ended };
-    const { last, reason } = outcome;
-    if (!last || last.userId === null) return { ...rotated, ended: [] };
-    const exceptId = reason === 'superseded' ? last.id : undefined;
-    return { ...rotated, ended: await this.revokeAll(last.userId, { reason: 'credential-change', endedBy, exceptId }) };
-  }
-
-  /** A store that cannot rotate now may be able to revoke: whoever is to be shut out must not stay in for that. */
-  private async endOthersAtLeast(token: string, endedBy: string | undefined): Promise<void> {
-    try {
-      const checked = await this.parts.authenticator.check(token, { endReused: false });
-      if (!checked.live || checked.record.userId === null) return;
-      const { id: exceptId, userId } = checked.record;
-      await this.revokeAll(userId, { reason: 'credential-change', endedBy, exceptId });
-    } catch (error) {
-      if (!isUnavailable(error)) throw error;
-    }
+    const { outcome, ended } = await this.credentials.apply(token, change);
+    return { ...this.announceReplaced(change.authentication ? 'reauthenticated' : 'rotated', outcome), ended };
   }
 
   /**
