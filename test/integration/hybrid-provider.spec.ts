@@ -92,6 +92,9 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
       code: 'SESSION_REVOCATION_INCOMPLETE',
       pending: 'postgres and redis',
     });
+    // By as much as a sweep's statement takes to reach Postgres, a late revocation may end too much.
+    await world.moveKeptRevocationsBack();
+    await world.moveBeginningBack(id);
     const later = await signInBy();
     await here.store.sweeper.sweep();
     await there.rejoin('postgres');

@@ -15,6 +15,8 @@ import { PostgresWorld } from './postgres-world.js';
 
 const BREAKER_PERIOD_MS = 1_000;
 const NEVER_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const KEPT = 'nest-sessions:revocations';
 
 export const END = { reason: 'revoked', endedBy: 'admin' } as const;
 
@@ -112,6 +114,23 @@ export class HybridWorld {
       [id],
     );
     return rows.map(({ line }) => line);
+  }
+
+  /** As if revocations that wait in Redis had been asked for a minute ago. */
+  async moveKeptRevocationsBack(): Promise<void> {
+    const kept = await this.redis.hgetall(KEPT);
+    for (const [field, value] of Object.entries(kept)) {
+      await this.redis.hset(
+        KEPT,
+        field,
+        value.replace(/^\d+/, (ms) => String(Number(ms) - MINUTE_MS)),
+      );
+    }
+  }
+
+  /** As if a session had begun two minutes ago. */
+  async moveBeginningBack(id: string): Promise<void> {
+    await this.postgres.query(`update sessions set created_at = created_at - interval '2 minutes' where id = $1`, [id]);
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
+import { Gate } from '../support/barrier.js';
 import { poolOf, recordQueries, until } from './postgres-probes.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { PostgresWorld } from './postgres-world.js';
@@ -264,7 +265,11 @@ describe('errors of Postgres', () => {
     const sessions = [aNewSession({ userId: 'knot' }), aNewSession({ userId: 'knot' })];
     for (const session of sessions) await store.create(session);
     const [first, second] = sessions.map(({ id }) => id).toSorted((a, b) => (a < b ? -1 : 1));
-    const sent = recordQueries(dataSource);
+    // Whoever is sent first when the deadlock is over may take the lock that both want: it shall be the holder.
+    const holderWentOn = new Gate();
+    const sent = recordQueries(dataSource, async (countBefore) => {
+      if (countBefore > 0) await holderWentOn.pass();
+    });
     let revoked: Promise<unknown[]> | undefined;
     await holder.transaction(async (manager) => {
       const lock = `select 1 from ${world.schema}.sessions where id = $1 for update`;
@@ -274,6 +279,7 @@ describe('errors of Postgres', () => {
       revoked = store.revokeAll({ userId: 'knot', reason: 'logout', endedBy: null });
       await until(async () => (await countWaiting(applicationName)) === 1);
       await manager.query(lock, [first]);
+      holderWentOn.open();
     });
     expect(await revoked).toHaveLength(2);
     expect(sent.map(({ error }) => error)).toEqual(['40P01', undefined]);

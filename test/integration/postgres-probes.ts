@@ -25,8 +25,15 @@ export function poolOf(dataSource: DataSource): ProbedPool {
   return (dataSource.driver as unknown as { master: ProbedPool }).master;
 }
 
-/** Writes down every statement that the pool of a DataSource sends from now on. */
-export function recordQueries(dataSource: DataSource): SentQuery[] {
+/**
+ * Writes down every statement that the pool of a DataSource sends from now on.
+ *
+ * @param beforeSending - Told how many were sent before; the statement waits for it.
+ */
+export function recordQueries(
+  dataSource: DataSource,
+  beforeSending?: (countBefore: number) => Promise<void>,
+): SentQuery[] {
   const sent: SentQuery[] = [];
   poolOf(dataSource).on('acquire', (client) => {
     if (client.isProbed) return;
@@ -34,7 +41,8 @@ export function recordQueries(dataSource: DataSource): SentQuery[] {
     const query = client.query.bind(client);
     client.query = async (config) => {
       const entry: SentQuery = { name: config.name, text: config.text };
-      sent.push(entry);
+      const countBefore = sent.push(entry) - 1;
+      await beforeSending?.(countBefore);
       try {
         return await query(config);
       } catch (error) {

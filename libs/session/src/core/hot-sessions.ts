@@ -131,6 +131,6 @@ export interface HotCopyPage {
 export interface KeptRevocation {
   readonly key: string;
   readonly revocation: AnyRevocation;
-  /** How long ago it was asked for, in ms: sessions that began since are not meant. */
+  /** How long ago it was asked for, in ms, never more than it was: sessions that began since are not meant. */
   readonly ageMs: number;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { SessionError } from '../../core/session-errors.js';
 import { isBrokenConnection, isConflict, toSessionError, unavailable } from './postgres-errors.js';
 import { OperationOverError, type Operation } from './operation.js';
@@ -6,6 +7,7 @@ import type { Statement } from './statement.js';
 /** Operations that wait for a connection; beyond that none are added. */
 const MAX_WAITING = 2000;
 const MAX_CONFLICT_ATTEMPTS = 4;
+const CONFLICT_PAUSE_MS = 10;
 
 /** What is used of a `pg` pool, such as the one inside a TypeORM `DataSource`. */
 export interface PgPool {
@@ -154,12 +156,17 @@ export class PostgresPool {
 /** Without a listener, a connection that breaks while it is held would end the process. The statement fails as well. */
 function ignoreError(): void {}
 
+/**
+ * Who lost to another transaction pauses before it tries again: sent at once, it can take the lock that the other one
+ * was about to get, and both are where they were.
+ */
 async function retryConflicts<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       if (!isConflict(error) || attempt >= MAX_CONFLICT_ATTEMPTS || operation.isOver) throw error;
+      await wait(CONFLICT_PAUSE_MS * attempt * (0.5 + Math.random()));
     }
   }
 }

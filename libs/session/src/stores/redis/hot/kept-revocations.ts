@@ -35,7 +35,8 @@ export class KeptRevocations {
       const [key = '', value = ''] = stored.slice(i, i + 2);
       const [, keptAtMs, json] = STORED.exec(value) ?? [];
       const revocation = json === undefined ? undefined : parseRevocation(json);
-      if (revocation) kept.push({ key, revocation, ageMs: Math.max(0, Number(now) - Number(keptAtMs)) });
+      // Both instants were cut to ms, and who began before must not be spared.
+      if (revocation) kept.push({ key, revocation, ageMs: Math.max(0, Number(now) - Number(keptAtMs) - 1) });
       else this.warnOnce(key);
     }
     return kept.toSorted((a, b) => b.ageMs - a.ageMs);
