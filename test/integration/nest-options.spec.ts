@@ -105,6 +105,8 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ maxSessionsPerUser: 2.5 }, 'maxSessionsPerUser'],
     [{ maxSessionsPerUser: '5' }, 'maxSessionsPerUser'],
     [{ maxSessionsPerUser: Number.NaN }, 'maxSessionsPerUser'],
+    [{ redirect: '/sign-in' }, 'redirect'],
+    [{ onAnomaly: 'step-up' }, 'onAnomaly'],
     [{ onLimit: 'evict' }, 'onLimit'],
     [{ maxDataSize: -1 }, 'maxDataSize'],
     [{ maxDataSize: Infinity }, 'maxDataSize'],

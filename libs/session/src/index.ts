@@ -35,6 +35,8 @@ export type {
   UnknownTokens,
   UseAfterEnd,
 } from './core/security-events.js';
+export type { ClientChange } from './core/client-traits.js';
+export type { AnomalyDecision, DecideAnomaly, DecidedAnomaly, SessionAnomaly } from './core/session-anomalies.js';
 export type { AuthenticationInput, IdentityProviderInput } from './core/session-authentication.js';
 export type {
   AssuranceLevel,

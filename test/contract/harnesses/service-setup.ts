@@ -1,4 +1,7 @@
-import { createSessionService } from '../../../libs/session/src/core/create-session-service.js';
+import {
+  createSessionService,
+  type SessionServiceSettings,
+} from '../../../libs/session/src/core/create-session-service.js';
 import type { SessionPolicy } from '../../../libs/session/src/core/session-policy.js';
 import type { SessionService } from '../../../libs/session/src/core/session-service.js';
 import type { TouchRecorder } from '../../../libs/session/src/core/touch-recorder.js';
@@ -16,7 +19,8 @@ export const POLICY: SessionPolicy = {
 };
 
 /** What becomes of sessions; other events have specs of their own. */
-type ServiceEvent = 'created' | 'rotated' | 'reauthenticated' | 'ended' | 'everything-ended' | 'reuse-detected';
+type ServiceEvent =
+  'created' | 'rotated' | 'reauthenticated' | 'ended' | 'everything-ended' | 'reuse-detected' | 'anomaly';
 
 export type HeardEvent = { [Name in ServiceEvent]: readonly [Name, SessionEventMap[Name]] }[ServiceEvent];
 
@@ -30,10 +34,14 @@ export interface ServiceSetUp {
   readonly lines: string[];
 }
 
+interface ServiceExtras extends Pick<SessionServiceSettings, 'onAnomaly' | 'toStoredIpAddress'> {
+  readonly tokenKeys?: readonly string[];
+}
+
 /** A session service on a store whose calls, events and log lines are written down. */
 export function setUpService(
   store: SessionStore,
-  { tokenKeys, ...policy }: Partial<SessionPolicy> & { tokenKeys?: readonly string[] } = {},
+  { tokenKeys, onAnomaly, toStoredIpAddress, ...policy }: Partial<SessionPolicy> & ServiceExtras = {},
 ): ServiceSetUp {
   const watched = watchStore(store);
   const logger = new RecordingLogger();
@@ -42,6 +50,8 @@ export function setUpService(
     policy: { ...POLICY, ...policy },
     logger,
     tokenKeys,
+    onAnomaly,
+    toStoredIpAddress,
   });
   const heard: HeardEvent[] = [];
   service.events.on('created', (event) => void heard.push(['created', event]));
@@ -49,6 +59,7 @@ export function setUpService(
   service.events.on('reauthenticated', (event) => void heard.push(['reauthenticated', event]));
   service.events.on('ended', (event) => void heard.push(['ended', event]));
   service.events.on('reuse-detected', (event) => void heard.push(['reuse-detected', event]));
+  service.events.on('anomaly', (event) => void heard.push(['anomaly', event]));
   service.events.on('everything-ended', (event) => void heard.push(['everything-ended', event]));
   return { service, touches, watched, heard, lines: logger.lines };
 }

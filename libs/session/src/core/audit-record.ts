@@ -127,6 +127,15 @@ const KINDS = {
     level: 'warn',
     toFields: ({ contradiction, ...rest }: Event<'cookie-ambiguous'>) => ({ ...rest, reason: contradiction }),
   },
+  anomaly: {
+    event: 'session.anomaly',
+    level: 'warn',
+    toFields: ({ id, changes, ...rest }: Event<'anomaly'>) => ({
+      ...rest,
+      sessionId: id,
+      reason: changes.join(' and '),
+    }),
+  },
   'limit-exceeded': {
     event: 'session.limit_exceeded',
     level: 'warn',

@@ -1,6 +1,7 @@
 import { EndedEverywhere } from './ended-everywhere.js';
 import { createIpAddressForm, type IpAddressForm } from './ip-address-form.js';
 import { NewDevices } from './new-devices.js';
+import { SessionAnomalies, type DecideAnomaly } from './session-anomalies.js';
 import { SessionAuthenticator } from './session-authenticator.js';
 import { SessionCreator } from './session-creator.js';
 import { SessionEvents } from './session-events.js';
@@ -23,6 +24,8 @@ export interface SessionServiceSettings {
   readonly tokenKeys?: readonly (string | Uint8Array)[];
   /** Default all of the address. */
   readonly toStoredIpAddress?: IpAddressForm;
+  /** What to do about a session that another client uses. Default nothing. */
+  readonly onAnomaly?: DecideAnomaly;
 }
 
 /** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops, and flushes `signals`. */
@@ -32,6 +35,7 @@ export function createSessionService({
   logger,
   tokenKeys,
   toStoredIpAddress = createIpAddressForm('full'),
+  onAnomaly: decide,
 }: SessionServiceSettings): {
   readonly service: SessionService;
   readonly touches: TouchRecorder;
@@ -56,6 +60,7 @@ export function createSessionService({
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
     signals,
+    anomalies: new SessionAnomalies({ store, authenticator, events, logger, toStoredIpAddress, decide }),
     replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer }),
   });
   return { service, touches, everywhere, signals };

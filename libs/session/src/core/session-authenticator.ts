@@ -12,7 +12,9 @@ export type AbsenceReason =
   | SessionAbsence
   | 'wrong-secret'
   /** The token was followed by another one and its grace is over: the session was revoked. */
-  | 'reuse';
+  | 'reuse'
+  /** Another client used it, and `onAnomaly` answered `revoke`. */
+  | 'anomaly';
 
 export type LiveToken = LiveSession & {
   readonly live: true;

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { EndedEverywhere } from './ended-everywhere.js';
+import type { DecidedAnomaly } from './session-anomalies.js';
 import type {
   AmbiguousCredentials,
   LimitExceeded,
@@ -66,6 +67,8 @@ export interface SessionEventMap {
   /** Once per request or handshake. */
   'cookie-ambiguous': AmbiguousCredentials;
   'limit-exceeded': LimitExceeded;
+  /** `onAnomaly` answered something else than `allow`. Once for each client that is new to the session, on all instances. */
+  anomaly: DecidedAnomaly;
   /** Once per refused call. */
   'step-up-required': StepUpRequired;
   /** Once per outage, and once when it is over. */

@@ -12,6 +12,7 @@ const SESSION_END_REASONS = [
   'undecodable',
   'credential-change',
   'idp-logout',
+  'anomaly',
   'admin',
 ] as const;
 

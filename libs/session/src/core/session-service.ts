@@ -17,6 +17,7 @@ import { assertUserId, isSessionId } from './session-id.js';
 import { assertEndReason, type EndedEverything, type EndedSession, type SessionEndReason } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import type { SessionUpdater } from './session-updater.js';
+import type { SessionAnomalies } from './session-anomalies.js';
 import { compareByActivity, toSession, type Session } from './session.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 import type { TokenRenewer } from './token-renewer.js';
@@ -27,8 +28,11 @@ export type { CreatedSession, CreateSession } from './session-creator.js';
 
 export type AuthenticateOutcome =
   | {
-      /** `awaits-second-factor`: live, but the user still has to prove another factor: nobody is signed in by it yet. */
-      readonly outcome: 'live' | 'awaits-second-factor';
+      /**
+       * `awaits-second-factor`: live, but the user still has to prove another factor: nobody is signed in by it yet.
+       * `awaits-reauthentication`: the same, because `onAnomaly` answered `step-up`.
+       */
+      readonly outcome: 'live' | 'awaits-second-factor' | 'awaits-reauthentication';
       readonly session: Session;
       /** What the client should use from now on: hand it over with the answer, store and log it nowhere. */
       readonly token?: string;
@@ -56,6 +60,7 @@ export interface SessionServiceParts {
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
   readonly signals: TokenSignals;
+  readonly anomalies: SessionAnomalies;
   readonly replacer: TokenReplacer;
 }
 
@@ -95,20 +100,26 @@ export class SessionService {
    *
    * @param options.touch - `false` for polling that should not keep the session alive. Default `true`.
    * @param options.rotate - `false` when the client cannot be given another token with this answer. Default `true`.
-   * @param options.client - Who sent it, for the events `used-after-end` and `unknown-tokens`. Default unknown.
+   * @param options.client - Who sent it, for `onAnomaly` and the events `used-after-end` and `unknown-tokens`. Default
+   *   unknown, which is never another client than before.
    */
   async authenticate(
     token: string | undefined,
     options: { touch?: boolean; rotate?: boolean; client?: SessionClient } = {},
   ): Promise<AuthenticateOutcome> {
-    const checked = await this.parts.renewer.check(token, { issue: options.rotate !== false });
+    const renewed = await this.parts.renewer.check(token, { issue: options.rotate !== false });
+    const checked =
+      renewed.live && token !== undefined && options.client
+        ? await this.parts.anomalies.examine(token, renewed, options.client)
+        : renewed;
     if (!checked.live) {
       this.parts.signals.tell(checked, options.client);
       return { outcome: 'absent', reason: checked.reason };
     }
-    if (options.touch !== false) this.parts.touches.record(checked);
-    const outcome = checked.record.awaitsSecondFactor ? 'awaits-second-factor' : 'live';
-    return { outcome, session: toSession(checked), ...(checked.token && { token: checked.token }) };
+    const session = toSession(checked);
+    // Whoever uses it is perhaps not its owner, and shall not keep it alive.
+    if (options.touch !== false && !session.awaitsReauthentication) this.parts.touches.record(checked);
+    return { outcome: outcomeOf(session), session, ...(checked.token && { token: checked.token }) };
   }
 
   /**
@@ -304,4 +315,9 @@ export class SessionService {
     for (const one of outcome.ended) this.events.emit('ended', one);
     return { rotated: true, session, token: outcome.token };
   }
+}
+
+function outcomeOf(session: Session) {
+  if (session.awaitsSecondFactor) return 'awaits-second-factor';
+  return session.awaitsReauthentication ? 'awaits-reauthentication' : 'live';
 }

@@ -28,7 +28,7 @@ describe('toSession', () => {
   it('keeps everything of the record but the token hash, which no text of it shows', () => {
     const session = toSession({ record: aRecord(), now: NOW });
     const { tokenHash, ...rest } = aRecord();
-    expect({ ...session }).toEqual({ ...rest, checkedAt: NOW });
+    expect({ ...session }).toEqual({ ...rest, checkedAt: NOW, awaitsReauthentication: false });
     const texts = [JSON.stringify(session), inspect(session, { depth: Infinity }), Object.keys(session).join()];
     for (const text of texts) {
       expect(text).not.toMatch(/hash/i);

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { SessionData } from './session-data.js';
 import type { SessionRecord } from './session-record.js';
 import type { LiveSession } from './session-store.js';
+import { decodeTokenState } from './token-state.js';
 
 /**
  * A live session as an application sees it: a frozen snapshot taken at `checkedAt`. It holds no secret and may be
@@ -11,6 +12,11 @@ export interface Session extends Omit<SessionRecord, 'tokenHash' | 'data'> {
   readonly data: Readonly<SessionData>;
   /** The store's time at which the session was found live. */
   readonly checkedAt: Date;
+  /**
+   * `onAnomaly` answered `step-up`: `SessionGuard` refuses the session where that is not allowed for, until `reauthenticate`
+   * says that its user proved who they are.
+   */
+  readonly awaitsReauthentication: boolean;
 }
 
 /** A session with a user, as `SessionGuard` lets it in unless a handler is `@AllowAnonymous()`. */
@@ -30,6 +36,7 @@ export function toSession({ record, now }: LiveSession): Session {
     amr: Object.freeze([...record.amr]),
     assuranceLevel: record.assuranceLevel,
     awaitsSecondFactor: record.awaitsSecondFactor,
+    awaitsReauthentication: decodeTokenState(record.tokenHash)?.awaitsReauthentication ?? false,
     identityProvider: record.identityProvider && Object.freeze({ ...record.identityProvider }),
     ipAddress: record.ipAddress,
     userAgent: record.userAgent,
@@ -39,6 +46,11 @@ export function toSession({ record, now }: LiveSession): Session {
       return deepFreeze(record.data) as Readonly<SessionData>;
     },
   });
+}
+
+/** Whether nobody is signed in by a live session yet, or any more: its user has to prove something first. */
+export function awaitsProof(session: Session): boolean {
+  return session.awaitsSecondFactor || session.awaitsReauthentication;
 }
 
 /** Order for lists: last seen first, then newest first. */

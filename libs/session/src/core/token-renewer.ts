@@ -52,10 +52,14 @@ export class TokenRenewer {
     return checked.live && token !== undefined ? this.renew(token, checked, options) : checked;
   }
 
-  /** What to store when this new token takes the place of every other one of the session, at once. */
-  replaceAll({ tokenState, now }: LiveToken, hash: Uint8Array): Uint8Array {
+  /**
+   * What to store when this new token takes the place of every other one of the session, at once.
+   *
+   * @param options.isProven - Whether the user proved who they are for it.
+   */
+  replaceAll({ tokenState, now }: LiveToken, hash: Uint8Array, { isProven }: { isProven: boolean }): Uint8Array {
     const issuedAtMs = this.parts.policy.rotateEveryMs === undefined ? undefined : now.getTime();
-    return encodeTokenState(replaceCurrent(tokenState, { current: hash, issuedAtMs }));
+    return encodeTokenState(replaceCurrent(tokenState, { current: hash, issuedAtMs, isProven }));
   }
 
   private async renew(token: string, checked: LiveToken, { issue }: { issue: boolean }): Promise<RenewedToken> {

@@ -58,7 +58,7 @@ export class TokenReplacer {
       const outcome = await store.rotate({
         id,
         expectedTokenHash,
-        tokenHash: renewer.replaceAll(checked, minted.hash),
+        tokenHash: renewer.replaceAll(checked, minted.hash, { isProven: authentication !== undefined }),
         cause: 'rotation',
         authentication: authentication && this.renew(last, authentication),
         endOthers,

@@ -50,8 +50,13 @@ class Tokens {
     return this;
   }
 
-  replace(): this {
-    this.stored = encodeTokenState(replaceCurrent(this.state, { current: this.mint().hash }));
+  replace({ isProven = false } = {}): this {
+    this.stored = encodeTokenState(replaceCurrent(this.state, { current: this.mint().hash, isProven }));
+    return this;
+  }
+
+  doubt(trait: Uint8Array): this {
+    this.stored = encodeTokenState({ ...this.state, traits: [trait], awaitsReauthentication: true });
     return this;
   }
 
@@ -115,6 +120,17 @@ describe('the tokens of a session (RFC 9700, 4.14.2)', () => {
   it('replaced on demand keep the markers of earlier ones', () => {
     const tokens = new Tokens().issue().promote(at(0)).issue().promote(at(1)).replace();
     expect(tokens.matches(at(GRACE_MS + 1))).toEqual(['reused', 'reused', undefined, 'current']);
+  });
+
+  it('come and go without a word on the clients; only a proof ends the doubt about one', () => {
+    const trait = new Uint8Array(8).fill(7);
+    const doubted = { traits: [trait], awaitsReauthentication: true };
+    const tokens = new Tokens().doubt(trait);
+    for (const step of [() => tokens.issue(), () => tokens.promote(at(0)), () => tokens.replace()]) {
+      expect(step().state).toMatchObject(doubted);
+    }
+    const { traits, awaitsReauthentication } = tokens.replace({ isProven: true }).state;
+    expect([traits, awaitsReauthentication]).toEqual([[trait], undefined]);
   });
 
   it('are known under an older key too, wherever they stand', () => {

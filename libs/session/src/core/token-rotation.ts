@@ -65,6 +65,7 @@ export function promoteSuccessor(
       promotionId: new Uint8Array(randomBytes(PROMOTION_ID_BYTES)),
       wrap: successor.wrap,
     },
+    ...ofClients(state),
     retired: previous ? [...retired, markerOf(previous.hash)].slice(-MAX_RETIRED_MARKERS) : retired,
   };
 }
@@ -72,8 +73,13 @@ export function promoteSuccessor(
 /**
  * A new current token and nothing else that works. The one replaced becomes a wrong secret, so that a double click ends
  * no session; earlier ones stay known, and the previous one counts as reused once its grace would have been over.
+ *
+ * @param replacement.isProven - The user proved who they are for it, which is what the session may have been waiting for.
  */
-export function replaceCurrent(state: TokenState, { current, issuedAtMs }: Omit<TokenState, 'retired'>): TokenState {
+export function replaceCurrent(
+  state: TokenState,
+  { current, issuedAtMs, isProven }: Pick<TokenState, 'current' | 'issuedAtMs'> & { isProven: boolean },
+): TokenState {
   const { previous, retired } = state;
   return {
     current,
@@ -81,8 +87,17 @@ export function replaceCurrent(state: TokenState, { current, issuedAtMs }: Omit<
     ...(previous && {
       previous: { hash: previous.hash, graceUntilMs: previous.graceUntilMs, promotionId: previous.promotionId },
     }),
+    ...ofClients(isProven ? { ...state, awaitsReauthentication: undefined } : state),
     retired,
   };
+}
+
+/** What tokens come and go without. */
+function ofClients({
+  traits,
+  awaitsReauthentication,
+}: Pick<TokenState, 'traits' | 'awaitsReauthentication'>): Pick<TokenState, 'traits' | 'awaitsReauthentication'> {
+  return { ...(traits && { traits }), ...(awaitsReauthentication && { awaitsReauthentication }) };
 }
 
 function markerOf(hash: Uint8Array): Uint8Array {

@@ -114,7 +114,8 @@ function assertNothingToInject({ store }: SessionSettings): void {
   );
 }
 
-function createCore({ policy, tokenKeys, ipAddresses }: SessionSettings, store: SessionStore) {
+function createCore({ policy, tokenKeys, ipAddresses, onAnomaly }: SessionSettings, store: SessionStore) {
   const { toStored: toStoredIpAddress } = ipAddresses;
-  return createSessionService({ store, policy, tokenKeys, toStoredIpAddress, logger: new Logger(LOG_CONTEXT) });
+  const logger = new Logger(LOG_CONTEXT);
+  return createSessionService({ store, policy, tokenKeys, toStoredIpAddress, onAnomaly, logger });
 }

@@ -125,7 +125,9 @@ export class OpenConnections implements OnModuleDestroy {
     const work = async () => {
       for (let next = waiting.pop(); next && !this.isStopped; next = waiting.pop()) {
         const { session } = next;
-        if (!(await this.service.recheck(session, { touch: false }))) this.close(session.id);
+        const found = await this.service.recheck(session, { touch: false });
+        // One that awaits its second factor may wait for it on an open response; one that came to be in doubt may not.
+        if (!found || found.awaitsReauthentication) this.close(session.id);
       }
     };
     try {

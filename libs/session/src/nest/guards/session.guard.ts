@@ -18,7 +18,7 @@ import { SessionContextError } from './session-context.error.js';
  * resolvers and handlers of gateways.
  *
  * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`, one that awaits a second
- * factor unless it is `@AllowPendingFactor()`, and one that falls short of what the handler requires; a store that does
+ * factor or, after an anomaly, another proof unless it is `@AllowPendingFactor()`, and one that falls short of what the handler requires; a store that does
  * not answer is 503 with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
  * Gateways tell it their clients as a `WsException` with the same body, and a client without a live session is closed.
  * Handlers of any other kind are refused unless they are `@Public()`. Subclasses change single steps.
@@ -49,7 +49,7 @@ export class SessionGuard implements CanActivate {
     return findAccessRule(this.reflector, context);
   }
 
-  /** The live session of the call, also one that awaits a second factor. Rejects with a 503 exception when the store does not answer. */
+  /** The live session of the call, also one that awaits another proof of its user. Rejects with a 503 exception when the store does not answer. */
   protected async findSession(context: ExecutionContext): Promise<Session | undefined> {
     try {
       if (context.getType() === 'ws') {
@@ -71,6 +71,9 @@ export class SessionGuard implements CanActivate {
     if (!session) return { reason: 'unauthenticated' };
     if (session.awaitsSecondFactor) {
       return rule.access === 'pending-factor' ? undefined : { reason: 'second_factor_required', session };
+    }
+    if (session.awaitsReauthentication) {
+      return rule.access === 'pending-factor' ? undefined : { reason: 'reauth_required', session, required: {} };
     }
     if (rule.access === 'anonymous') return undefined;
     if (session.userId === null) return { reason: 'unauthenticated' };

@@ -55,12 +55,12 @@ export interface HttpSession {
   readonly transport: SessionTransportName | undefined;
 
   /**
-   * The live session that the request's cookie names, unless it still awaits a second factor: nobody is signed in by
-   * that. Asks the store once per request, however often it is called.
+   * The live session that the request's cookie names, unless it still awaits a second factor, or another proof after an
+   * anomaly: nobody is signed in by that. Asks the store once per request, however often it is called.
    */
   current(): Promise<Session | undefined>;
 
-  /** The live session of the request that awaits a second factor, and nothing else. */
+  /** The live session of the request that awaits a second factor or, after an anomaly, another proof, and nothing else. */
   pending(): Promise<Session | undefined>;
 
   /**

@@ -8,7 +8,7 @@ import type { SessionStore } from '../../core/session-store.js';
 import { normalizeUserAgent } from '../../core/client-details.js';
 import type { IpAddressForm } from '../../core/ip-address-form.js';
 import { assertUserId } from '../../core/session-id.js';
-import { toSession, type Session } from '../../core/session.js';
+import { awaitsProof, toSession, type Session } from '../../core/session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
 import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import { SessionClientGoneError } from './client-gone.error.js';
@@ -56,12 +56,12 @@ export class RequestSession implements HttpSession {
 
   async current(): Promise<Session | undefined> {
     const session = await this.#find();
-    return session?.awaitsSecondFactor ? undefined : session;
+    return session && awaitsProof(session) ? undefined : session;
   }
 
   async pending(): Promise<Session | undefined> {
     const session = await this.#find();
-    return session?.awaitsSecondFactor ? session : undefined;
+    return session && awaitsProof(session) ? session : undefined;
   }
 
   async signIn({ transport, ...input }: SignIn): Promise<Session> {

@@ -1,3 +1,4 @@
+import type { DecideAnomaly } from '../../core/session-anomalies.js';
 import type { SessionRedirect } from '../guards/session-refusal.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from '../../core/duration.js';
@@ -35,6 +36,13 @@ export interface SessionModuleOptions {
    * the usual 401. Not called for API requests. Default always 401.
    */
   readonly redirect?: SessionRedirect;
+  /**
+   * What to do when a signed-in session is used by another browser, system or network than before (ASVS 8.2.4): asked
+   * once for each such client, before the request goes on, with what is new about it. `'allow'`, `'notify'` (event
+   * `anomaly`), `'step-up'` (refused until `reauthenticate`) or `'revoke'`. What it throws fails the request. Default: no
+   * client is compared.
+   */
+  readonly onAnomaly?: DecideAnomaly;
   /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
   readonly touchInterval?: Duration;
   /**

@@ -29,6 +29,7 @@ export interface SessionSettings {
   /** `undefined`: the identity provider's sign-in may be as old as the session. */
   readonly maxIdentityProviderAgeMs: number | undefined;
   readonly redirect: SessionModuleOptions['redirect'];
+  readonly onAnomaly: SessionModuleOptions['onAnomaly'];
   readonly cleanup: CleanupSettings;
   readonly sockets: SocketSettings;
   readonly ipAddresses: IpAddressSettings;
@@ -62,6 +63,7 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'clearSiteData',
   'maxIdentityProviderAge',
   'redirect',
+  'onAnomaly',
   'cleanup',
   'profile',
   'justifications',
@@ -94,7 +96,8 @@ export function resolveSessionSettings(given: SessionModuleOptions): SessionSett
     bearer: resolveBearerSettings(options.bearer),
     clearSiteData: resolveClearSiteData(options.clearSiteData),
     maxIdentityProviderAgeMs: resolveMaxIdentityProviderAge(options),
-    redirect: resolveRedirect(options),
+    redirect: resolveFunction(options, 'redirect'),
+    onAnomaly: resolveFunction(options, 'onAnomaly'),
     cleanup: resolveCleanup(options.cleanup),
     sockets: resolveSocketSettings(options.sockets, csrf),
     ipAddresses: resolveIpAddresses(options),
@@ -145,9 +148,13 @@ function resolveMaxIdentityProviderAge({ maxIdentityProviderAge: age }: SessionM
   return age === undefined ? undefined : parseDuration(age, 'maxIdentityProviderAge');
 }
 
-function resolveRedirect({ redirect }: SessionModuleOptions): SessionModuleOptions['redirect'] {
-  if (redirect === undefined || typeof redirect === 'function') return redirect;
-  throw new SessionConfigurationError('redirect', `must be a function, but is ${describeValue(redirect)}`);
+function resolveFunction<Name extends 'redirect' | 'onAnomaly'>(
+  options: SessionModuleOptions,
+  name: Name,
+): SessionModuleOptions[Name] {
+  const given = options[name];
+  if (given === undefined || typeof given === 'function') return given;
+  throw new SessionConfigurationError(name, `must be a function, but is ${describeValue(given)}`);
 }
 
 function resolveTouchInterval(touchInterval: Duration | undefined, idleTimeoutMs: number): number {

@@ -51,6 +51,8 @@ export function describePolicy(settings: SessionSettings) {
     /** Bytes of JSON in UTF-8. */
     maxDataSize: policy.maxDataBytes,
     ipAddresses: ipAddresses.mode,
+    /** Whether the application is asked about sessions that another client uses. */
+    onAnomaly: settings.onAnomaly !== undefined,
     /** `null`: nothing is scheduled. */
     cleanup: cleanup.scheduled
       ? {

@@ -2,7 +2,7 @@ import { normalizeUserAgent } from '../../core/client-details.js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
 import { SessionService } from '../../core/session-service.js';
-import type { Session } from '../../core/session.js';
+import { awaitsProof, type Session } from '../../core/session.js';
 import { OpenConnections } from '../connections/open-connections.js';
 import { SessionTransports } from '../http/session-transports.js';
 import type { SessionSettings } from '../options/session-settings.js';
@@ -107,9 +107,9 @@ export class SessionSockets {
     }
     const session = await this.service.recheck(socket.session, { touch });
     if (socket.isOver) return undefined;
-    if (session) socket.session = session;
-    else this.refuse(socket, UNAUTHENTICATED);
-    return session;
+    if (session && !awaitsProof(session)) return (socket.session = session);
+    this.refuse(socket, UNAUTHENTICATED);
+    return undefined;
   }
 
   /** The session that was found for this client's latest message. */

@@ -23,6 +23,7 @@ const END_REASONS: Record<SessionEndReason, true> = {
   'rotated-away': true,
   'credential-change': true,
   'idp-logout': true,
+  anomaly: true,
   reuse: true,
   undecodable: true,
   admin: true,

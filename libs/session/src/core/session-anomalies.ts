@@ -1,0 +1,220 @@
+import { normalizeUserAgent } from './client-details.js';
+import { findChangedClient, type ChangedClient, type ClientChange } from './client-traits.js';
+import type { IpAddressForm } from './ip-address-form.js';
+import type { SecurityEvent, SessionClient } from './security-events.js';
+import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
+import { isUnavailable, SessionArgumentError } from './session-errors.js';
+import type { SessionEvents } from './session-events.js';
+import type { SessionLogger, SessionStore } from './session-store.js';
+import { toSession, type Session } from './session.js';
+import type { RenewedToken } from './token-renewer.js';
+import { decodeTokenState, encodeTokenState, MAX_CLIENT_TRAITS } from './token-state.js';
+
+const DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
+/** Each attempt lost means that another request wrote something about the session's tokens. */
+const MAX_ATTEMPTS = 8;
+
+/** A session that is used by a client unlike those that used it before. */
+export interface SessionAnomaly {
+  /** With `ipAddress` and `userAgent` of the client that it began with. */
+  readonly session: Session;
+  readonly changes: readonly ClientChange[];
+  /** Who uses it now; of the address what `ipAddresses` keeps. */
+  readonly client: { readonly ipAddress: string | null; readonly userAgent: string | null };
+}
+
+/**
+ * - `allow`: the client is one of the session's from now on.
+ * - `notify`: the same, and the event `anomaly` tells of it.
+ * - `step-up`: the same, but the session authenticates nobody until `reauthenticate` says that its user proved who they
+ *   are, which gives it a new token.
+ * - `revoke`: the session ends with reason `anomaly`.
+ */
+export type AnomalyDecision = (typeof DECISIONS)[number];
+
+export type DecideAnomaly = (anomaly: SessionAnomaly) => AnomalyDecision | Promise<AnomalyDecision>;
+
+/** What was decided of an anomaly, once for each client that is new to the session; `allow` is not told. */
+export interface DecidedAnomaly extends SecurityEvent {
+  readonly id: string;
+  readonly userId: string | null;
+  readonly changes: readonly ClientChange[];
+  readonly decision: Exclude<AnomalyDecision, 'allow'>;
+  /** `false`: the store did not take it. This request was refused, and the next one is asked about again. */
+  readonly isStored: boolean;
+  /** Of the client that the session began with. */
+  readonly formerIpAddress: string | null;
+  readonly formerUserAgent: string | null;
+}
+
+export interface SessionAnomaliesParts {
+  readonly store: SessionStore;
+  readonly authenticator: SessionAuthenticator;
+  readonly events: SessionEvents;
+  readonly logger: SessionLogger;
+  readonly toStoredIpAddress: IpAddressForm;
+  /** Default none: nobody is compared with anybody. */
+  readonly decide?: DecideAnomaly;
+}
+
+type Live = Extract<RenewedToken, { readonly live: true }>;
+
+/** What becomes of a request, or `gone`: the session is not what it was when the request was found live. */
+type Verdict = AnomalyDecision | 'gone';
+
+/**
+ * Asks the application what to do about a session that another client uses (ASVS 8.2.4), once for each such client: what
+ * was decided is stored beside the token hash, and so holds on every instance. Anonymous sessions are not looked at.
+ *
+ * Parallel requests of one client ask once in a process. A store that does not take the decision lets nobody in by that:
+ * what was allowed is allowed once, what was refused is refused.
+ */
+export class SessionAnomalies {
+  private readonly underWay = new Map<string, Promise<Verdict>>();
+
+  constructor(private readonly parts: SessionAnomaliesParts) {}
+
+  /** @throws What the application's function throws: the request fails, and nothing was decided. */
+  async examine(token: string, checked: Live, client: SessionClient): Promise<RenewedToken> {
+    const { decide, authenticator } = this.parts;
+    let latest = checked;
+    for (let attempt = 1; decide && attempt <= MAX_ATTEMPTS; attempt++) {
+      const changed = this.findChange(latest, client);
+      if (!changed) return latest;
+      const verdict = await this.settle(latest, { token, changed, client, decide });
+      if (verdict === 'allow' || verdict === 'notify') return latest;
+      if (verdict === 'step-up') return withWaiting(latest);
+      if (verdict === 'revoke') return refused('anomaly');
+      const checkedAgain = await authenticator.check(token);
+      if (!checkedAgain.live) return checkedAgain;
+      latest = { ...checkedAgain, token: latest.token };
+    }
+    return decide ? refused('anomaly') : latest;
+  }
+
+  private findChange({ record }: Live, client: SessionClient): ChangedClient | undefined {
+    const state = decodeTokenState(record.tokenHash);
+    if (record.userId === null || !state || state.awaitsReauthentication) return undefined;
+    const { toStoredIpAddress } = this.parts;
+    return findChangedClient({ record, client, known: state.traits ?? [], toStoredIpAddress });
+  }
+
+  private settle(live: Live, about: Question): Promise<Verdict> {
+    const key = [live.record.id, ...about.changed.traits.map((trait) => Buffer.from(trait).toString('hex'))].join(' ');
+    let verdict = this.underWay.get(key);
+    if (!verdict) {
+      verdict = this.decideAndStore(live, about).finally(() => this.underWay.delete(key));
+      this.underWay.set(key, verdict);
+    }
+    return verdict;
+  }
+
+  private async decideAndStore(live: Live, { token, changed, client, decide }: Question): Promise<Verdict> {
+    const seen = {
+      ipAddress: this.parts.toStoredIpAddress(client.ipAddress),
+      userAgent: normalizeUserAgent(client.userAgent),
+    };
+    const decision = await decide({ session: toSession(live), changes: changed.changes, client: seen });
+    assertDecision(decision);
+    const tell = (isStored: boolean) => {
+      if (decision === 'allow') return;
+      const { id, userId, ipAddress: formerIpAddress, userAgent: formerUserAgent } = live.record;
+      const former = { formerIpAddress, formerUserAgent };
+      const { changes } = changed;
+      this.parts.events.emit('anomaly', {
+        at: new Date(),
+        id,
+        userId,
+        changes,
+        decision,
+        isStored,
+        ...seen,
+        ...former,
+      });
+    };
+    try {
+      const outcome =
+        decision === 'revoke' ? await this.revoke(live, tell) : await this.remember(live, { token, changed, decision });
+      if (outcome === 'stored' && decision !== 'revoke') tell(true);
+      return outcome === 'stored' ? decision : 'gone';
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      this.parts.logger.warn(
+        `session ${live.record.id} is used by another client, and "${decision}" was not stored: ${error.message}`,
+      );
+      if (decision !== 'notify') tell(false);
+      return decision;
+    }
+  }
+
+  private async revoke({ record: { id } }: Live, tell: (isStored: boolean) => void): Promise<'stored' | 'gone'> {
+    const { store, events } = this.parts;
+    const ended = await store.revoke({ id, reason: 'anomaly', endedBy: null });
+    if (!ended) return 'gone';
+    tell(true);
+    events.emit('ended', ended);
+    return 'stored';
+  }
+
+  private async remember(
+    live: Live,
+    { token, changed, decision }: Pick<Question, 'token' | 'changed'> & { decision: AnomalyDecision },
+  ): Promise<'stored' | 'gone'> {
+    const { store, authenticator } = this.parts;
+    const { id } = live.record;
+    let expectedTokenHash = live.record.tokenHash;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const tokenHash = withTraits(expectedTokenHash, { traits: changed.traits, isWaiting: decision === 'step-up' });
+      if (!tokenHash) return 'gone';
+      const outcome = await store.rotate({ id, expectedTokenHash, tokenHash, cause: 'rehash' });
+      if (outcome.applied) return 'stored';
+      if (outcome.reason === 'absent') return 'gone';
+      // Who proved who they are meanwhile has another token, and is not asked for it again by a request from before.
+      const checkedAgain = await authenticator.check(token);
+      if (!checkedAgain.live) return 'gone';
+      expectedTokenHash = checkedAgain.record.tokenHash;
+    }
+    return 'gone';
+  }
+}
+
+interface Question {
+  readonly token: string;
+  readonly changed: ChangedClient;
+  readonly client: SessionClient;
+  readonly decide: DecideAnomaly;
+}
+
+function assertDecision(decision: unknown): asserts decision is AnomalyDecision {
+  if (DECISIONS.some((known) => known === decision)) return;
+  throw new SessionArgumentError(`onAnomaly must answer ${DECISIONS.map((known) => `'${known}'`).join(', ')}`);
+}
+
+/** @returns `undefined` when another request has stored these traits already, or the bytes cannot be read. */
+function withTraits(
+  tokenHash: Uint8Array,
+  { traits, isWaiting }: { traits: readonly Uint8Array[]; isWaiting: boolean },
+): Uint8Array | undefined {
+  const state = decodeTokenState(tokenHash);
+  if (!state || state.awaitsReauthentication) return undefined;
+  const known = state.traits ?? [];
+  const isKnown = traits.every((trait) => known.some((one) => Buffer.compare(one, trait) === 0));
+  if (isKnown) return undefined;
+  return encodeTokenState({
+    ...state,
+    traits: [...known, ...traits].slice(-MAX_CLIENT_TRAITS),
+    ...(isWaiting && { awaitsReauthentication: true }),
+  });
+}
+
+/** As the session will be found by the next request; by this one even if the store did not take it. */
+function withWaiting(live: Live): Live {
+  const state = decodeTokenState(live.record.tokenHash);
+  if (!state) return live;
+  const tokenHash = encodeTokenState({ ...state, awaitsReauthentication: true });
+  return { live: true, record: { ...live.record, tokenHash }, now: live.now };
+}
+
+function refused(reason: AbsenceReason): RenewedToken {
+  return { live: false, reason };
+}
