@@ -11,6 +11,7 @@ export {
   SessionDataUnavailableError,
   SessionError,
   SessionLimitReachedError,
+  SessionSignInRefusedError,
   SessionStoreFullError,
   SessionStoreUnavailableError,
   SessionUpdateConflictError,

@@ -4,7 +4,7 @@ import type { NewDevices } from './new-devices.js';
 import { toAuthentication, type AuthenticationInput } from './session-authentication.js';
 import type { SessionAuthenticator } from './session-authenticator.js';
 import { assertStorableData, patchData, pickData, type SessionData } from './session-data.js';
-import { SessionLimitReachedError } from './session-errors.js';
+import { SessionLimitReachedError, SessionSignInRefusedError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, createSessionId } from './session-id.js';
 import type { SessionPolicy } from './session-policy.js';
@@ -29,6 +29,12 @@ export interface CreateSession extends AuthenticationInput {
   readonly userAgent?: string | null;
   /** A label for the device, at most 100 characters. */
   readonly device?: string | null;
+  /**
+   * Asked once the session is stored and before its token leaves; `false`, or an error, ends it again. So no sign-in under
+   * way outlives an account that is disabled first and then has its sessions revoked (ASVS 7.4.2): let it ask what disabling
+   * changes. Default not asked.
+   */
+  readonly isStillAllowed?: () => boolean | Promise<boolean>;
   /** The token that the same client held until now: its session ends with reason `replaced`. */
   readonly replacesToken?: string;
   /** Top-level keys of the replaced session's data to carry over; `data` wins over them. Default none. */
@@ -79,18 +85,33 @@ export class SessionCreator {
         replaces: replaced.live ? replaced.record.id : undefined,
       };
       const outcome = await this.parts.store.create(session);
-      if (outcome.created)
-        return this.announce(outcome, {
-          token,
-          ended: outcome.ended,
-          replaced: replaced.live ? replaced.record : undefined,
-        });
+      if (outcome.created) {
+        const { ended } = outcome;
+        const created = this.announce(outcome, { token, ended, replaced: replaced.live ? replaced.record : undefined });
+        if (input.isStillAllowed) await this.endUnlessAllowed(id, input.isStillAllowed);
+        return created;
+      }
       if (outcome.reason === 'limit') {
         this.tellOfLimit(session, { at: new Date(), outcome: 'rejected', id: null });
         throw new SessionLimitReachedError(String(input.userId), this.parts.policy.maxSessionsPerUser ?? 0);
       }
     }
     throw new Error(`no free session id in ${MAX_ID_ATTEMPTS} attempts: the random generator or the clock is broken`);
+  }
+
+  /** @throws {SessionSignInRefusedError} It was not. */
+  private async endUnlessAllowed(id: string, isStillAllowed: () => boolean | Promise<boolean>): Promise<void> {
+    let isAllowed = false;
+    try {
+      const answer: unknown = await isStillAllowed();
+      isAllowed = answer === true;
+    } finally {
+      if (!isAllowed) {
+        const ended = await this.parts.store.revoke({ id, reason: 'revoked', endedBy: null });
+        if (ended) this.parts.events.emit('ended', ended);
+      }
+    }
+    if (!isAllowed) throw new SessionSignInRefusedError();
   }
 
   private announce(

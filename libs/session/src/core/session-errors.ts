@@ -99,6 +99,15 @@ export class SessionLimitReachedError extends SessionError {
   }
 }
 
+/** `isStillAllowed` answered no once the session was stored: it has ended again, and its token never left. */
+export class SessionSignInRefusedError extends SessionError {
+  readonly code = 'SESSION_SIGN_IN_REFUSED';
+
+  constructor() {
+    super('the sign-in was refused by isStillAllowed: the account was disabled while it was under way');
+  }
+}
+
 /**
  * The revocation could not be guaranteed on every side. A durable retry is queued where that is possible; calling again
  * is safe.

@@ -87,6 +87,7 @@ export class SessionService {
    *
    * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
    * @throws {SessionDataTooLargeError} The data is over the limit.
+   * @throws {SessionSignInRefusedError} `isStillAllowed` said no: the session has ended again.
    * @throws {SessionArgumentError} The user id is empty or the data is not JSON.
    */
   create(input: CreateSession): Promise<CreatedSession> {

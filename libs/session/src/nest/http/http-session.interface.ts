@@ -13,6 +13,11 @@ export interface SignIn extends AuthenticationInput {
    * `@AllowPendingFactor()` stands. Default `false`.
    */
   readonly awaitsSecondFactor?: boolean;
+  /**
+   * Asked once the session is stored and before its cookie is set; `false`, or an error, ends it again (ASVS 7.4.2). For an
+   * account that may be disabled while its sign-in is under way. Default not asked.
+   */
+  readonly isStillAllowed?: () => boolean | Promise<boolean>;
   /** A label for the device, at most 100 characters. */
   readonly device?: string;
   /** Top-level keys of the replaced session's data to carry over. Default none. */
@@ -69,6 +74,7 @@ export interface HttpSession {
    *
    * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
    * @throws {SessionDataTooLargeError} The data is over `maxDataSize`.
+   * @throws {SessionSignInRefusedError} `isStillAllowed` said no: nobody is signed in any more, and the cookie is cleared.
    */
   signIn(input: SignIn): Promise<Session>;
 

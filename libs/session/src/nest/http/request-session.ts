@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { AuthenticationInput } from '../../core/session-authentication.js';
 import { parseDuration, type Duration } from '../../core/duration.js';
 import { addConfirmation, assertAction } from '../../core/session-confirmations.js';
-import { SessionArgumentError } from '../../core/session-errors.js';
+import { SessionArgumentError, SessionSignInRefusedError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
 import { normalizeUserAgent } from '../../core/client-details.js';
@@ -218,12 +218,18 @@ export class RequestSession implements HttpSession {
 
   async #create(input: CreateSession, transport: SessionTransport): Promise<Session> {
     this.#assertUnanswered();
-    const created = await this.#parts.service.create({
-      ...input,
-      ipAddress: this.#exchange.ipAddress,
-      userAgent: this.#exchange.userAgent,
-      replacesToken: this.#token,
-    });
+    const created = await this.#parts.service
+      .create({
+        ...input,
+        ipAddress: this.#exchange.ipAddress,
+        userAgent: this.#exchange.userAgent,
+        replacesToken: this.#token,
+      })
+      .catch((error: unknown) => {
+        // What the cookie held has ended in favour of the one that was refused.
+        if (error instanceof SessionSignInRefusedError && this.#holdsToken) this.#forget();
+        throw error;
+      });
     if (this.#exchange.isAnswered || this.#exchange.isAbandoned) {
       // The token never left, so nobody could use the session: it must not count against the user's limit either.
       await this.#parts.service.revoke(created.session.id);

@@ -1,5 +1,6 @@
 import {
   ConflictException,
+  ForbiddenException,
   HttpException,
   Injectable,
   Logger,
@@ -10,6 +11,7 @@ import {
 import {
   SessionDataTooLargeError,
   SessionLimitReachedError,
+  SessionSignInRefusedError,
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
 } from '../../core/session-errors.js';
@@ -39,6 +41,9 @@ export class SessionHttpErrors {
     if (error instanceof SessionStoreUnavailableError) return this.unavailable(error, host);
     if (error instanceof SessionLimitReachedError) {
       return new ConflictException(body(409, 'session_limit_reached', 'Too many sessions'), { cause: error });
+    }
+    if (error instanceof SessionSignInRefusedError) {
+      return new ForbiddenException(body(403, 'sign_in_refused', 'Forbidden'), { cause: error });
     }
     if (error instanceof SessionUpdateConflictError) {
       return new ConflictException(body(409, 'session_update_conflict', 'Try again'), { cause: error });
