@@ -2,7 +2,7 @@ import { normalizeActor } from './client-details.js';
 import { CredentialChange, type CredentialChangeInput } from './credential-change.js';
 import type { SessionClient } from './security-events.js';
 import { assertProviderSession, type AuthenticationInput } from './session-authentication.js';
-import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
+import type { SessionAuthenticator } from './session-authenticator.js';
 import type { CreatedSession, CreateSession, SessionCreator } from './session-creator.js';
 import {
   assertStorableData,
@@ -14,7 +14,8 @@ import {
 import { SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import { assertUserId, isSessionId } from './session-id.js';
-import { assertEndReason, type EndedEverything, type EndedSession, type SessionEndReason } from './session-record.js';
+import { assertEndReason, type EndedEverything, type EndedSession } from './session-record.js';
+import type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './session-service.interface.js';
 import type { SessionStore } from './session-store.js';
 import type { SessionUpdater } from './session-updater.js';
 import type { SessionAnomalies } from './session-anomalies.js';
@@ -25,31 +26,7 @@ import type { TokenSignals } from './token-signals.js';
 import type { TouchRecorder } from './touch-recorder.js';
 
 export type { CreatedSession, CreateSession } from './session-creator.js';
-
-export type AuthenticateOutcome =
-  | {
-      /**
-       * `awaits-second-factor`: live, but the user still has to prove another factor: nobody is signed in by it yet.
-       * `awaits-reauthentication`: the same, because `onAnomaly` answered `step-up`.
-       */
-      readonly outcome: 'live' | 'awaits-second-factor' | 'awaits-reauthentication';
-      readonly session: Session;
-      /** What the client should use from now on: hand it over with the answer, store and log it nowhere. */
-      readonly token?: string;
-    }
-  | { readonly outcome: 'absent'; readonly reason: AbsenceReason };
-
-export type RotatedSession =
-  | (CreatedSession & { readonly rotated: true })
-  /** `superseded`: another call rotated this token first; its caller has the successor. */
-  | { readonly rotated: false; readonly reason: 'absent' | 'superseded' };
-
-export interface RevokeOptions {
-  /** Default `'revoked'`. */
-  readonly reason?: SessionEndReason;
-  /** Who does it, for the audit log: a user or operator id. Default none. */
-  readonly endedBy?: string;
-}
+export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './session-service.interface.js';
 
 export interface SessionServiceParts {
   readonly store: SessionStore;
