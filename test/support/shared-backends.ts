@@ -47,11 +47,10 @@ export const SHARED_BACKENDS: Readonly<Record<string, () => Promise<SharedBacken
 };
 
 /** One store in memory that all instances share; instances that close leave it running. */
-export function shareMemory(): SharedBackend {
+export function shareMemory(definition = memoryStore()): SharedBackend {
   let shared: Promise<SessionStore> | undefined;
   return {
     define: () => {
-      const definition = memoryStore();
       const create: SessionStoreDefinition['create'] = async (context) => {
         shared ??= Promise.resolve(definition.create(context));
         return new Proxy(await shared, {

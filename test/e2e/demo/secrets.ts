@@ -42,7 +42,8 @@ export function countOccurring(needles: readonly Buffer[], haystack: Buffer | st
   return needles.filter((needle) => bytes.includes(needle)).length;
 }
 
-function writingsOf(bytes: Buffer): Buffer[] {
+/** Bytes as they are, and as the texts that they may turn up as. */
+export function writingsOf(bytes: Buffer): Buffer[] {
   const texts = [
     bytes.toString('hex'),
     bytes.toString('hex').toUpperCase(),
