@@ -1,23 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Post, UseGuards } from '@nestjs/common';
-import { CurrentHttpSession, SessionGuard, type HttpSession } from 'nest-sessions';
+import { AllowPendingFactor, CurrentHttpSession, SessionGuard, type HttpSession } from 'nest-sessions';
 import { countOccurring, writingsOf } from '../e2e/demo/secrets.js';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { startTestApp, type TestApp } from '../e2e/support/test-app.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier, Gate } from '../support/barrier.js';
 import { waitUntil } from '../support/poll.js';
 import { carry, EVERY_STORE, TwoInstances, type SignedIn } from './two-instances.js';
 
 /** Bytes of a secret that are too many to turn up in a dump by chance. */
 const PIECE_BYTES = 9;
 const VISITS = 1000;
+const WRITERS = 10;
 
 @UseGuards(SessionGuard)
-@Controller('password')
-class PasswordController {
-  @Post()
+@Controller('factors')
+class FactorsController {
+  @Post('password')
   async change(@CurrentHttpSession() http: HttpSession): Promise<{ ended: number }> {
     return { ended: (await http.credentialsChanged()).ended };
+  }
+
+  @AllowPendingFactor()
+  @Post('second-factor')
+  async prove(@CurrentHttpSession() http: HttpSession): Promise<{ amr: readonly string[] | undefined }> {
+    return { amr: (await http.reauthenticate({ amr: ['otp'] }))?.amr };
   }
 }
 
@@ -31,7 +38,7 @@ const ENDINGS: readonly Ending[] = [
   { how: 'a sign-out', end: (_pair, one) => one.browser.post('/sign-out') },
   { how: 'another device', end: (_pair, one, other) => other.browser.send('DELETE', `/devices/${one.session.id}`) },
   { how: 'all others being signed out', end: (_pair, _one, other) => other.browser.send('DELETE', '/devices') },
-  { how: 'a new password', end: (_pair, _one, other) => other.browser.post('/password') },
+  { how: 'a new password', end: (_pair, _one, other) => other.browser.post('/factors/password') },
   { how: 'an administrator', end: ({ here }, { session }) => here.sessions.revokeAll(session.userId ?? '') },
   { how: 'an incident', end: ({ here }) => here.sessions.revokeEverything() },
 ];
@@ -48,7 +55,7 @@ describe.each(EVERY_STORE)('mistakes of other libraries, tried on the %s store w
 
   beforeAll(async () => {
     const options = { touchInterval: '1ms', maxSessionsPerUser: 100 } as const;
-    pair = await TwoInstances.start(open, { options, controllers: [AccountController, PasswordController] });
+    pair = await TwoInstances.start(open, { options, controllers: [AccountController, FactorsController] });
   });
 
   afterAll(() => pair?.close());
@@ -101,6 +108,17 @@ describe.each(EVERY_STORE)('mistakes of other libraries, tried on the %s store w
     },
   );
 
+  it('GHSA-xg6x-h9c9-2m83 (better-auth): no instance takes a password for both factors, however often it is asked', async () => {
+    const browser = pair.here.openBrowser();
+    await browser.post('/sign-in', { userId: 'half', amr: ['pwd'], awaitsSecondFactor: true });
+    const { token } = browser;
+    for (const path of ['/me', '/cart', '/me']) expect(await pair.statusesOf(token, path)).toEqual([401, 401]);
+    expect((await carry(pair.there, { token, path: '/maybe' })).json()).toEqual({});
+    expect((await browser.post('/factors/second-factor')).json()).toEqual({ amr: ['pwd', 'otp'] });
+    expect(await pair.statusesOf(browser.token)).toEqual([200, 200]);
+    expect(await pair.statusesOf(token)).toEqual([401, 401]);
+  });
+
   it('CVE-2023-20862 (Spring Security): whoever goes on after a sign-out is nobody, on every instance', async () => {
     const { browser } = await pair.signIn('leaving');
     const { token } = browser;
@@ -151,16 +169,22 @@ describe.each(EVERY_STORE)('mistakes of other libraries, tried on the %s store w
     expect(await pair.here.sessions.listByUser('again')).toHaveLength(1);
   });
 
-  it('express-session #935: of parallel requests none overwrites what another one wrote', async () => {
+  it('express-session #935: of requests that saw the same data none overwrites what another one writes', async () => {
     const { browser } = await pair.signIn('busy');
+    // Each instance lets one write out at a time: two, which know nothing of each other, meet here.
+    const barrier = new Barrier(2);
+    for (const { store } of [pair.here, pair.there]) {
+      store.before = (method) => (method === 'update' ? barrier.arrive() : undefined);
+    }
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => {
+      Array.from({ length: WRITERS }, (_, index) => {
         const app = index % 2 ? pair.here : pair.there;
         return carry(app, { token: browser.token, method: 'POST', path: '/note', body: { note: `${index}` } });
       }),
     );
-    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
-    expect((await browser.get('/me')).json()).toMatchObject({ data: { visits: 20 } });
+    for (const { store } of [pair.here, pair.there]) store.recover();
+    expect(answers.map(({ status }) => status)).toEqual(Array(WRITERS).fill(201));
+    expect((await browser.get('/me')).json()).toMatchObject({ data: { visits: WRITERS } });
   });
 
   it('CVE-2019-16782 (rack): whoever reads the whole backend finds no piece of a token, only its hash', async () => {
