@@ -222,6 +222,7 @@ describe('the description of the policy (ASVS 7.1.1, 7.1.2)', () => {
       },
       cookie: { domain: 'example.test', sameSite: 'strict', persistent: true },
       maxIdentityProviderAge: '8h',
+      resourceIsolation: true,
       bearer: { prefix: 'acme_' },
       clearSiteData: ['cache', 'storage'],
       cleanup: { interval: '10m' },

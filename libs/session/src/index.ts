@@ -27,6 +27,7 @@ export {
 } from './core/session-events.js';
 export type {
   AmbiguousCredentials,
+  IsolationRejection,
   LimitExceeded,
   SecurityEvent,
   SessionClient,
@@ -88,6 +89,7 @@ export type { Session, UserSession } from './core/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';
 export { RequireAssurance } from './nest/decorators/require-assurance.decorator.js';
+export { AllowEmbedding } from './nest/decorators/allow-embedding.decorator.js';
 export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';
 export { CsrfExempt } from './nest/decorators/csrf-exempt.decorator.js';
 export { CloseWithSession } from './nest/decorators/close-with-session.decorator.js';

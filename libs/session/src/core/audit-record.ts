@@ -102,6 +102,11 @@ const KINDS = {
     level: 'warn',
     toFields: ({ refusal, ...rest }: Event<'csrf-rejected'>) => ({ ...rest, reason: refusal }),
   },
+  'isolation-rejected': {
+    event: 'session.isolation_rejected',
+    level: 'warn',
+    toFields: ({ refusal, ...rest }: Event<'isolation-rejected'>) => ({ ...rest, reason: refusal }),
+  },
   'used-after-end': {
     event: 'session.use_after_end',
     level: 'critical',

@@ -45,6 +45,22 @@ export interface AmbiguousCredentials extends SecurityEvent {
   readonly contradiction: 'two cookies' | 'cookie and bearer' | 'several Authorization headers';
 }
 
+/** A page of another site wanted for itself what a session sees (`resourceIsolation`). Header values are cut at 200 characters. */
+export interface IsolationRejection extends SecurityEvent {
+  /**
+   * `embedded`: as a part of the page, such as an image, script, frame or object. `fetched`: a script asked to read it
+   * (CORS) from an origin that is not in `csrf.trustedOrigins`.
+   */
+  readonly refusal: 'embedded' | 'fetched';
+  /** `false`: it was let through, because `resourceIsolation` is `'log-only'`. */
+  readonly isEnforced: boolean;
+  readonly method: string | null;
+  readonly origin: string | null;
+  readonly secFetchSite: string | null;
+  readonly secFetchMode: string | null;
+  readonly secFetchDest: string | null;
+}
+
 /** A sign-in met `maxSessionsPerUser`. */
 export interface LimitExceeded extends SecurityEvent {
   readonly userId: string;

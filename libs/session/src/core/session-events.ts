@@ -3,6 +3,7 @@ import { EndedEverywhere } from './ended-everywhere.js';
 import type { DecidedAnomaly } from './session-anomalies.js';
 import type {
   AmbiguousCredentials,
+  IsolationRejection,
   LimitExceeded,
   SecurityEvent,
   StepUpRequired,
@@ -59,6 +60,8 @@ export interface SessionEventMap {
   'everything-ended': EndedEverything;
   /** Once per request. */
   'csrf-rejected': CsrfRejection;
+  /** Once per request. */
+  'isolation-rejected': IsolationRejection;
   /** Before `ended` of the same session, whose reason is `reuse`. */
   'reuse-detected': DetectedReuse;
   'used-after-end': UseAfterEnd;

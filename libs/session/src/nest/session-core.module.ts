@@ -8,6 +8,7 @@ import { SessionCleanup } from './cleanup/session-cleanup.js';
 import { SessionCleanupSchedule } from './cleanup/session-cleanup.schedule.js';
 import { CsrfProtection } from './csrf/csrf-protection.js';
 import { CsrfGuard } from './csrf/csrf.guard.js';
+import { ResourceIsolation } from './csrf/resource-isolation.js';
 import { OpenConnections } from './connections/open-connections.js';
 import { OpenResponses } from './connections/open-responses.js';
 import { SessionGuard } from './guards/session.guard.js';
@@ -49,6 +50,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     HttpSessions,
     OpenConnections,
     OpenResponses,
+    ResourceIsolation,
     SessionCleanup,
     SessionCleanupSchedule,
     SessionCookies,

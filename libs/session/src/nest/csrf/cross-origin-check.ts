@@ -59,6 +59,6 @@ function readHost(headers: CrossOriginRequest['headers']): string {
 }
 
 /** Empty when absent. Several are joined as Node.js does it, which makes them a value that nothing accepts. */
-function readHeader(headers: CrossOriginRequest['headers'], name: string): string {
+export function readHeader(headers: CrossOriginRequest['headers'], name: string): string {
   return [headers[name] ?? []].flat().join(', ');
 }

@@ -10,8 +10,7 @@ import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../session.constants.js';
 import { checkCrossOrigin } from './cross-origin-check.js';
 import { findCsrfCall, type CsrfCall } from './csrf-call.js';
-
-const MAX_LOGGED_LENGTH = 200;
+import { excerpt, quote } from './header-excerpt.js';
 
 /** Refuses unsafe requests that other sites made a browser send, whoever asks first: the guard or a session. */
 @Injectable()
@@ -83,14 +82,4 @@ export class CsrfProtection {
     );
     this.sessions.events.emit('csrf-rejected', rejection);
   }
-}
-
-function excerpt(value: string | readonly string[] | undefined): string | null {
-  return value === undefined ? null : [value].flat().join(', ').slice(0, MAX_LOGGED_LENGTH);
-}
-
-/** JSON in printable ASCII: a header can forge no line of the log and send no command to a terminal. */
-function quote(value: string | null): string {
-  const escape = (one: string) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(value).replaceAll(/[^\u0020-\u007e]/g, escape);
 }

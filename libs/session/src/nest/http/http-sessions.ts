@@ -7,6 +7,7 @@ import { SessionService } from '../../core/session-service.js';
 import type { SessionStore } from '../../core/session-store.js';
 import type { Session } from '../../core/session.js';
 import { CsrfProtection } from '../csrf/csrf-protection.js';
+import { ResourceIsolation } from '../csrf/resource-isolation.js';
 import { isTouching } from '../decorators/session-metadata.js';
 import type { SessionRefusal } from '../guards/session-refusal.js';
 import type { SessionSettings } from '../options/session-settings.js';
@@ -32,6 +33,7 @@ export class HttpSessions {
   constructor(
     private readonly reflector: Reflector,
     private readonly csrf: CsrfProtection,
+    private readonly isolation: ResourceIsolation,
     private readonly service: SessionService,
     @Inject(SESSION_STORE) store: SessionStore,
     transports: SessionTransports,
@@ -50,7 +52,7 @@ export class HttpSessions {
   /**
    * @param context - Of an HTTP request, or of a GraphQL operation whose context holds one.
    * @throws {ForbiddenException} Another site sent the request. Guards of the application may come before `CsrfGuard`;
-   *   no session is handed out to them either.
+   *   no session is handed out to them either. With `resourceIsolation`: another site's page embeds the answer.
    */
   get(context: ExecutionContext): HttpSession {
     return this.open(context).http;
@@ -102,6 +104,8 @@ export class HttpSessions {
   }
 
   private open(context: ExecutionContext): OpenedSession {
+    // Each time: resolvers of one request may differ in whether they allow it.
+    this.isolation.check(context);
     const key = HttpExchange.keyOf(context);
     const known = this.opened.get(key);
     if (known) return known;

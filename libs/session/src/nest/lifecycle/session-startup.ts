@@ -5,6 +5,7 @@ import type { SessionStore } from '../../core/session-store.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { listCookieNotices, listCookieWarnings } from '../options/cookie-settings.js';
 import { listCsrfWarnings } from '../options/csrf-settings.js';
+import { listResourceIsolationWarnings } from '../options/resource-isolation-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { reportDeviations } from '../policy/report-deviations.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
@@ -33,9 +34,14 @@ export class SessionStartup implements OnModuleInit {
       await this.store.stop().catch(() => undefined);
       throw error;
     }
-    const { cookie, csrf } = this.settings;
+    const { cookie, csrf, resourceIsolation } = this.settings;
     for (const notice of listCookieNotices(cookie)) this.logger.log(notice);
-    for (const warning of [...listCookieWarnings(cookie), ...listCsrfWarnings(csrf)]) this.logger.warn(warning);
+    for (const warning of [
+      ...listCookieWarnings(cookie),
+      ...listCsrfWarnings(csrf),
+      ...listResourceIsolationWarnings(resourceIsolation),
+    ])
+      this.logger.warn(warning);
     reportDeviations(this.settings.profile, this.logger);
   }
 

@@ -79,6 +79,12 @@ export interface SessionModuleOptions {
    */
   readonly csrf?: false | SessionCsrfOptions;
   /**
+   * Refuses with 403 what pages of other sites want for themselves of what a session sees: images, scripts, frames, and
+   * reading by CORS but from `csrf.trustedOrigins` (ASVS 3.5.8). Links of other sites lead in. `'log-only'` logs it and lets
+   * it through. Default `false`.
+   */
+  readonly resourceIsolation?: boolean | 'log-only';
+  /**
    * What browsers are told to delete when the visitor signs out of a session that a cookie carried (`Clear-Site-Data`,
    * over https only). `'cookies'` are all those of the registrable domain. Default nothing.
    */

@@ -11,6 +11,7 @@ import { assertCount, assertKnownOptions, assertOneOf, describeValue } from './o
 import { assertProfile, resolveProfile, type ProfileSettings } from './policy-deviations.js';
 import type { ClearSiteData, SessionModuleOptions } from './session-module-options.interface.js';
 import { withProfileDefaults } from './session-profiles.js';
+import { resolveResourceIsolation, type ResourceIsolationMode } from './resource-isolation-settings.js';
 import { resolveTokenRotation } from './token-rotation-settings.js';
 import { resolveSocketSettings, type SocketSettings } from './socket-settings.js';
 
@@ -23,6 +24,7 @@ export interface SessionSettings {
   readonly cookie: CookieSettings;
   /** `undefined`: no protection. */
   readonly csrf: CsrfSettings | undefined;
+  readonly resourceIsolation: ResourceIsolationMode;
   /** `undefined`: sessions travel in cookies only. */
   readonly bearer: BearerSettings | undefined;
   readonly clearSiteData: readonly ClearSiteData[];
@@ -59,6 +61,7 @@ const OPTION_NAMES: readonly (keyof SessionModuleOptions)[] = [
   'cookie',
   'insecureCookie',
   'csrf',
+  'resourceIsolation',
   'bearer',
   'clearSiteData',
   'maxIdentityProviderAge',
@@ -93,6 +96,7 @@ export function resolveSessionSettings(given: SessionModuleOptions): SessionSett
     tokenKeys: resolveTokenKeys(options.tokenKeys),
     cookie,
     csrf,
+    resourceIsolation: resolveResourceIsolation(options.resourceIsolation),
     bearer: resolveBearerSettings(options.bearer),
     clearSiteData: resolveClearSiteData(options.clearSiteData),
     maxIdentityProviderAgeMs: resolveMaxIdentityProviderAge(options),

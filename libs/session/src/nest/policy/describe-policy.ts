@@ -39,6 +39,8 @@ export function describePolicy(settings: SessionSettings) {
     cookie: describeCookie(cookie),
     /** `null`: no protection. */
     csrf: csrf ? describeCsrf(csrf) : null,
+    /** `null`: other sites' pages may embed what sessions see, as far as the cookie gets there. */
+    resourceIsolation: settings.resourceIsolation ?? null,
     /** `null`: sessions travel in cookies only. */
     bearer: settings.bearer ? { prefix: settings.bearer.prefix } : null,
     clearSiteData: [...settings.clearSiteData],
