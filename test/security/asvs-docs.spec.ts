@@ -5,6 +5,31 @@ import { ROOT } from '../architecture/module-graph.js';
 import { isTest, proofsIn, readRows, titlesOf } from './proof-table.js';
 
 const V7_SIZES: Readonly<Record<string, number>> = { '7.1': 3, '7.2': 4, '7.3': 2, '7.4': 5, '7.5': 3, '7.6': 2 };
+/** Requirements of other chapters that concern a library of sessions, or the demo's pages. */
+const OTHERS: Readonly<Record<string, readonly number[]>> = {
+  '3.3': [1, 2, 3, 4, 5],
+  '3.4': [1, 4, 5, 6],
+  '3.5': [1, 2, 3, 4, 8],
+  '3.7': [2],
+  '4.1': [3],
+  '4.4': [2, 3, 4],
+  '6.3': [5, 7],
+  '6.5': [2],
+  '6.7': [2],
+  '6.8': [4],
+  '8.3': [2],
+  '9.1': [1, 2, 3],
+  '9.2': [1, 2, 3],
+  '11.2': [2, 4],
+  '11.4': [1],
+  '13.3': [1, 4],
+  '14.2': [1],
+  '14.3': [1, 2],
+  '16.2': [1, 2, 5],
+  '16.3': [1, 2, 3],
+  '16.4': [1],
+  '16.5': [1, 2, 3],
+};
 const OPEN = /\b(?:not yet|not provided|application)\b/;
 
 const rows = readRows('docs/asvs.md', /^\| \d/).map(([id = '', level = '', how = '', test = '']) => {
@@ -20,6 +45,19 @@ describe('docs/asvs.md', () => {
       Array.from({ length: size }, (_, index) => `${part}.${index + 1}`),
     );
     expect(ids.filter((id) => id.startsWith('7.'))).toEqual(v7);
+  });
+
+  it('has what concerns sessions in other chapters, in order', () => {
+    const ids = rows.map(({ id }) => id).filter((id) => !id.startsWith('7.'));
+    const wanted = Object.entries(OTHERS).flatMap(([part, numbers]) => numbers.map((number) => `${part}.${number}`));
+    expect(ids).toEqual(expect.arrayContaining(wanted));
+    expect(ids).toEqual(ids.toSorted((one, other) => one.localeCompare(other, 'en', { numeric: true })));
+  });
+
+  it('proves by a test of that name what the library does itself', () => {
+    const own = rows.filter(({ id, how }) => !id.startsWith('7.') && !/^(?:application|not provided)/.test(how));
+    const unnamed = own.filter(({ id, proofs }) => !proofs.some(({ name }) => name === `V${id}`));
+    expect(unnamed.map(({ id }) => id)).toEqual([]);
   });
 
   it('names tests that exist, and none only where something is open', () => {
