@@ -31,7 +31,7 @@ describe.each(CASES)('ASVS 5.0 V4.4, sockets of $library on $adapter', ({ adapte
       own.origin.replace(/\d+$/, '1'),
     ]) {
       const socket = await app.connect(browser.token, { origin });
-      expect([origin, (await socket.next()).data]).toMatchObject([origin, { error: 'origin_not_allowed' }]);
+      expect([origin, (await socket.ask('who')).data]).toMatchObject([origin, { error: 'origin_not_allowed' }]);
       await socket.closed;
     }
     expect(app.store.calls.length).toBe(calls);
@@ -46,7 +46,7 @@ describe.each(CASES)('ASVS 5.0 V4.4, sockets of $library on $adapter', ({ adapte
     await browser.post('/sign-out');
     expect(await closeWithinASecond(socket)).toBe(CLOSED[library]);
     const again = await app.connect(token, own);
-    expect((await again.next()).data).toMatchObject({ error: 'unauthenticated' });
+    expect((await again.ask('who')).data).toMatchObject({ error: 'unauthenticated' });
     expect(await again.closed).toBe(CLOSED[library]);
   });
 
@@ -55,7 +55,7 @@ describe.each(CASES)('ASVS 5.0 V4.4, sockets of $library on $adapter', ({ adapte
     const { token } = browser;
     const query = `token=${token}&session=${token}&__Host-session=${token}`;
     const stranger = await TestSocket.open({ library, url: `${own.origin}/?${query}`, headers: own });
-    expect((await stranger.next()).data).toMatchObject({ error: 'unauthenticated' });
+    expect((await stranger.ask('who')).data).toMatchObject({ error: 'unauthenticated' });
     await stranger.closed;
     const { token: anonymous } = await app.sessions.create({ userId: null });
     const socket = await app.connect(anonymous, own);
