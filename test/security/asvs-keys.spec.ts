@@ -133,7 +133,7 @@ describe.each<AdapterName>(['express', 'fastify'])(
         const cookies = [`__Host-session=${token}`];
         const forged = await app.client.send({ method: 'POST', path: '/note', headers, cookies, body: {} });
         // The CSRF token, and the hash of the session that it would have to protect.
-        expect([forged.status, compared.filter((bytes) => bytes === 32)]).toEqual([403, [32, 32]]);
+        expect([forged.status, compared.filter((length) => length === 32)]).toEqual([403, [32, 32]]);
       }
     });
 
