@@ -17,6 +17,7 @@ const OTHERS: Readonly<Record<string, readonly number[]>> = {
   '6.5': [2],
   '6.7': [2],
   '6.8': [4],
+  '8.2': [4],
   '8.3': [2],
   '9.1': [1, 2, 3],
   '9.2': [1, 2, 3],

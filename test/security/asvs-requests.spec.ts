@@ -163,6 +163,29 @@ describe.each(ADAPTERS)('ASVS 5.0, what requests bring along, on %s', (adapter) 
     }
   });
 
+  it('V8.2.4 lets nobody in by a cookie that turned up in another browser, until its owner proves who they are', async () => {
+    const app = await start({ onAnomaly: ({ changes }) => (changes.includes('user-agent') ? 'step-up' : 'notify') });
+    const owner = { 'User-Agent': FIREFOX };
+    const ask = (path: string, cookie: string, headers: Record<string, string>) =>
+      app.client.send({
+        method: path === '/me' ? 'GET' : 'POST',
+        path,
+        headers,
+        cookies: [cookie],
+        body: { userId: 'ada' },
+      });
+    const cookieOf = ({ setCookies }: { setCookies: readonly string[] }) => setCookies[0]?.split(';')[0] ?? '';
+    const stolen = cookieOf(await ask('/sign-in', '', owner));
+    expect((await ask('/me', stolen, owner)).status).toBe(200);
+    const thief = { 'User-Agent': 'curl/8.14.1' };
+    for (const headers of [thief, owner, thief]) {
+      expect((await ask('/me', stolen, headers)).json()).toMatchObject({ statusCode: 401, error: 'reauth_required' });
+    }
+    const fresh = cookieOf(await ask('/sign-in', stolen, owner));
+    expect((await ask('/me', fresh, owner)).status).toBe(200);
+    expect((await ask('/me', stolen, thief)).status).toBe(401);
+  });
+
   it('V8.3.2 asks the application at every request what a user may do, and shows each what a session holds now', async () => {
     const shared = shareMemory();
     const [here, there] = [await start({ store: shared.define() }), await start({ store: shared.define() })];
