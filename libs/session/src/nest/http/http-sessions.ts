@@ -38,7 +38,7 @@ export class HttpSessions {
     @Inject(SESSION_STORE) store: SessionStore,
     transports: SessionTransports,
     private readonly responses: OpenResponses,
-    @Inject(SESSION_SETTINGS) { ipAddresses }: SessionSettings,
+    @Inject(SESSION_SETTINGS) { ipAddresses, onAnomaly }: SessionSettings,
   ) {
     this.parts = {
       service,
@@ -46,6 +46,7 @@ export class HttpSessions {
       transports,
       logger: new Logger(LOG_CONTEXT),
       toStoredIpAddress: ipAddresses.toStored,
+      comparesClients: onAnomaly !== undefined,
     };
   }
 

@@ -14,6 +14,7 @@ import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import { SessionClientGoneError } from './client-gone.error.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
+import { RequestClient } from './request-client.js';
 import type { SessionTransport, SessionTransportName } from './session-transport.interface.js';
 import type { OpenedTransports, SessionTransports } from './session-transports.js';
 
@@ -23,12 +24,15 @@ export interface RequestSessionParts {
   readonly transports: SessionTransports;
   readonly logger: Logger;
   readonly toStoredIpAddress: IpAddressForm;
+  /** Whether `onAnomaly` is asked about clients. */
+  readonly comparesClients: boolean;
 }
 
 /** `HttpSession` for one exchange. Its fields are private to the engine, so that logging it shows no token. */
 export class RequestSession implements HttpSession {
   readonly #parts: RequestSessionParts;
   readonly #exchange: HttpExchange;
+  readonly #client: RequestClient;
   readonly #touch: boolean;
   readonly #transports: OpenedTransports;
   /** By which way the next token goes out. */
@@ -43,6 +47,7 @@ export class RequestSession implements HttpSession {
     const { carried, cookie, bearer } = opened;
     this.#parts = parts;
     this.#exchange = exchange;
+    this.#client = new RequestClient(exchange);
     this.#touch = touch;
     this.#transports = opened;
     this.#current = carried.transport === 'bearer' && bearer ? bearer : cookie;
@@ -174,16 +179,17 @@ export class RequestSession implements HttpSession {
       service.events.emit('cookie-ambiguous', {
         at: new Date(),
         contradiction,
-        ipAddress: this.#parts.toStoredIpAddress(this.#exchange.ipAddress),
-        userAgent: normalizeUserAgent(this.#exchange.userAgent),
+        ipAddress: this.#parts.toStoredIpAddress(this.#client.ipAddress),
+        userAgent: normalizeUserAgent(this.#client.userAgent),
       });
       this.#transports.cookie.withdrawPlanted();
       return undefined;
     }
+    if (this.#parts.comparesClients && this.#token !== undefined) this.#client.assertComparable();
     const checked = await service.authenticate(this.#token, {
       touch: this.#touch,
       rotate: this.#canDeliver(),
-      client: this.#exchange,
+      client: this.#client,
     });
     if (checked.outcome !== 'absent') {
       if (checked.token !== undefined) this.#deliver(checked.session, checked.token);
@@ -221,8 +227,8 @@ export class RequestSession implements HttpSession {
     const created = await this.#parts.service
       .create({
         ...input,
-        ipAddress: this.#exchange.ipAddress,
-        userAgent: this.#exchange.userAgent,
+        ipAddress: this.#client.ipAddress,
+        userAgent: this.#client.userAgent,
         replacesToken: this.#token,
       })
       .catch((error: unknown) => {
