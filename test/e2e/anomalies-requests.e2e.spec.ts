@@ -1,7 +1,16 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Post, UseGuards, type CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { CurrentSession, Public, SessionGuard, type Session, type SessionModuleOptions } from 'nest-sessions';
+import {
+  CurrentHttpSession,
+  CurrentSession,
+  Public,
+  SessionGuard,
+  SessionStoreUnavailableError,
+  type HttpSession,
+  type Session,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -20,6 +29,12 @@ class TransferController {
   transfer(@CurrentSession() { userId }: Session) {
     transfers.push(userId);
     return {};
+  }
+
+  @Public()
+  @Post('sign-out')
+  async signOut(@CurrentHttpSession() http: HttpSession) {
+    return { ended: await http.signOut() };
   }
 
   @Public()
@@ -93,5 +108,30 @@ describe.each(ADAPTERS)('requests of a session that another client uses, on %s (
     const { token } = await app.sessions.create({ userId: 'ada', ...HOME });
     await transferAndHangUp(app, token, gate);
     expect(transfers).toEqual(['ada']);
+  });
+
+  const elsewhere = (token: string) => ({ cookies: [`__Host-session=${token}`], headers: { 'User-Agent': FIREFOX } });
+
+  it('sign out although the application cannot judge the client', async () => {
+    const app = await start(() => {
+      throw new Error('the address lookup is down');
+    });
+    const { token } = await app.sessions.create({ userId: 'ada', ...HOME });
+    const answer = await app.client.send({ method: 'POST', path: '/sign-out', ...elsewhere(token) });
+    expect([answer.status, answer.json()]).toEqual([201, { ended: true }]);
+    expect(answer.setCookies).toMatchObject([expect.stringContaining('Max-Age=0')]);
+    expect(await app.sessions.listByUser('ada')).toEqual([]);
+  });
+
+  it('sign out no more often than before while the store does not answer', async () => {
+    const app = await start(() => 'step-up');
+    const { token } = await app.sessions.create({ userId: 'ada', ...HOME });
+    app.store.calls.splice(0);
+    app.store.before = () => {
+      throw new SessionStoreUnavailableError('memory', 'it is down');
+    };
+    expect((await app.client.send({ method: 'POST', path: '/sign-out', ...elsewhere(token) })).status).toBe(503);
+    expect(app.store.calls).toEqual(['find']);
+    app.store.recover();
   });
 });

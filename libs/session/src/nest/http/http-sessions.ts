@@ -16,7 +16,8 @@ import { OpenResponses } from '../connections/open-responses.js';
 import { HttpExchange } from './http-exchange.js';
 import { findHttpParts } from './http-parts.js';
 import type { HttpSession } from './http-session.interface.js';
-import { RequestSession, type RequestSessionParts } from './request-session.js';
+import type { RequestSessionParts } from './request-session-parts.interface.js';
+import { RequestSession } from './request-session.js';
 import { SessionTransports } from './session-transports.js';
 
 interface OpenedSession {

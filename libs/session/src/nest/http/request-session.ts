@@ -1,12 +1,8 @@
-import type { Logger } from '@nestjs/common';
 import type { AuthenticationInput } from '../../core/session-authentication.js';
 import { parseDuration, type Duration } from '../../core/duration.js';
 import { addConfirmation, assertAction } from '../../core/session-confirmations.js';
-import { SessionArgumentError, SessionSignInRefusedError } from '../../core/session-errors.js';
-import type { CreatedSession, CreateSession, RotatedSession, SessionService } from '../../core/session-service.js';
-import type { SessionStore } from '../../core/session-store.js';
-import { normalizeUserAgent } from '../../core/client-details.js';
-import type { IpAddressForm } from '../../core/ip-address-form.js';
+import { isUnavailable, SessionArgumentError, SessionSignInRefusedError } from '../../core/session-errors.js';
+import type { CreatedSession, CreateSession, RotatedSession } from '../../core/session-service.js';
 import { assertUserId } from '../../core/session-id.js';
 import { awaitsProof, toSession, type Session } from '../../core/session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
@@ -15,18 +11,10 @@ import { SessionClientGoneError } from './client-gone.error.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
 import { RequestClient } from './request-client.js';
+import type { RequestSessionParts } from './request-session-parts.interface.js';
 import type { SessionTransport, SessionTransportName } from './session-transport.interface.js';
-import type { OpenedTransports, SessionTransports } from './session-transports.js';
-
-export interface RequestSessionParts {
-  readonly service: SessionService;
-  readonly store: SessionStore;
-  readonly transports: SessionTransports;
-  readonly logger: Logger;
-  readonly toStoredIpAddress: IpAddressForm;
-  /** Whether `onAnomaly` is asked about clients. */
-  readonly comparesClients: boolean;
-}
+import type { OpenedTransports } from './session-transports.js';
+import { tellOfAmbiguity } from './tell-of-ambiguity.js';
 
 /** `HttpSession` for one exchange. Its fields are private to the engine, so that logging it shows no token. */
 export class RequestSession implements HttpSession {
@@ -120,12 +108,12 @@ export class RequestSession implements HttpSession {
     const problem = clearSiteData && findClearSiteDataProblem(clearSiteData);
     if (problem !== undefined) throw new SessionArgumentError(`clearSiteData ${problem}`);
     try {
-      const session = await this.#find();
+      const session = await this.#findToEnd();
       let isEnded = session !== undefined && (await this.#endByLogout(session));
       // Of two tokens it cannot be told which one is the visitor's, but whoever holds a token may end its session.
       for (const token of this.#rivals) {
-        const checked = await this.#parts.service.authenticate(token, { touch: false, rotate: false });
-        if (checked.outcome !== 'absent') isEnded = (await this.#endByLogout(checked.session)) || isEnded;
+        const rival = await this.#findByToken(token);
+        if (rival) isEnded = (await this.#endByLogout(rival)) || isEnded;
       }
       return isEnded;
     } finally {
@@ -171,17 +159,26 @@ export class RequestSession implements HttpSession {
     return (this.#session ??= this.#authenticate());
   }
 
+  /** An application that cannot judge a client keeps nobody from signing out. */
+  async #findToEnd(): Promise<Session | undefined> {
+    try {
+      return await this.#find();
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      return this.#findByToken(this.#token);
+    }
+  }
+
+  async #findByToken(token: string | undefined): Promise<Session | undefined> {
+    const checked = await this.#parts.service.authenticate(token, { touch: false, rotate: false });
+    return checked.outcome === 'absent' ? undefined : checked.session;
+  }
+
   async #authenticate(): Promise<Session | undefined> {
     const { service, logger } = this.#parts;
     const { contradiction } = this.#transports.carried;
     if (this.#token === undefined && contradiction !== undefined) {
-      logger.warn(`ambiguous: a request carried ${contradiction} and counts as signed out`);
-      service.events.emit('cookie-ambiguous', {
-        at: new Date(),
-        contradiction,
-        ipAddress: this.#parts.toStoredIpAddress(this.#client.ipAddress),
-        userAgent: normalizeUserAgent(this.#client.userAgent),
-      });
+      tellOfAmbiguity(this.#parts, { contradiction, client: this.#client });
       this.#transports.cookie.withdrawPlanted();
       return undefined;
     }
