@@ -32,6 +32,13 @@ class TransferController {
   }
 
   @Public()
+  @Post('rotate')
+  async rotate(@CurrentHttpSession() http: HttpSession) {
+    const rotated = await http.rotate();
+    return { rotated: rotated?.userId ?? null, current: (await http.current())?.userId ?? null };
+  }
+
+  @Public()
   @Post('sign-out')
   async signOut(@CurrentHttpSession() http: HttpSession) {
     return { ended: await http.signOut() };
@@ -133,5 +140,24 @@ describe.each(ADAPTERS)('requests of a session that another client uses, on %s (
     expect((await app.client.send({ method: 'POST', path: '/sign-out', ...elsewhere(token) })).status).toBe(503);
     expect(app.store.calls).toEqual(['find']);
     app.store.recover();
+  });
+
+  it('come to nothing by rotate when another one proves meanwhile who its user is', async () => {
+    const app = await start(() => 'step-up');
+    const { session, token } = await app.sessions.create({ userId: 'ada', ...HOME });
+    const gate = new Gate();
+    let rotations = 0;
+    app.store.before = async (method) => {
+      if (method !== 'rotate') return;
+      rotations += 1;
+      // The first stores the doubt.
+      if (rotations === 2) await gate.pass();
+    };
+    const answer = app.client.send({ method: 'POST', path: '/rotate', ...elsewhere(token) });
+    await gate.reached;
+    expect((await app.sessions.reauthenticate(token, { amr: ['pwd'] })).rotated).toBe(true);
+    gate.open();
+    expect((await answer).json()).toEqual({ rotated: null, current: null });
+    expect(await app.sessions.listByUser('ada')).toMatchObject([{ id: session.id, awaitsReauthentication: false }]);
   });
 });

@@ -97,7 +97,10 @@ export interface HttpSession {
    */
   reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined>;
 
-  /** Gives the session a new token, for instance after a change of privileges. Returns as `reauthenticate` does. */
+  /**
+   * Gives the session a new token, for instance after a change of privileges. Returns as `reauthenticate` does, but nothing
+   * where the session awaited a proof and it was a parallel request that gave it.
+   */
   rotate(): Promise<Session | undefined>;
 
   /**

@@ -13,7 +13,7 @@ import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.
 import { RequestClient } from './request-client.js';
 import type { RequestSessionParts } from './request-session-parts.interface.js';
 import type { SessionTransport, SessionTransportName } from './session-transport.interface.js';
-import type { OpenedTransports } from './session-transports.js';
+import { chooseTransport, type OpenedTransports } from './session-transports.js';
 import { tellOfAmbiguity } from './tell-of-ambiguity.js';
 
 /** `HttpSession` for one exchange. Its fields are private to the engine, so that logging it shows no token. */
@@ -59,11 +59,11 @@ export class RequestSession implements HttpSession {
 
   async signIn({ transport, ...input }: SignIn): Promise<Session> {
     assertUserId(input.userId);
-    return this.#create(input, this.#choose(transport));
+    return this.#create(input, chooseTransport(this.#transports, transport));
   }
 
   async start({ data, transport }: StartSession = {}): Promise<Session> {
-    return this.#create({ userId: null, data }, this.#choose(transport));
+    return this.#create({ userId: null, data }, chooseTransport(this.#transports, transport));
   }
 
   takeBearerToken(): string | undefined {
@@ -71,7 +71,7 @@ export class RequestSession implements HttpSession {
   }
 
   reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
-    return this.#renew((token) => this.#parts.service.reauthenticate(token, input));
+    return this.#renew((token) => this.#parts.service.reauthenticate(token, input), { isProof: true });
   }
 
   async confirm(action: string, { validFor = '5m' }: { validFor?: Duration } = {}): Promise<boolean> {
@@ -88,20 +88,23 @@ export class RequestSession implements HttpSession {
     const { service } = this.#parts;
     const endedBy = (await this.current())?.userId ?? undefined;
     let ended = 0;
-    const session = await this.#renew(async (token) => {
-      const changed = await service.credentialsChanged(token, { authentication, endedBy });
-      ended = changed.ended.length;
-      // The token was replaced before this looked at it, by whomever: whose it was is known from the request.
-      if (!changed.rotated && changed.reason === 'absent' && endedBy !== undefined) {
-        ended += (await service.revokeAll(endedBy, { reason: 'credential-change', endedBy })).length;
-      }
-      return changed;
-    });
+    const session = await this.#renew(
+      async (token) => {
+        const changed = await service.credentialsChanged(token, { authentication, endedBy });
+        ended = changed.ended.length;
+        // The token was replaced before this looked at it, by whomever: whose it was is known from the request.
+        if (!changed.rotated && changed.reason === 'absent' && endedBy !== undefined) {
+          ended += (await service.revokeAll(endedBy, { reason: 'credential-change', endedBy })).length;
+        }
+        return changed;
+      },
+      { isProof: authentication !== undefined },
+    );
     return { session, ended };
   }
 
   rotate(): Promise<Session | undefined> {
-    return this.#renew((token) => this.#parts.service.rotate(token));
+    return this.#renew((token) => this.#parts.service.rotate(token), { isProof: false });
   }
 
   async signOut({ clearSiteData }: SignOut = {}): Promise<boolean> {
@@ -208,17 +211,6 @@ export class RequestSession implements HttpSession {
     this.#current.deliver({ session, token });
   }
 
-  #choose(name: SessionTransportName = 'cookie'): SessionTransport {
-    const { cookie, bearer } = this.#transports;
-    const chosen = [cookie, bearer].find((one) => one?.name === name);
-    if (chosen) return chosen;
-    throw new SessionArgumentError(
-      name === 'bearer'
-        ? "transport 'bearer' is off: turn it on by the option bearer of SessionModule"
-        : "transport must be 'cookie' or 'bearer'",
-    );
-  }
-
   async #create(input: CreateSession, transport: SessionTransport): Promise<Session> {
     this.#assertUnanswered();
     const created = await this.#parts.service
@@ -244,7 +236,10 @@ export class RequestSession implements HttpSession {
     return this.#adopt(created);
   }
 
-  async #renew(replaceToken: (token: string) => Promise<RotatedSession>): Promise<Session | undefined> {
+  async #renew(
+    replaceToken: (token: string) => Promise<RotatedSession>,
+    { isProof }: { isProof: boolean },
+  ): Promise<Session | undefined> {
     this.#assertUnanswered();
     const session = await this.#find();
     if (!session || this.#token === undefined) return undefined;
@@ -253,7 +248,10 @@ export class RequestSession implements HttpSession {
     if (renewed.rotated) return this.#adopt(renewed);
     if (renewed.reason === 'absent') return this.#hold(undefined);
     const found = await this.#parts.store.find(session.id);
-    return this.#hold(found.live ? toSession(found) : undefined);
+    const latest = found.live ? toSession(found) : undefined;
+    // What another request proved meanwhile was not proved by this one, whose token is dead now.
+    const isProvenByOther = !isProof && latest !== undefined && awaitsProof(session) && !awaitsProof(latest);
+    return this.#hold(isProvenByOther ? undefined : latest);
   }
 
   #adopt(created: CreatedSession): Promise<Session> {

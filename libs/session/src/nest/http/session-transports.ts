@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BearerTokenFormat } from '../../core/bearer-token.js';
+import { SessionArgumentError } from '../../core/session-errors.js';
 import type { ClearSiteData } from '../options/session-module-options.interface.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../session.constants.js';
@@ -9,7 +10,7 @@ import type { HttpExchange } from './http-exchange.js';
 import { readBearer, type BearerReading } from './read-bearer.js';
 import type { CookieReading } from './read-cookie.js';
 import { SessionCookies } from './session-cookies.js';
-import type { CarriedTokens } from './session-transport.interface.js';
+import type { CarriedTokens, SessionTransport, SessionTransportName } from './session-transport.interface.js';
 
 export interface OpenedTransports {
   readonly carried: CarriedTokens;
@@ -48,6 +49,20 @@ export class SessionTransports {
       bearer: bearerFormat && new BearerTransport(exchange, bearerFormat),
     };
   }
+}
+
+/** @throws {SessionArgumentError} There is none of this name, or it is off. */
+export function chooseTransport(
+  { cookie, bearer }: OpenedTransports,
+  name: SessionTransportName = 'cookie',
+): SessionTransport {
+  const chosen = [cookie, bearer].find((one) => one?.name === name);
+  if (chosen) return chosen;
+  throw new SessionArgumentError(
+    name === 'bearer'
+      ? "transport 'bearer' is off: turn it on by the option bearer of SessionModule"
+      : "transport must be 'cookie' or 'bearer'",
+  );
 }
 
 /** A request has one session at most; whatever could be read as two is believed in nothing (RFC 6750 2, RFC 9110 5.3). */
