@@ -193,9 +193,10 @@ describe.each(STORE_HARNESSES)(
     it('does not keep a session alive that is in doubt', async () => {
       const onAnomaly = () => 'step-up' as const;
       const { service, watched } = setUpService(world.store, { onAnomaly, touchIntervalMs: 0 });
-      const { token } = await service.create({ userId: world.newUserId(), ...HOME });
+      const { session, token } = await service.create({ userId: world.newUserId(), ...HOME });
       await service.authenticate(token, { client: THIEF });
       await service.authenticate(token, { client: HOME });
+      expect(await service.recheck(session)).toMatchObject({ awaitsReauthentication: true });
       expect(watched.calls).not.toContain('touch');
     });
 

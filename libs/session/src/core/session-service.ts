@@ -19,7 +19,7 @@ import type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './sessi
 import type { SessionStore } from './session-store.js';
 import type { SessionUpdater } from './session-updater.js';
 import type { SessionAnomalies } from './session-anomalies.js';
-import { compareByActivity, toSession, type Session } from './session.js';
+import { compareByActivity, outcomeOf, toSession, type Session } from './session.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 import type { TokenRenewer } from './token-renewer.js';
 import type { TokenSignals } from './token-signals.js';
@@ -107,8 +107,9 @@ export class SessionService {
   async recheck({ id, userId }: Pick<Session, 'id' | 'userId'>, options: { touch?: boolean } = {}) {
     const found = await this.parts.store.find(id);
     if (!found.live || found.record.userId !== userId) return undefined;
-    if (options.touch !== false) this.parts.touches.record(found);
-    return toSession(found);
+    const session = toSession(found);
+    if (options.touch !== false && !session.awaitsReauthentication) this.parts.touches.record(found);
+    return session;
   }
 
   /**
@@ -293,9 +294,4 @@ export class SessionService {
     for (const one of outcome.ended) this.events.emit('ended', one);
     return { rotated: true, session, token: outcome.token };
   }
-}
-
-function outcomeOf(session: Session) {
-  if (session.awaitsSecondFactor) return 'awaits-second-factor';
-  return session.awaitsReauthentication ? 'awaits-reauthentication' : 'live';
 }

@@ -53,6 +53,12 @@ export function awaitsProof(session: Session): boolean {
   return session.awaitsSecondFactor || session.awaitsReauthentication;
 }
 
+/** What `authenticate` says of a live session. */
+export function outcomeOf(session: Session) {
+  if (session.awaitsSecondFactor) return 'awaits-second-factor';
+  return session.awaitsReauthentication ? 'awaits-reauthentication' : 'live';
+}
+
 /** Order for lists: last seen first, then newest first. */
 export function compareByActivity(a: Session, b: Session): number {
   return b.lastSeenAt.getTime() - a.lastSeenAt.getTime() || (a.id < b.id ? 1 : -1);
