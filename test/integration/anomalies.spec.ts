@@ -4,7 +4,7 @@ import { StoreWorld } from '../../libs/session/src/testing/store-world.js';
 import type { DecideAnomaly } from '../../libs/session/src/core/session-anomalies.js';
 import { STORE_HARNESSES } from '../contract/harnesses/index.js';
 import { setUpService, type ServiceSetUp } from '../contract/harnesses/service-setup.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier, Gate } from '../support/barrier.js';
 
 const HOME: SessionClient = {
   ipAddress: '192.0.2.7',
@@ -70,6 +70,20 @@ describe.each(STORE_HARNESSES)(
         expect.objectContaining({ ...THIEF, changes: ['user-agent', 'network'] }),
       ]);
     });
+
+    it.each<AnomalyDecision>(['notify', 'step-up'])(
+      'is told of by one of two instances that are asked at once and answer %s',
+      async (answer) => {
+        const { here, there, anomalies } = setUp(answer);
+        const barrier = new Barrier(2);
+        for (const { watched } of [here, there]) watched.before('rotate', () => barrier.arrive());
+        const { token } = await signIn(here);
+        const expected = answer === 'notify' ? 'live' : 'awaits-reauthentication';
+        const outcomes = await Promise.all([here, there].map((instance) => outcomeOf(instance, token, OFFICE)));
+        expect(outcomes).toEqual([expected, expected]);
+        expect(anomalies()).toHaveLength(1);
+      },
+    );
 
     it('goes on untold when allow was answered', async () => {
       const { onAnomaly, here, there, anomalies } = setUp('allow');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { normalizeUserAgent } from './client-details.js';
 import { findChangedClient, type ChangedClient, type ClientChange } from './client-traits.js';
 import type { IpAddressForm } from './ip-address-form.js';
@@ -8,7 +9,7 @@ import type { SessionEvents } from './session-events.js';
 import type { SessionLogger, SessionStore } from './session-store.js';
 import { toSession, type Session } from './session.js';
 import type { RenewedToken } from './token-renewer.js';
-import { decodeTokenState, encodeTokenState, MAX_CLIENT_TRAITS } from './token-state.js';
+import { decodeTokenState, DECISION_ID_BYTES, encodeTokenState, MAX_CLIENT_TRAITS } from './token-state.js';
 
 const DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
 /** Each attempt lost means that another request wrote something about the session's tokens. */
@@ -96,7 +97,7 @@ export class SessionAnomalies {
     const state = decodeTokenState(record.tokenHash);
     if (record.userId === null || !state || state.awaitsReauthentication) return undefined;
     const { toStoredIpAddress } = this.parts;
-    return findChangedClient({ record, client, known: state.traits ?? [], toStoredIpAddress });
+    return findChangedClient({ record, client, known: state.clients?.traits ?? [], toStoredIpAddress });
   }
 
   private settle(live: Live, about: Question): Promise<Verdict> {
@@ -197,12 +198,15 @@ function withTraits(
 ): Uint8Array | undefined {
   const state = decodeTokenState(tokenHash);
   if (!state || state.awaitsReauthentication) return undefined;
-  const known = state.traits ?? [];
+  const known = state.clients?.traits ?? [];
   const isKnown = traits.every((trait) => known.some((one) => Buffer.compare(one, trait) === 0));
   if (isKnown) return undefined;
   return encodeTokenState({
     ...state,
-    traits: [...known, ...traits].slice(-MAX_CLIENT_TRAITS),
+    clients: {
+      traits: [...known, ...traits].slice(-MAX_CLIENT_TRAITS),
+      decisionId: new Uint8Array(randomBytes(DECISION_ID_BYTES)),
+    },
     ...(isWaiting && { awaitsReauthentication: true }),
   });
 }

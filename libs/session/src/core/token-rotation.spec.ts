@@ -55,8 +55,8 @@ class Tokens {
     return this;
   }
 
-  doubt(trait: Uint8Array): this {
-    this.stored = encodeTokenState({ ...this.state, traits: [trait], awaitsReauthentication: true });
+  doubt(clients: TokenState['clients']): this {
+    this.stored = encodeTokenState({ ...this.state, clients, awaitsReauthentication: true });
     return this;
   }
 
@@ -123,14 +123,14 @@ describe('the tokens of a session (RFC 9700, 4.14.2)', () => {
   });
 
   it('come and go without a word on the clients; only a proof ends the doubt about one', () => {
-    const trait = new Uint8Array(8).fill(7);
-    const doubted = { traits: [trait], awaitsReauthentication: true };
-    const tokens = new Tokens().doubt(trait);
+    const clients = { traits: [new Uint8Array(8).fill(7)], decisionId: new Uint8Array(8).fill(8) };
+    const doubted = { clients, awaitsReauthentication: true };
+    const tokens = new Tokens().doubt(clients);
     for (const step of [() => tokens.issue(), () => tokens.promote(at(0)), () => tokens.replace()]) {
       expect(step().state).toMatchObject(doubted);
     }
-    const { traits, awaitsReauthentication } = tokens.replace({ isProven: true }).state;
-    expect([traits, awaitsReauthentication]).toEqual([[trait], undefined]);
+    const proven = tokens.replace({ isProven: true }).state;
+    expect([proven.clients, proven.awaitsReauthentication]).toEqual([clients, undefined]);
   });
 
   it('are known under an older key too, wherever they stand', () => {

@@ -94,10 +94,10 @@ export function replaceCurrent(
 
 /** What tokens come and go without. */
 function ofClients({
-  traits,
+  clients,
   awaitsReauthentication,
-}: Pick<TokenState, 'traits' | 'awaitsReauthentication'>): Pick<TokenState, 'traits' | 'awaitsReauthentication'> {
-  return { ...(traits && { traits }), ...(awaitsReauthentication && { awaitsReauthentication }) };
+}: Pick<TokenState, 'clients' | 'awaitsReauthentication'>): Pick<TokenState, 'clients' | 'awaitsReauthentication'> {
+  return { ...(clients && { clients }), ...(awaitsReauthentication && { awaitsReauthentication }) };
 }
 
 function markerOf(hash: Uint8Array): Uint8Array {

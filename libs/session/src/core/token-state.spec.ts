@@ -15,7 +15,7 @@ const states: fc.Arbitrary<TokenState> = fc.record(
       { requiredKeys: ['hash', 'graceUntilMs', 'promotionId'] },
     ),
     retired: fc.array(bytes(8), { maxLength: 64 }),
-    traits: fc.array(bytes(8), { minLength: 1, maxLength: 16 }),
+    clients: fc.record({ traits: fc.array(bytes(8), { minLength: 1, maxLength: 16 }), decisionId: bytes(8) }),
     awaitsReauthentication: fc.constant(true as const),
   },
   { requiredKeys: ['current', 'retired'] },
@@ -27,7 +27,7 @@ const FULL: TokenState = {
   issuedAtMs: 1_700_000_000_000,
   successor: { hash: filled(32, 2), wrap: filled(60, 3) },
   previous: { hash: filled(32, 4), graceUntilMs: 1_700_000_060_000, promotionId: filled(8, 5), wrap: filled(60, 6) },
-  traits: Array.from({ length: 16 }, (_, index) => filled(8, 255 - index)),
+  clients: { traits: Array.from({ length: 16 }, (_, index) => filled(8, 255 - index)), decisionId: filled(8, 7) },
   awaitsReauthentication: true,
   retired: Array.from({ length: 64 }, (_, index) => filled(8, index)),
 };
@@ -62,16 +62,18 @@ describe('a token state', () => {
   });
 
   it('has the documented layout', () => {
-    const state = { ...FULL, traits: [filled(8, 10)], retired: [filled(8, 9)] };
+    const clients = { traits: [filled(8, 10)], decisionId: filled(8, 11) };
+    const state = { ...FULL, clients, retired: [filled(8, 9)] };
     const hex = Buffer.from(encodeTokenState(state)).toString('hex');
     expect(hex).toBe(
       `${'01'.repeat(32)}013f010000018bcfe56800${'02'.repeat(32)}${'03'.repeat(60)}` +
-        `${'04'.repeat(32)}0000018bcfe65260${'05'.repeat(8)}${'06'.repeat(60)}01${'0a'.repeat(8)}${'09'.repeat(8)}`,
+        `${'04'.repeat(32)}0000018bcfe65260${'05'.repeat(8)}${'06'.repeat(60)}` +
+        `01${'0b'.repeat(8)}${'0a'.repeat(8)}${'09'.repeat(8)}`,
     );
   });
 
   it('at its largest leaves stores room to spare', () => {
-    expect(encodeTokenState(FULL)).toHaveLength(884);
+    expect(encodeTokenState(FULL)).toHaveLength(892);
     expect(MAX_TOKEN_STATE_BYTES).toBe(1024);
   });
 
@@ -107,8 +109,8 @@ describe('a token state', () => {
     ['a format of the future', [2, 1, 0], 8],
     ['a section of the future', [1, 64, 0], 0],
     ['no number of traits', [1, 16, 0], 0],
-    ['more traits than are kept', [1, 16, 0, 17], 17 * 8],
-    ['a number of traits and none', [1, 16, 0, 0], 0],
+    ['more traits than are kept', [1, 16, 0, 17], 8 + 17 * 8],
+    ['a number of traits and none', [1, 16, 0, 0], 8],
     ['no section at all', [1, 0, 0], 0],
     ['a wrap of no previous token', [1, 8, 0], 60],
     ['more markers than are kept', [1, 0, 65], 65 * 8],
@@ -122,7 +124,9 @@ describe('a token state', () => {
     ['a long successor', { successor: { hash: filled(32, 1), wrap: filled(61, 1) } }],
     ['a fraction of a ms', { issuedAtMs: 0.5 }],
     ['an instant before all dates', { issuedAtMs: -1 }],
-    ['17 traits', { traits: Array.from({ length: 17 }, () => filled(8, 1)) }],
+    ['17 traits', { clients: { traits: Array.from({ length: 17 }, () => filled(8, 1)), decisionId: filled(8, 1) } }],
+    ['clients without a trait', { clients: { traits: [], decisionId: filled(8, 1) } }],
+    ['a short decision id', { clients: { traits: [filled(8, 1)], decisionId: filled(7, 1) } }],
     ['65 markers', { retired: Array.from({ length: 65 }, () => filled(8, 1)) }],
     ['a whole hash for a marker', { retired: [filled(32, 1)] }],
   ])('cannot be made with %s', (_what, mistake) => {

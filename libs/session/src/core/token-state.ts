@@ -8,6 +8,7 @@ export const MAX_RETIRED_MARKERS = 64;
 export const PROMOTION_ID_BYTES = 8;
 export const CLIENT_TRAIT_BYTES = 8;
 export const MAX_CLIENT_TRAITS = 16;
+export const DECISION_ID_BYTES = 8;
 
 /** A token that was made to follow the current one. `wrap`: its secret, which only the current one's can unwrap. */
 export interface SuccessorToken {
@@ -26,6 +27,14 @@ export interface PreviousToken {
   readonly wrap?: Uint8Array;
 }
 
+/** Clients that came to a session which did not begin with them. */
+export interface LaterClients {
+  /** What they had of their own, as `core/client-traits.ts` writes it, oldest first. At least one. */
+  readonly traits: readonly Uint8Array[];
+  /** Random, so that no two decisions write the same bytes: of parallel ones exactly one applies, in every store. */
+  readonly decisionId: Uint8Array;
+}
+
 /** What there is to know of a session's tokens. Stores hold it as the opaque bytes of `tokenHash`. */
 export interface TokenState {
   readonly current: Uint8Array;
@@ -35,8 +44,7 @@ export interface TokenState {
   readonly previous?: PreviousToken;
   /** First bytes of the hashes of earlier tokens, oldest first. */
   readonly retired: readonly Uint8Array[];
-  /** What clients of the session had of their own that it did not begin with, as `core/client-traits.ts` writes it, oldest first. */
-  readonly traits?: readonly Uint8Array[];
+  readonly clients?: LaterClients;
   /** No token of the session authenticates anybody until the user proved again who they are. */
   readonly awaitsReauthentication?: true;
 }
@@ -48,7 +56,7 @@ const HAS_ISSUED_AT = 1;
 const HAS_SUCCESSOR = 2;
 const HAS_PREVIOUS = 4;
 const HAS_PREVIOUS_WRAP = 8;
-const HAS_TRAITS = 16;
+const HAS_CLIENTS = 16;
 const AWAITS_REAUTHENTICATION = 32;
 const ALL_FLAGS = 63;
 /** The last instant that a `Date` can hold. */
@@ -58,24 +66,23 @@ const MAX_INSTANT_MS = 8_640_000_000_000_000;
  * Bytes for a store. A state of nothing but the current hash is that hash.
  *
  * Layout: hash of the current token (32), then, unless it is alone: format (1), flags (1), number of markers (1), and as
- * the flags say issue time (8, big-endian), successor (32 + 60), previous (32 + 8 + 8, + 60), number of traits (1) and
- * traits (8 each), markers (8 each).
+ * the flags say issue time (8, big-endian), successor (32 + 60), previous (32 + 8 + 8, + 60), number of traits (1),
+ * decision id (8) and traits (8 each), markers (8 each).
  *
  * @throws {RangeError} A part has another length than its own: a mistake of the caller.
  */
 export function encodeTokenState(state: TokenState): Uint8Array {
-  const { current, issuedAtMs, successor, previous, retired, traits = [] } = state;
+  const { current, issuedAtMs, successor, previous, clients, retired } = state;
   assertLength(current, TOKEN_HASH_BYTES);
   const flags =
     (issuedAtMs === undefined ? 0 : HAS_ISSUED_AT) |
     (successor ? HAS_SUCCESSOR : 0) |
     (previous ? HAS_PREVIOUS : 0) |
     (previous?.wrap ? HAS_PREVIOUS_WRAP : 0) |
-    (traits.length > 0 ? HAS_TRAITS : 0) |
+    (clients ? HAS_CLIENTS : 0) |
     (state.awaitsReauthentication ? AWAITS_REAUTHENTICATION : 0);
   if (flags === 0 && retired.length === 0) return new Uint8Array(current);
   if (retired.length > MAX_RETIRED_MARKERS) throw new RangeError(`a token state has ${retired.length} markers`);
-  if (traits.length > MAX_CLIENT_TRAITS) throw new RangeError(`a token state has ${traits.length} traits`);
   const parts: Uint8Array[] = [current, Uint8Array.of(FORMAT, flags, retired.length)];
   const put = (part: Uint8Array, length: number) => {
     assertLength(part, length);
@@ -92,8 +99,13 @@ export function encodeTokenState(state: TokenState): Uint8Array {
     put(previous.promotionId, PROMOTION_ID_BYTES);
     if (previous.wrap) put(previous.wrap, TOKEN_WRAP_BYTES);
   }
-  if (traits.length > 0) parts.push(Uint8Array.of(traits.length));
-  for (const trait of traits) put(trait, CLIENT_TRAIT_BYTES);
+  if (clients) {
+    const { traits, decisionId } = clients;
+    if (!isTraitCount(traits.length)) throw new RangeError(`a token state has ${traits.length} traits`);
+    parts.push(Uint8Array.of(traits.length));
+    put(decisionId, DECISION_ID_BYTES);
+    for (const trait of traits) put(trait, CLIENT_TRAIT_BYTES);
+  }
   for (const marker of retired) put(marker, TOKEN_MARKER_BYTES);
   return new Uint8Array(Buffer.concat(parts));
 }
@@ -109,7 +121,7 @@ export function decodeTokenState(bytes: Uint8Array): TokenState | undefined {
   if (bytes.byteLength === TOKEN_HASH_BYTES) return { current, retired: [] };
   const [format, flags = 0, count = 0] = bytes.subarray(TOKEN_HASH_BYTES, TOKEN_HASH_BYTES + HEADER_BYTES);
   if (format !== FORMAT || !isCanonical(flags, count)) return undefined;
-  const traitCount = flags & HAS_TRAITS ? bytes[traitCountAt(flags)] : 0;
+  const traitCount = flags & HAS_CLIENTS ? bytes[traitCountAt(flags)] : 0;
   if (bytes.byteLength !== lengthOf(flags, { count, traitCount })) return undefined;
   let offset = TOKEN_HASH_BYTES + HEADER_BYTES;
   const take = (length: number) => bytes.subarray(offset, (offset += length));
@@ -125,8 +137,14 @@ export function decodeTokenState(bytes: Uint8Array): TokenState | undefined {
           ...(flags & HAS_PREVIOUS_WRAP && { wrap: take(TOKEN_WRAP_BYTES) }),
         }
       : undefined;
-  if (flags & HAS_TRAITS) offset += 1;
-  const traits = Array.from({ length: traitCount ?? 0 }, () => take(CLIENT_TRAIT_BYTES));
+  if (flags & HAS_CLIENTS) offset += 1;
+  const clients =
+    flags & HAS_CLIENTS
+      ? {
+          decisionId: take(DECISION_ID_BYTES),
+          traits: Array.from({ length: traitCount ?? 0 }, () => take(CLIENT_TRAIT_BYTES)),
+        }
+      : undefined;
   if (!isInstantMs(issuedAtMs ?? 0) || !isInstantMs(previous?.graceUntilMs ?? 0)) return undefined;
   const retired = Array.from({ length: count }, () => take(TOKEN_MARKER_BYTES));
   return {
@@ -134,7 +152,7 @@ export function decodeTokenState(bytes: Uint8Array): TokenState | undefined {
     ...(issuedAtMs !== undefined && { issuedAtMs }),
     ...(successor && { successor }),
     ...(previous && { previous }),
-    ...(traits.length > 0 && { traits }),
+    ...(clients && { clients }),
     ...(flags & AWAITS_REAUTHENTICATION && { awaitsReauthentication: true as const }),
     retired,
   };
@@ -148,12 +166,16 @@ function isCanonical(flags: number, count: number): boolean {
 
 /** `NaN`, which no length is, for a count of traits that is never written. */
 function lengthOf(flags: number, { count, traitCount }: { count: number; traitCount: number | undefined }): number {
-  const traitBytes = flags & HAS_TRAITS ? 1 + lengthOfTraits(traitCount) : 0;
-  return traitCountAt(flags) + traitBytes + count * TOKEN_MARKER_BYTES;
+  const clientBytes = flags & HAS_CLIENTS ? 1 + DECISION_ID_BYTES + lengthOfTraits(traitCount) : 0;
+  return traitCountAt(flags) + clientBytes + count * TOKEN_MARKER_BYTES;
 }
 
 function lengthOfTraits(count = 0): number {
-  return count >= 1 && count <= MAX_CLIENT_TRAITS ? count * CLIENT_TRAIT_BYTES : NaN;
+  return isTraitCount(count) ? count * CLIENT_TRAIT_BYTES : NaN;
+}
+
+function isTraitCount(count: number): boolean {
+  return count >= 1 && count <= MAX_CLIENT_TRAITS;
 }
 
 /** Where the number of traits is written, if there are any: behind everything but them and the markers. */
