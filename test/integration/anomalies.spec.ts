@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { SessionStoreUnavailableError, type AnomalyDecision, type SessionClient } from 'nest-sessions';
+import {
+  SessionStoreUnavailableError,
+  type AnomalyDecision,
+  type SessionClient,
+  type SessionStore,
+} from 'nest-sessions';
+import { setImmediate } from 'node:timers/promises';
 import { StoreWorld } from '../../libs/session/src/testing/store-world.js';
 import type { DecideAnomaly } from '../../libs/session/src/core/session-anomalies.js';
 import { STORE_HARNESSES } from '../contract/harnesses/index.js';
@@ -161,6 +167,34 @@ describe.each(STORE_HARNESSES)(
       gate.open();
       expect(await judged).toBe('wrong-secret');
       expect(await outcomeOf(here, proven.token, HOME)).toBe('live');
+    });
+
+    it('is refused by a token that died before another one of the same client was judged', async () => {
+      const [found, asked] = [new Gate(), new Gate()];
+      let finds = 0;
+      const slow = new Proxy(world.store, {
+        get: (store, method: keyof SessionStore) =>
+          method === 'find'
+            ? async (id: string) => {
+                const outcome = await store.find(id);
+                if (++finds === 1) await found.pass();
+                return outcome;
+              }
+            : store[method],
+      });
+      const { service } = setUpService(slow, { onAnomaly: () => asked.pass().then(() => 'allow' as const) });
+      const { token } = await service.create({ userId: world.newUserId(), ...HOME });
+      const late = service.authenticate(token, { client: OFFICE });
+      await found.reached;
+      const proven = await service.reauthenticate(token, { amr: ['pwd'] });
+      if (!proven.rotated) throw new Error(proven.reason);
+      const owner = service.authenticate(proven.token, { client: OFFICE });
+      await asked.reached;
+      found.open();
+      await setImmediate();
+      asked.open();
+      expect((await owner).outcome).toBe('live');
+      expect(await late).toEqual({ outcome: 'absent', reason: 'wrong-secret' });
     });
 
     it('keeps what others store about its tokens meanwhile', async () => {

@@ -67,7 +67,7 @@ type Verdict = AnomalyDecision | 'gone';
  * Asks the application what to do about a session that another client uses (ASVS 8.2.4), once for each such client: what
  * was decided is stored beside the token hash, and so holds on every instance. Anonymous sessions are not looked at.
  *
- * Parallel requests of one client ask once in a process. A store that does not take the decision lets nobody in by that:
+ * Parallel requests of one client with one token ask once in a process. A store that does not take the decision lets nobody in by that:
  * what was allowed is allowed once, what was refused is refused.
  */
 export class SessionAnomalies {
@@ -101,7 +101,8 @@ export class SessionAnomalies {
   }
 
   private settle(live: Live, about: Question): Promise<Verdict> {
-    const key = [live.record.id, ...about.changed.traits.map((trait) => Buffer.from(trait).toString('hex'))].join(' ');
+    // By token: that another one was still good when the answer was stored says nothing about this one.
+    const key = [about.token, ...about.changed.traits.map((trait) => Buffer.from(trait).toString('hex'))].join(' ');
     let verdict = this.underWay.get(key);
     if (!verdict) {
       verdict = this.decideAndStore(live, about).finally(() => this.underWay.delete(key));
