@@ -4,6 +4,7 @@ import { findChangedClient, type ChangedClient, type ClientChange } from './clie
 import type { IpAddressForm } from './ip-address-form.js';
 import type { SecurityEvent, SessionClient } from './security-events.js';
 import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
+import { RecentKeys } from './recent-keys.js';
 import { isUnavailable, SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionLogger, SessionStore } from './session-store.js';
@@ -14,6 +15,7 @@ import { decodeTokenState, DECISION_ID_BYTES, encodeTokenState, MAX_CLIENT_TRAIT
 const DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
 /** Each attempt lost means that another request wrote something about the session's tokens. */
 const MAX_ATTEMPTS = 8;
+const MAX_REMEMBERED = 10_000;
 
 /** A session that is used by a client unlike those that used it before. */
 export interface SessionAnomaly {
@@ -41,7 +43,10 @@ export interface DecidedAnomaly extends SecurityEvent {
   readonly userId: string | null;
   readonly changes: readonly ClientChange[];
   readonly decision: Exclude<AnomalyDecision, 'allow'>;
-  /** `false`: the store did not take it. This request was refused, and the next one is asked about again. */
+  /**
+   * `false`: the store did not say that it took it. This request was refused, but after `notify`, and the next one is
+   * asked about again unless it did take it. Told once for each client in each instance, as far as it remembers.
+   */
   readonly isStored: boolean;
   /** Of the client that the session began with. */
   readonly formerIpAddress: string | null;
@@ -72,6 +77,8 @@ type Verdict = AnomalyDecision | 'gone';
  */
 export class SessionAnomalies {
   private readonly underWay = new Map<string, Promise<Verdict>>();
+  /** What was told of as not stored. */
+  private readonly unstored = new RecentKeys(MAX_REMEMBERED);
 
   constructor(private readonly parts: SessionAnomaliesParts) {}
 
@@ -102,7 +109,7 @@ export class SessionAnomalies {
 
   private settle(live: Live, about: Question): Promise<Verdict> {
     // By token: that another one was still good when the answer was stored says nothing about this one.
-    const key = [about.token, ...about.changed.traits.map((trait) => Buffer.from(trait).toString('hex'))].join(' ');
+    const key = `${about.token} ${clientKey(live, about.changed)}`;
     let verdict = this.underWay.get(key);
     if (!verdict) {
       verdict = this.decideAndStore(live, about).finally(() => this.underWay.delete(key));
@@ -142,9 +149,10 @@ export class SessionAnomalies {
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       this.parts.logger.warn(
-        `session ${live.record.id} is used by another client, and "${decision}" was not stored: ${error.message}`,
+        `session ${live.record.id} is used by another client, and "${decision}" is perhaps not stored: ${error.message}`,
       );
-      if (decision !== 'notify') tell(false);
+      // Also of `notify`: if the answer was all that was lost, nobody will ask about this client again.
+      if (this.unstored.add(`${decision} ${clientKey(live, changed)}`)) tell(false);
       return decision;
     }
   }
@@ -178,6 +186,10 @@ export class SessionAnomalies {
     }
     return 'gone';
   }
+}
+
+function clientKey({ record }: Live, { traits }: ChangedClient): string {
+  return [record.id, ...traits.map((trait) => Buffer.from(trait).toString('hex'))].join(' ');
 }
 
 interface Question {
