@@ -2,7 +2,7 @@ import { normalizeDevice, normalizeUserAgent } from './client-details.js';
 import type { IpAddressForm } from './ip-address-form.js';
 import type { NewDevices } from './new-devices.js';
 import { toAuthentication, type AuthenticationInput } from './session-authentication.js';
-import type { SessionAuthenticator } from './session-authenticator.js';
+import type { LiveToken, SessionAuthenticator } from './session-authenticator.js';
 import { assertStorableData, patchData, pickData, type SessionData } from './session-data.js';
 import { SessionLimitReachedError, SessionSignInRefusedError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
@@ -37,7 +37,10 @@ export interface CreateSession extends AuthenticationInput {
   readonly isStillAllowed?: () => boolean | Promise<boolean>;
   /** The token that the same client held until now: its session ends with reason `replaced`. */
   readonly replacesToken?: string;
-  /** Top-level keys of the replaced session's data to carry over; `data` wins over them. Default none. */
+  /**
+   * Top-level keys of the replaced session's data to carry over; `data` wins over them. Nothing is carried over from a
+   * session in doubt (`awaitsReauthentication`) to anybody but its own user. Default none.
+   */
   readonly carryOver?: readonly (keyof SessionData)[];
 }
 
@@ -64,7 +67,8 @@ export class SessionCreator {
   async create(input: CreateSession): Promise<CreatedSession> {
     if (input.userId !== null) assertUserId(input.userId);
     const replaced = await this.parts.authenticator.check(input.replacesToken);
-    const carried = replaced.live ? pickData(replaced.record.data, input.carryOver ?? []) : {};
+    const carried =
+      replaced.live && mayCarryOver(replaced, input) ? pickData(replaced.record.data, input.carryOver ?? []) : {};
     const data = patchData(carried, { set: input.data });
     assertStorableData(data, this.parts.policy.maxDataBytes);
     const authentication = toAuthentication(input, input.userId);
@@ -148,4 +152,9 @@ export class SessionCreator {
     const { maxSessionsPerUser: max, onLimit } = this.parts.policy;
     return max === undefined || userId === null ? undefined : { max, onLimit };
   }
+}
+
+/** Whoever holds the token of a session in doubt is perhaps not its user, and shall not take the data to an account of their own. */
+function mayCarryOver({ record, tokenState }: LiveToken, { userId }: CreateSession): boolean {
+  return !tokenState.awaitsReauthentication || record.userId === userId;
 }
