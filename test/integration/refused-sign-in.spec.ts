@@ -95,6 +95,14 @@ class SignInController {
     return { current: (await http.current()) ?? null };
   }
 
+  @Post('fail')
+  async fail(@CurrentHttpSession() http: HttpSession) {
+    await http.current();
+    const isStillAllowed = () => Promise.reject(new Error('the users are out of reach'));
+    await http.signIn({ userId: 'eve', isStillAllowed }).catch(() => undefined);
+    return { current: (await http.current()) ?? null };
+  }
+
   @Get('seen')
   async seen(@CurrentHttpSession() http: HttpSession) {
     return { userId: (await http.current())?.userId ?? null };
@@ -120,6 +128,23 @@ describe.each(ADAPTERS)('a sign-in that is no longer allowed, on %s', (adapter) 
         expect((await app.client.send({ path: '/seen', cookies })).json()).toEqual({ userId: null });
       }
     } finally {
+      await app.close();
+    }
+  });
+
+  it('signs out who was signed in before when it cannot be told, too, for that session has ended', async () => {
+    const app = await startTestApp({ adapter, controllers: [SignInController] });
+    try {
+      const browser = app.openBrowser();
+      for (const canEnd of [true, false]) {
+        if (!canEnd) app.store.breakDown('revoke');
+        await browser.post('/sign-in', { userId: 'ada' });
+        expect((await browser.post('/fail')).json()).toEqual({ current: null });
+        expect(browser.jar.size).toBe(0);
+        expect(await app.sessions.listByUser('ada')).toHaveLength(0);
+      }
+    } finally {
+      app.store.recover();
       await app.close();
     }
   });

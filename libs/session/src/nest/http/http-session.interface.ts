@@ -74,7 +74,8 @@ export interface HttpSession {
    *
    * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
    * @throws {SessionDataTooLargeError} The data is over `maxDataSize`.
-   * @throws {SessionSignInRefusedError} `isStillAllowed` said no: nobody is signed in any more, and the cookie is cleared.
+   * @throws {SessionSignInRefusedError} `isStillAllowed` said no: nobody is signed in any more, and the
+   *   cookie is cleared, as it is when that function fails.
    */
   signIn(input: SignIn): Promise<Session>;
 

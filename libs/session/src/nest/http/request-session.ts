@@ -1,7 +1,7 @@
 import type { AuthenticationInput } from '../../core/session-authentication.js';
 import { parseDuration, type Duration } from '../../core/duration.js';
 import { addConfirmation, assertAction } from '../../core/session-confirmations.js';
-import { isUnavailable, SessionArgumentError, SessionSignInRefusedError } from '../../core/session-errors.js';
+import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession } from '../../core/session-service.js';
 import { assertUserId } from '../../core/session-id.js';
 import { awaitsProof, toSession, type Session } from '../../core/session.js';
@@ -213,16 +213,22 @@ export class RequestSession implements HttpSession {
 
   async #create(input: CreateSession, transport: SessionTransport): Promise<Session> {
     this.#assertUnanswered();
+    let isStored = false;
+    const isStillAllowed = () => {
+      isStored = true;
+      return input.isStillAllowed?.() ?? true;
+    };
     const created = await this.#parts.service
       .create({
         ...input,
+        ...(input.isStillAllowed && { isStillAllowed }),
         ipAddress: this.#client.ipAddress,
         userAgent: this.#client.userAgent,
         replacesToken: this.#token,
       })
       .catch((error: unknown) => {
-        // What the cookie held has ended in favour of the one that was refused.
-        if (error instanceof SessionSignInRefusedError && this.#holdsToken) this.#forget();
+        // What the cookie held has ended in favour of the one that was not let in, for whatever reason.
+        if (isStored && this.#holdsToken) this.#forget();
         throw error;
       });
     if (this.#exchange.isAnswered || this.#exchange.isAbandoned) {
