@@ -162,21 +162,25 @@ describe.each(STORE_HARNESSES)(
       ]);
     });
 
-    it('is refused when its owner proved who they are while a request from before was judged', async () => {
-      const gate = new Gate();
-      const { here, there } = setUp(async (): Promise<AnomalyDecision> => {
-        await gate.pass();
-        return 'step-up';
-      });
-      const { token } = await signIn(here);
-      const judged = outcomeOf(here, token, THIEF);
-      await gate.reached;
-      const proven = await there.service.reauthenticate(token, { amr: ['pwd'] });
-      if (!proven.rotated) throw new Error(proven.reason);
-      gate.open();
-      expect(await judged).toBe('wrong-secret');
-      expect(await outcomeOf(here, proven.token, HOME)).toBe('live');
-    });
+    it.each<AnomalyDecision>(['allow', 'notify', 'step-up', 'revoke'])(
+      'is refused, and nothing else, when its owner proved who they are before a request was judged with %s',
+      async (answer) => {
+        const gate = new Gate();
+        const { here, there, anomalies } = setUp(async (): Promise<AnomalyDecision> => {
+          await gate.pass();
+          return answer;
+        });
+        const { token } = await signIn(here);
+        const judged = outcomeOf(here, token, THIEF);
+        await gate.reached;
+        const proven = await there.service.reauthenticate(token, { amr: ['pwd'] });
+        if (!proven.rotated) throw new Error(proven.reason);
+        gate.open();
+        expect(await judged).toBe('wrong-secret');
+        expect(await outcomeOf(here, proven.token, HOME)).toBe('live');
+        expect(anomalies()).toEqual([]);
+      },
+    );
 
     it('is refused by a token that died before another one of the same client was judged', async () => {
       const [found, asked] = [new Gate(), new Gate()];

@@ -143,7 +143,9 @@ export class SessionAnomalies {
     };
     try {
       const outcome =
-        decision === 'revoke' ? await this.revoke(live, tell) : await this.remember(live, { token, changed, decision });
+        decision === 'revoke'
+          ? await this.revoke(live, { token, tell })
+          : await this.remember(live, { token, changed, decision });
       if (outcome === 'stored' && decision !== 'revoke') tell(true);
       return outcome === 'stored' ? decision : 'gone';
     } catch (error) {
@@ -157,8 +159,13 @@ export class SessionAnomalies {
     }
   }
 
-  private async revoke({ record: { id } }: Live, tell: (isStored: boolean) => void): Promise<'stored' | 'gone'> {
-    const { store, events } = this.parts;
+  private async revoke(
+    { record: { id } }: Live,
+    { token, tell }: { token: string; tell: (isStored: boolean) => void },
+  ): Promise<'stored' | 'gone'> {
+    const { store, events, authenticator } = this.parts;
+    // Whoever proved who they are while the application judged has shut this request out already.
+    if (!(await authenticator.check(token)).live) return 'gone';
     const ended = await store.revoke({ id, reason: 'anomaly', endedBy: null });
     if (!ended) return 'gone';
     tell(true);
