@@ -3,6 +3,7 @@ import { Body, Controller, Delete, Get, Post, UseGuards } from '@nestjs/common';
 import {
   AllowAnonymous,
   AllowPendingFactor,
+  AllowReauthentication,
   CurrentHttpSession,
   CurrentSession,
   Public,
@@ -54,10 +55,19 @@ class DoubtController {
   @Public()
   @Get('seen')
   async seen(@CurrentHttpSession() http: HttpSession) {
-    return { current: (await http.current())?.userId ?? null, pending: (await http.pending())?.userId ?? null };
+    const found = [await http.current(), await http.pending(), await http.doubted()];
+    const [current = null, pending = null, doubted = null] = found.map((session) => session?.userId);
+    return { current, pending, doubted };
   }
 
+  /** Where a user without a second factor sets up their first, say. */
   @AllowPendingFactor()
+  @Post('factor')
+  factor(@CurrentSession() { userId }: Session) {
+    return { userId };
+  }
+
+  @AllowReauthentication()
   @Post('prove')
   async prove(@CurrentHttpSession() http: HttpSession) {
     return { userId: (await http.reauthenticate({ amr: ['pwd'] }))?.userId };
@@ -146,19 +156,45 @@ describe.each(ADAPTERS)('a session that another client uses, on %s (ASVS 8.2.4)'
     const cookie = await signIn(app);
     const refusal = { statusCode: 401, error: 'reauth_required', message: 'Recent authentication required' };
     for (const headers of [THIEF, HOME]) {
-      for (const path of ['/me', '/cart', 'POST /email']) {
+      for (const path of ['/me', '/cart', 'POST /email', 'POST /factor']) {
         const refused = await ask(app, path, cookie, headers);
         expect([path, refused.status, refused.json(), refused.setCookies]).toEqual([path, 401, refusal, []]);
         expect(refused.headers['www-authenticate']).toBe('Session error="insufficient_user_authentication"');
       }
     }
-    expect((await ask(app, '/seen', cookie, THIEF)).json()).toEqual({ current: null, pending: 'ada' });
+    expect((await ask(app, '/seen', cookie, THIEF)).json()).toEqual({ current: null, pending: null, doubted: 'ada' });
     expect((await ask(app, 'DELETE /devices', cookie, THIEF)).json()).toEqual({ ended: 0 });
     const proven = await ask(app, 'POST /prove', cookie, HOME);
     expect(proven.json()).toEqual({ userId: 'ada' });
     const fresh = cookieOf(proven.setCookies);
     expect(await statusOf(app, '/me', fresh, HOME)).toBe(200);
     expect(await statusOf(app, '/me', cookie, THIEF)).toBe(401);
+    // The new one is stolen too.
+    expect(await statusOf(app, '/me', fresh, THIEF)).toBe(401);
+  });
+
+  it('that awaits its second factor goes on awaiting it, whoever uses it', async () => {
+    const app = await start('step-up');
+    const body = { userId: 'ada', amr: ['pwd'], awaitsSecondFactor: true };
+    const answer = await app.client.send({ method: 'POST', path: '/sign-in', headers: HOME, body });
+    const cookie = cookieOf(answer.setCookies);
+    for (const headers of [THIEF, HOME]) {
+      expect((await ask(app, '/seen', cookie, headers)).json()).toEqual({
+        current: null,
+        pending: 'ada',
+        doubted: null,
+      });
+      expect((await ask(app, 'POST /prove', cookie, headers)).json()).toMatchObject({
+        error: 'second_factor_required',
+      });
+      expect((await ask(app, 'POST /factor', cookie, headers)).json()).toEqual({ userId: 'ada' });
+    }
+  });
+
+  it('lets complete sessions in where a proof is asked for', async () => {
+    const app = await start('step-up');
+    const cookie = await signIn(app);
+    expect((await ask(app, 'POST /prove', cookie, HOME)).json()).toEqual({ userId: 'ada' });
   });
 
   it('can be signed out while it is in doubt', async () => {

@@ -127,14 +127,41 @@ describe.each(STORE_HARNESSES)(
       const rotated = await there.service.rotate(token);
       if (!rotated.rotated) throw new Error(rotated.reason);
       expect(await outcomeOf(here, rotated.token, HOME)).toBe('awaits-reauthentication');
-      const proven = await there.service.reauthenticate(rotated.token, { amr: ['pwd'] });
+      const proven = await there.service.reauthenticate(rotated.token, { amr: ['pwd'] }, { client: OFFICE });
       if (!proven.rotated) throw new Error(proven.reason);
       for (const old of [token, rotated.token]) expect(await outcomeOf(here, old, THIEF)).toBe('wrong-secret');
-      for (const instance of [here, there]) expect(await outcomeOf(instance, proven.token, HOME)).toBe('live');
-      // Whoever proved it there is no stranger any more.
-      expect(await outcomeOf(here, proven.token, THIEF)).toBe('live');
-      expect(await outcomeOf(here, proven.token, CAFE)).toBe('live');
-      expect(await outcomeOf(here, proven.token, OFFICE)).toBe('awaits-reauthentication');
+      // Whoever proved it is no stranger any more, as is whoever the session began with.
+      for (const instance of [here, there]) {
+        for (const client of [HOME, OFFICE]) expect(await outcomeOf(instance, proven.token, client)).toBe('live');
+      }
+      // A second theft by the same thief is one.
+      expect(await outcomeOf(here, proven.token, THIEF)).toBe('awaits-reauthentication');
+      expect(anomalies()).toHaveLength(2);
+    });
+
+    it.each([
+      ['from the client that it began with', { client: HOME }, 'awaits-reauthentication'],
+      ['from the other client', { client: THIEF }, 'live'],
+      ['from nobody knows where', {}, 'live'],
+    ])('knows the other client after a proof %s as it should', async (_where, options, expected) => {
+      const { here } = setUp('step-up');
+      const { token } = await signIn(here);
+      expect(await outcomeOf(here, token, THIEF)).toBe('awaits-reauthentication');
+      const proven = await here.service.reauthenticate(token, { amr: ['pwd'] }, options);
+      if (!proven.rotated) throw new Error(proven.reason);
+      expect(await outcomeOf(here, proven.token, HOME)).toBe('live');
+      expect(await outcomeOf(here, proven.token, THIEF)).toBe(expected);
+    });
+
+    it('has the level that was proved after the doubt, not the one from before', async () => {
+      const { here } = setUp('step-up');
+      const { token } = await here.service.create({ userId: world.newUserId(), ...HOME, amr: ['pwd', 'otp'] });
+      expect(await outcomeOf(here, token, THIEF)).toBe('awaits-reauthentication');
+      const { service } = here;
+      const proven = await service.credentialsChanged(token, { authentication: { amr: ['pwd'] }, client: HOME });
+      if (!proven.rotated) throw new Error(proven.reason);
+      expect(proven.session).toMatchObject({ assuranceLevel: 'aal1', awaitsReauthentication: false });
+      expect(await outcomeOf(here, proven.token, THIEF)).toBe('awaits-reauthentication');
     });
 
     it('gives its data to nobody but its user while it is in doubt', async () => {

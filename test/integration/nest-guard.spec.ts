@@ -155,13 +155,17 @@ describe('rules on handlers and classes', () => {
         act(): void {}
       }
       return Both;
-    }).toThrow('Both.act has @Public(), @AllowAnonymous() or @AllowPendingFactor() beside another');
+    }).toThrow(
+      'Both.act has @Public(), @AllowAnonymous(), @AllowPendingFactor() or @AllowReauthentication() beside another',
+    );
     expect(() => {
       @RequireFreshSession('10m')
       @Public()
       class Both {}
       return Both;
-    }).toThrow('Both has @Public(), @AllowAnonymous() or @AllowPendingFactor() beside another');
+    }).toThrow(
+      'Both has @Public(), @AllowAnonymous(), @AllowPendingFactor() or @AllowReauthentication() beside another',
+    );
   });
 
   it.each(['10', 'ten minutes', '', '-5m'])('are refused when the age is %j', (age) => {

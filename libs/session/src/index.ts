@@ -88,6 +88,7 @@ export type {
 export type { Session, UserSession } from './core/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';
+export { AllowReauthentication } from './nest/decorators/allow-reauthentication.decorator.js';
 export { RequireAssurance } from './nest/decorators/require-assurance.decorator.js';
 export { AllowEmbedding } from './nest/decorators/allow-embedding.decorator.js';
 export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';

@@ -51,6 +51,7 @@ export function createSessionService({
   const touches = new TouchRecorder(store, policy, logger);
   const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
   const signals = new TokenSignals({ events, tokens, toStoredIpAddress });
+  const anomalies = new SessionAnomalies({ store, authenticator, events, logger, toStoredIpAddress, decide });
   const service = new SessionService({
     store,
     events,
@@ -60,8 +61,8 @@ export function createSessionService({
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
     signals,
-    anomalies: new SessionAnomalies({ store, authenticator, events, logger, toStoredIpAddress, decide }),
-    replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer }),
+    anomalies,
+    replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer, anomalies }),
   });
   return { service, touches, everywhere, signals };
 }

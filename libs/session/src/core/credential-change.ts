@@ -1,4 +1,5 @@
 import { normalizeActor } from './client-details.js';
+import type { SessionClient } from './security-events.js';
 import type { AuthenticationInput } from './session-authentication.js';
 import type { SessionAuthenticator } from './session-authenticator.js';
 import { isUnavailable } from './session-errors.js';
@@ -10,6 +11,8 @@ const REASON = 'credential-change';
 export interface CredentialChangeInput {
   readonly authentication?: AuthenticationInput;
   readonly endedBy?: string;
+  /** Who gave the proof of `authentication`, as for `reauthenticate`. */
+  readonly client?: SessionClient;
 }
 
 export interface CredentialChangeParts {
@@ -28,14 +31,16 @@ export class CredentialChange {
 
   async apply(
     token: string,
-    { authentication, endedBy }: CredentialChangeInput,
+    { authentication, endedBy, client }: CredentialChangeInput,
   ): Promise<{ readonly outcome: ReplacedToken; readonly ended: readonly EndedSession[] }> {
     const { replacer, revokeAll } = this.parts;
     const endOthers = { reason: REASON, endedBy: normalizeActor(endedBy) } as const;
-    const outcome = await replacer.replace(token, { authentication, endOthers }).catch(async (error: unknown) => {
-      if (isUnavailable(error)) await this.endOthersAtLeast(token, endedBy);
-      throw error;
-    });
+    const outcome = await replacer
+      .replace(token, { authentication, endOthers, client })
+      .catch(async (error: unknown) => {
+        if (isUnavailable(error)) await this.endOthersAtLeast(token, endedBy);
+        throw error;
+      });
     if (outcome.replaced) return { outcome, ended: outcome.ended };
     const { last, reason } = outcome;
     if (!last || last.userId === null) return { outcome, ended: [] };

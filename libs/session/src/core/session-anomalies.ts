@@ -7,10 +7,17 @@ import type { AbsenceReason, SessionAuthenticator } from './session-authenticato
 import { RecentKeys } from './recent-keys.js';
 import { isUnavailable, SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
+import type { SessionRecord } from './session-record.js';
 import type { SessionLogger, SessionStore } from './session-store.js';
 import { toSession, type Session } from './session.js';
 import type { RenewedToken } from './token-renewer.js';
-import { decodeTokenState, DECISION_ID_BYTES, encodeTokenState, MAX_CLIENT_TRAITS } from './token-state.js';
+import {
+  decodeTokenState,
+  DECISION_ID_BYTES,
+  encodeTokenState,
+  MAX_CLIENT_TRAITS,
+  type LaterClients,
+} from './token-state.js';
 
 const DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
 /** Each attempt lost means that another request wrote something about the session's tokens. */
@@ -29,8 +36,8 @@ export interface SessionAnomaly {
 /**
  * - `allow`: the client is one of the session's from now on.
  * - `notify`: the same, and the event `anomaly` tells of it.
- * - `step-up`: the same, but the session authenticates nobody until `reauthenticate` says that its user proved who they
- *   are, which gives it a new token.
+ * - `step-up`: the event tells of it, and the session authenticates nobody until `reauthenticate` says that its user proved
+ *   who they are, which gives it a new token and makes the client of that proof the one that it knows.
  * - `revoke`: the session ends with reason `anomaly`.
  */
 export type AnomalyDecision = (typeof DECISIONS)[number];
@@ -98,6 +105,13 @@ export class SessionAnomalies {
       latest = { ...checkedAgain, token: latest.token };
     }
     return decide ? refused('anomaly') : latest;
+  }
+
+  /** What a session knows of its clients when this one is all that it trusts beside the one that it began with. */
+  knowOnly(record: SessionRecord, client: SessionClient): LaterClients | undefined {
+    const { toStoredIpAddress } = this.parts;
+    const changed = findChangedClient({ record, client, known: [], toStoredIpAddress });
+    return changed && { traits: changed.traits, decisionId: newDecisionId() };
   }
 
   private findChange({ record }: Live, client: SessionClient): ChangedClient | undefined {
@@ -225,10 +239,14 @@ function withTraits(
     ...state,
     clients: {
       traits: [...known, ...traits].slice(-MAX_CLIENT_TRAITS),
-      decisionId: new Uint8Array(randomBytes(DECISION_ID_BYTES)),
+      decisionId: newDecisionId(),
     },
     ...(isWaiting && { awaitsReauthentication: true }),
   });
+}
+
+function newDecisionId(): Uint8Array {
+  return new Uint8Array(randomBytes(DECISION_ID_BYTES));
 }
 
 /** As the session will be found by the next request; by this one even if the store did not take it. */

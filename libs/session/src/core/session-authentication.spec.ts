@@ -95,4 +95,11 @@ describe('renewAuthentication', () => {
     expect([again.amr, again.assuranceLevel]).toEqual([['pwd'], 'aal2']);
     expect(renewAuthentication(complete, { amr: ['pwd'], assuranceLevel: 'aal1' }).assuranceLevel).toBe('aal1');
   });
+
+  it('counts only what was proved this time when the session was in doubt', () => {
+    const complete = renewAuthentication(pending, { amr: ['otp'] });
+    const levelAfter = (amr: string[]) => renewAuthentication(complete, { amr }, { isInDoubt: true }).assuranceLevel;
+    expect([levelAfter(['pwd']), levelAfter(['pwd', 'otp'])]).toEqual(['aal1', 'aal2']);
+    expect(renewAuthentication(pending, { amr: ['otp'] }, { isInDoubt: true }).assuranceLevel).toBe('aal2');
+  });
 });

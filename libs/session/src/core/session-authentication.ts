@@ -52,13 +52,20 @@ export function toAuthentication(
 /**
  * What holds after the user proved again who they are. A factor that a session waited for adds its methods to those
  * before; otherwise the methods are those of this time, and the level is the highest that the session has reached.
+ *
+ * @param options.isInDoubt - Somebody else may have had the session meanwhile: the level is what was proved this time.
  */
-export function renewAuthentication(before: SessionAuthentication, input: AuthenticationInput): SessionAuthentication {
+export function renewAuthentication(
+  before: SessionAuthentication,
+  input: AuthenticationInput,
+  { isInDoubt = false }: { isInDoubt?: boolean } = {},
+): SessionAuthentication {
   const given = toAuthenticationMethods(input.amr);
   const amr = before.awaitsSecondFactor ? [...new Set([...before.amr, ...given])] : given;
+  const reached = isInDoubt ? null : before.assuranceLevel;
   return {
     amr,
-    assuranceLevel: toLevel(input.assuranceLevel) ?? higherLevel(before.assuranceLevel, levelOfMethods(amr)),
+    assuranceLevel: toLevel(input.assuranceLevel) ?? higherLevel(reached, levelOfMethods(amr)),
     awaitsSecondFactor: false,
     identityProvider: toIdentityProvider(input.identityProvider) ?? before.identityProvider,
   };

@@ -144,15 +144,19 @@ export class SessionService {
   /**
    * Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew. A session
    * that awaited a second factor awaits it no more, and keeps the methods of the first; `assuranceLevel` never falls
-   * unless it is given.
+   * unless it is given. After `onAnomaly` answered `step-up` the session authenticates again, at the level that was proved
+   * now.
    *
+   * @param options.client - Who gave the proof, as for `authenticate`: without it `onAnomaly` may ask about them next.
    * @throws {SessionArgumentError} The session is anonymous: a sign-in is `create` with `replacesToken`.
    */
   async reauthenticate(
     token: string,
     authentication: AuthenticationInput & { readonly amr: readonly string[] },
+    { client }: { client?: SessionClient } = {},
   ): Promise<RotatedSession> {
-    return this.announceReplaced('reauthenticated', await this.parts.replacer.replace(token, { authentication }));
+    const replaced = await this.parts.replacer.replace(token, { authentication, client });
+    return this.announceReplaced('reauthenticated', replaced);
   }
 
   /**

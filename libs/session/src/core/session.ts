@@ -48,6 +48,11 @@ export function toSession({ record, now }: LiveSession): Session {
   });
 }
 
+/** Whether `onAnomaly` stopped a session that awaits no second factor, which would be a proof too. */
+export function isDoubted(session: Session): boolean {
+  return session.awaitsReauthentication && !session.awaitsSecondFactor;
+}
+
 /** Whether nobody is signed in by a live session yet, or any more: its user has to prove something first. */
 export function awaitsProof(session: Session): boolean {
   return session.awaitsSecondFactor || session.awaitsReauthentication;

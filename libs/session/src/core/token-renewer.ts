@@ -5,7 +5,7 @@ import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from './session-policy.
 import type { SessionLogger, SessionRotation, SessionStore } from './session-store.js';
 import type { SessionTokens } from './session-token.js';
 import { toSession } from './session.js';
-import { promoteSuccessor, replaceCurrent, withSuccessor } from './token-rotation.js';
+import { promoteSuccessor, replaceCurrent, withSuccessor, type TokenProof } from './token-rotation.js';
 import { encodeTokenState } from './token-state.js';
 import { unwrapSecret, wrapSecret } from './token-wrap.js';
 
@@ -55,11 +55,11 @@ export class TokenRenewer {
   /**
    * What to store when this new token takes the place of every other one of the session, at once.
    *
-   * @param options.isProven - Whether the user proved who they are for it.
+   * @param proof - Given when the user proved who they are for it.
    */
-  replaceAll({ tokenState, now }: LiveToken, hash: Uint8Array, { isProven }: { isProven: boolean }): Uint8Array {
+  replaceAll({ tokenState, now }: LiveToken, hash: Uint8Array, proof?: TokenProof): Uint8Array {
     const issuedAtMs = this.parts.policy.rotateEveryMs === undefined ? undefined : now.getTime();
-    return encodeTokenState(replaceCurrent(tokenState, { current: hash, issuedAtMs, isProven }));
+    return encodeTokenState(replaceCurrent(tokenState, { current: hash, issuedAtMs, proof }));
   }
 
   private async renew(token: string, checked: LiveToken, { issue }: { issue: boolean }): Promise<RenewedToken> {

@@ -1,10 +1,13 @@
+import type { SessionClient } from './security-events.js';
+import type { SessionAnomalies } from './session-anomalies.js';
 import { renewAuthentication, type AuthenticationInput } from './session-authentication.js';
-import type { SessionAuthenticator } from './session-authenticator.js';
+import type { LiveToken, SessionAuthenticator } from './session-authenticator.js';
 import { SessionArgumentError } from './session-errors.js';
 import type { SessionPolicy } from './session-policy.js';
 import type { EndedSession, SessionRecord } from './session-record.js';
 import type { LiveSession, SessionRotation, SessionStore } from './session-store.js';
 import type { TokenRenewer } from './token-renewer.js';
+import type { TokenProof } from './token-rotation.js';
 import type { SessionTokens } from './session-token.js';
 
 /** More than other requests write while the token stays the same: a newer key, a successor, its promotion. */
@@ -13,6 +16,8 @@ const MAX_ATTEMPTS = 8;
 export interface TokenReplacement {
   /** Given when the user proved who they are. */
   readonly authentication?: AuthenticationInput;
+  /** Who gave that proof: after a doubt, the one client that the session knows. Default those that it knows already. */
+  readonly client?: SessionClient;
   /** All other sessions of the user end in the same step. */
   readonly endOthers?: SessionRotation['endOthers'];
 }
@@ -32,14 +37,16 @@ export interface TokenReplacerParts {
   readonly tokens: SessionTokens;
   readonly authenticator: SessionAuthenticator;
   readonly renewer: TokenRenewer;
+  readonly anomalies: SessionAnomalies;
 }
 
 /** Gives a live session another token. Of parallel calls with the same token one succeeds. */
 export class TokenReplacer {
   constructor(private readonly parts: TokenReplacerParts) {}
 
-  async replace(token: string, { authentication, endOthers }: TokenReplacement = {}): Promise<ReplacedToken> {
+  async replace(token: string, replacement: TokenReplacement = {}): Promise<ReplacedToken> {
     const { store, tokens, authenticator, renewer } = this.parts;
+    const { authentication, endOthers, client } = replacement;
     let last: SessionRecord | undefined;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const checked = await authenticator.check(token, { endReused: false });
@@ -58,9 +65,9 @@ export class TokenReplacer {
       const outcome = await store.rotate({
         id,
         expectedTokenHash,
-        tokenHash: renewer.replaceAll(checked, minted.hash, { isProven: authentication !== undefined }),
+        tokenHash: renewer.replaceAll(checked, minted.hash, authentication && this.proofOf(checked, client)),
         cause: 'rotation',
-        authentication: authentication && this.renew(last, authentication),
+        authentication: authentication && this.renew(checked, authentication),
         endOthers,
       });
       if (outcome.applied) return { replaced: true, ...outcome, token: minted.token };
@@ -70,8 +77,14 @@ export class TokenReplacer {
     return { replaced: false, reason: 'superseded', last };
   }
 
-  private renew(record: SessionRecord, input: AuthenticationInput): SessionRotation['authentication'] {
+  private renew({ record, tokenState }: LiveToken, input: AuthenticationInput): SessionRotation['authentication'] {
     const { idleTimeoutMs, absoluteTimeoutMs } = this.parts.policy;
-    return { ...renewAuthentication(record, input), idleTimeoutMs, absoluteTimeoutMs };
+    const isInDoubt = tokenState.awaitsReauthentication;
+    return { ...renewAuthentication(record, input, { isInDoubt }), idleTimeoutMs, absoluteTimeoutMs };
+  }
+
+  private proofOf({ record, tokenState }: LiveToken, client: SessionClient | undefined): TokenProof {
+    if (!client || !tokenState.awaitsReauthentication) return {};
+    return { clients: this.parts.anomalies.knowOnly(record, client) };
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import assert from 'node:assert/strict';
 import { createSessionId } from './session-id.js';
 import { SessionTokens, type MintedToken } from './session-token.js';
-import { matchToken, promoteSuccessor, replaceCurrent, withSuccessor } from './token-rotation.js';
+import { matchToken, promoteSuccessor, replaceCurrent, withSuccessor, type TokenProof } from './token-rotation.js';
 import { decodeTokenState, encodeTokenState, MAX_RETIRED_MARKERS, type TokenState } from './token-state.js';
 import { wrapSecret } from './token-wrap.js';
 
@@ -50,8 +50,8 @@ class Tokens {
     return this;
   }
 
-  replace({ isProven = false } = {}): this {
-    this.stored = encodeTokenState(replaceCurrent(this.state, { current: this.mint().hash, isProven }));
+  replace(proof?: TokenProof): this {
+    this.stored = encodeTokenState(replaceCurrent(this.state, { current: this.mint().hash, proof }));
     return this;
   }
 
@@ -129,8 +129,14 @@ describe('the tokens of a session (RFC 9700, 4.14.2)', () => {
     for (const step of [() => tokens.issue(), () => tokens.promote(at(0)), () => tokens.replace()]) {
       expect(step().state).toMatchObject(doubted);
     }
-    const proven = tokens.replace({ isProven: true }).state;
-    expect([proven.clients, proven.awaitsReauthentication]).toEqual([clients, undefined]);
+    const others = { ...clients, traits: [new Uint8Array(8).fill(9)] };
+    const clientsAfter = (proof: TokenProof) => {
+      const proven = tokens.doubt(clients).replace(proof).state;
+      return [proven.clients, proven.awaitsReauthentication];
+    };
+    expect(clientsAfter({})).toEqual([clients, undefined]);
+    expect(clientsAfter({ clients: others })).toEqual([others, undefined]);
+    expect(clientsAfter({ clients: undefined })).toEqual([undefined, undefined]);
   });
 
   it('are known under an older key too, wherever they stand', () => {

@@ -74,11 +74,12 @@ export function promoteSuccessor(
  * A new current token and nothing else that works. The one replaced becomes a wrong secret, so that a double click ends
  * no session; earlier ones stay known, and the previous one counts as reused once its grace would have been over.
  *
- * @param replacement.isProven - The user proved who they are for it, which is what the session may have been waiting for.
+ * @param replacement.proof - The user proved who they are for it, which is what the session may have been waiting for:
+ *   then `clients`, if it is there, are those that the session knows from now on.
  */
 export function replaceCurrent(
   state: TokenState,
-  { current, issuedAtMs, isProven }: Pick<TokenState, 'current' | 'issuedAtMs'> & { isProven: boolean },
+  { current, issuedAtMs, proof }: Pick<TokenState, 'current' | 'issuedAtMs'> & { proof?: TokenProof },
 ): TokenState {
   const { previous, retired } = state;
   return {
@@ -87,9 +88,14 @@ export function replaceCurrent(
     ...(previous && {
       previous: { hash: previous.hash, graceUntilMs: previous.graceUntilMs, promotionId: previous.promotionId },
     }),
-    ...ofClients(isProven ? { ...state, awaitsReauthentication: undefined } : state),
+    ...ofClients(proof ? { clients: state.clients, ...proof } : state),
     retired,
   };
+}
+
+/** What a proof of its user changes about a session's clients. Without `clients` they stay those that they are. */
+export interface TokenProof {
+  readonly clients?: TokenState['clients'] | undefined;
 }
 
 /** What tokens come and go without. */

@@ -47,7 +47,7 @@ export class CsrfGuard implements CanActivate {
     // Without a session cookie there is nothing that a browser would send along by itself.
     if (session.transport === 'bearer' || session.isCsrfToken(token)) return true;
     try {
-      return ((await session.current()) ?? (await session.pending())) === undefined;
+      return ((await session.current()) ?? (await session.pending()) ?? (await session.doubted())) === undefined;
     } catch (error) {
       if (!this.isEnforced) return true;
       throw this.errors.findException(error, http) ?? error;

@@ -10,8 +10,8 @@ const CLOSING_KEY = 'nest-sessions:closing';
 /** Where Nest's `@Sse()` leaves its mark. */
 const SSE_KEY = '__sse__';
 
-/** What `@Public()`, `@AllowAnonymous()` and `@AllowPendingFactor()` let in. */
-export type SessionAllowance = 'public' | 'anonymous' | 'pending-factor';
+/** What `@Public()`, `@AllowAnonymous()`, `@AllowPendingFactor()` and `@AllowReauthentication()` let in. */
+export type SessionAllowance = 'public' | 'anonymous' | 'pending-factor' | 'reauthentication';
 
 /** What a session has to be good for. */
 export interface SessionRequirement {
@@ -106,7 +106,7 @@ export function closesWithSession(reflector: Reflector, context: ExecutionContex
 function contradiction(name: string): SessionConfigurationError {
   return new SessionConfigurationError(
     name,
-    'has @Public(), @AllowAnonymous() or @AllowPendingFactor() beside another decorator that says who may call it: keep one',
+    'has @Public(), @AllowAnonymous(), @AllowPendingFactor() or @AllowReauthentication() beside another decorator that says who may call it: keep one',
   );
 }
 

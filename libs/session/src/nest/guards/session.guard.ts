@@ -18,7 +18,7 @@ import { SessionContextError } from './session-context.error.js';
  * resolvers and handlers of gateways.
  *
  * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`, one that awaits a second
- * factor or, after an anomaly, another proof unless it is `@AllowPendingFactor()`, and one that falls short of what the handler requires; a store that does
+ * factor unless it is `@AllowPendingFactor()` or, after an anomaly, another proof unless it is `@AllowReauthentication()`, and one that falls short of what the handler requires; a store that does
  * not answer is 503 with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
  * Gateways tell it their clients as a `WsException` with the same body, and a client without a live session is closed.
  * Handlers of any other kind are refused unless they are `@Public()`. Subclasses change single steps.
@@ -60,7 +60,7 @@ export class SessionGuard implements CanActivate {
       if (!parts) throw new SessionContextError(context);
       if (parts.isUpgraded && !this.sockets.isTrusted(parts.request.headers)) return undefined;
       const http = this.httpSessions.get(context);
-      return (await http.current()) ?? (await http.pending());
+      return (await http.current()) ?? (await http.pending()) ?? (await http.doubted());
     } catch (error) {
       throw this.errors.findException(error, context) ?? error;
     }
@@ -73,7 +73,7 @@ export class SessionGuard implements CanActivate {
       return rule.access === 'pending-factor' ? undefined : { reason: 'second_factor_required', session };
     }
     if (session.awaitsReauthentication) {
-      return rule.access === 'pending-factor' ? undefined : { reason: 'reauth_required', session, required: {} };
+      return rule.access === 'reauthentication' ? undefined : { reason: 'reauth_required', session, required: {} };
     }
     if (rule.access === 'anonymous') return undefined;
     if (session.userId === null) return { reason: 'unauthenticated' };

@@ -65,8 +65,14 @@ export interface HttpSession {
    */
   current(): Promise<Session | undefined>;
 
-  /** The live session of the request that awaits a second factor or, after an anomaly, another proof, and nothing else. */
+  /** The live session of the request that awaits a second factor, and nothing else. */
   pending(): Promise<Session | undefined>;
+
+  /**
+   * The live session of the request that `onAnomaly` stopped by `step-up`, and nothing else. Who sent the request may have
+   * stolen it; `reauthenticate` says that its user proved who they are.
+   */
+  doubted(): Promise<Session | undefined>;
 
   /**
    * Creates a session with a new token, sets its cookie, and ends the session that the cookie held until now

@@ -4,10 +4,10 @@ import { addConfirmation, assertAction } from '../../core/session-confirmations.
 import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession } from '../../core/session-service.js';
 import { assertUserId } from '../../core/session-id.js';
-import { awaitsProof, toSession, type Session } from '../../core/session.js';
+import { awaitsProof, isDoubted, toSession, type Session } from '../../core/session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
 import { findClearSiteDataProblem } from '../options/clear-site-data.js';
-import { SessionClientGoneError } from './client-gone.error.js';
+import { assertAnswerable } from './assert-answerable.js';
 import type { HttpExchange } from './http-exchange.js';
 import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
 import { RequestClient } from './request-client.js';
@@ -54,7 +54,12 @@ export class RequestSession implements HttpSession {
 
   async pending(): Promise<Session | undefined> {
     const session = await this.#find();
-    return session && awaitsProof(session) ? session : undefined;
+    return session?.awaitsSecondFactor ? session : undefined;
+  }
+
+  async doubted(): Promise<Session | undefined> {
+    const session = await this.#find();
+    return session && isDoubted(session) ? session : undefined;
   }
 
   async signIn({ transport, ...input }: SignIn): Promise<Session> {
@@ -71,7 +76,9 @@ export class RequestSession implements HttpSession {
   }
 
   reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
-    return this.#renew((token) => this.#parts.service.reauthenticate(token, input), { isProof: true });
+    return this.#renew((token) => this.#parts.service.reauthenticate(token, input, { client: this.#client }), {
+      isProof: true,
+    });
   }
 
   async confirm(action: string, { validFor = '5m' }: { validFor?: Duration } = {}): Promise<boolean> {
@@ -90,7 +97,7 @@ export class RequestSession implements HttpSession {
     let ended = 0;
     const session = await this.#renew(
       async (token) => {
-        const changed = await service.credentialsChanged(token, { authentication, endedBy });
+        const changed = await service.credentialsChanged(token, { authentication, endedBy, client: this.#client });
         ended = changed.ended.length;
         // The token was replaced before this looked at it, by whomever: whose it was is known from the request.
         if (!changed.rotated && changed.reason === 'absent' && endedBy !== undefined) {
@@ -212,7 +219,7 @@ export class RequestSession implements HttpSession {
   }
 
   async #create(input: CreateSession, transport: SessionTransport): Promise<Session> {
-    this.#assertUnanswered();
+    assertAnswerable(this.#exchange);
     let isStored = false;
     const isStillAllowed = () => {
       isStored = true;
@@ -234,7 +241,7 @@ export class RequestSession implements HttpSession {
     if (this.#exchange.isAnswered || this.#exchange.isAbandoned) {
       // The token never left, so nobody could use the session: it must not count against the user's limit either.
       await this.#parts.service.revoke(created.session.id);
-      this.#assertUnanswered();
+      assertAnswerable(this.#exchange);
     }
     // What the client sent until now is dead; together with the new token it would be a contradiction.
     if (transport !== this.#current && this.#holdsToken) this.#current.withdraw([]);
@@ -246,10 +253,10 @@ export class RequestSession implements HttpSession {
     replaceToken: (token: string) => Promise<RotatedSession>,
     { isProof }: { isProof: boolean },
   ): Promise<Session | undefined> {
-    this.#assertUnanswered();
+    assertAnswerable(this.#exchange);
     const session = await this.#find();
     if (!session || this.#token === undefined) return undefined;
-    this.#assertUnanswered();
+    assertAnswerable(this.#exchange);
     const renewed = await replaceToken(this.#token);
     if (renewed.rotated) return this.#adopt(renewed);
     if (renewed.reason === 'absent') return this.#hold(undefined);
@@ -282,16 +289,5 @@ export class RequestSession implements HttpSession {
     this.#rivals = [];
     void this.#hold(undefined);
     this.#current.withdraw(clearSiteData);
-  }
-
-  #assertUnanswered(): void {
-    if (this.#exchange.isAbandoned) {
-      throw new SessionClientGoneError('the client closed the connection, so it would not get its new token');
-    }
-    if (!this.#exchange.isAnswered) return;
-    throw new SessionArgumentError(
-      'the response has been sent, so a new token cannot reach the client: await HttpSession before answering; in GraphQL ' +
-        'on Fastify the context has to hold the response: context: (req, reply) => ({ req, reply })',
-    );
   }
 }
