@@ -35,7 +35,9 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
       const after = await demo.laptop.follow(answer);
       expect(after.body).toContain('The device is signed out.');
       expect(after.body).toContain('You are not signed in anywhere else.');
-      expectSignInPage(await demo.phone.get('/sessions'), 'sessions', 'session-over');
+      const over = await demo.phone.get('/sessions');
+      expectSignInPage(over, '/sessions');
+      expect((await demo.phone.follow(over)).body).toContain('Your session has ended. Please sign in again.');
       const again = await demo.laptop.post(demo.laptop.formFor(page, /Sign out Safari on iPhone/));
       expect(again.location).toBe('/sessions?notice=device-already-signed-out');
     });
@@ -52,11 +54,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
 
     it('signs this device out', async () => {
       const page = await demo.laptop.get('/sessions');
-      expectSignInPage(
-        await demo.laptop.post(demo.laptop.formFor(page, /Sign out this device/)),
-        'account',
-        'signed-out',
-      );
+      expectSignInPage(await demo.laptop.post(demo.laptop.formFor(page, /Sign out this device/)), '/', 'signed-out');
       expect(await isSignedIn(demo.laptop)).toBe(false);
     });
 
@@ -125,11 +123,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
 
     it('does not ask for it to sign this device out', async () => {
       const page = await demo.laptop.get('/sessions');
-      expectSignInPage(
-        await demo.laptop.post(demo.laptop.formFor(page, /Sign out this device/)),
-        'account',
-        'signed-out',
-      );
+      expectSignInPage(await demo.laptop.post(demo.laptop.formFor(page, /Sign out this device/)), '/', 'signed-out');
     });
 
     it('never follows an address from the request', async () => {

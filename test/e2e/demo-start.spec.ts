@@ -68,7 +68,7 @@ describe('npm start', () => {
 
       await first.stop('SIGINT');
       expect(first.lines.join('\n')).toContain('SIGINT: stopping');
-      await expect(visitor.get('/')).rejects.toThrow('fetch failed');
+      await expect(visitor.get('/')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
       expect(listPidFiles()).toEqual([]);
 
       const env = { PORT: '0', DATA_DIR: dataDir };

@@ -1,5 +1,6 @@
 import type { INestApplication, LoggerService } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import type { KeyObject } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { SessionStoreDefinition } from 'nest-sessions';
 import type { DemoConfig } from './config/demo-config.js';
@@ -11,6 +12,10 @@ export interface DemoAppSettings {
   readonly config: DemoConfig;
   readonly databaseUrl: string;
   readonly logger: LoggerService;
+  /** What second factors are sealed under: 32 bytes. */
+  readonly secondFactorKey: KeyObject;
+  /** The clock that codes are checked by. Default the computer's. */
+  readonly nowMs?: () => number;
   /** Default: the one that the configuration chose. */
   readonly store?: SessionStoreDefinition;
 }
@@ -20,11 +25,13 @@ export async function createDemoApp({
   config,
   databaseUrl,
   logger,
+  secondFactorKey,
+  nowMs = Date.now,
   store = sessionStoreFor(config),
 }: DemoAppSettings): Promise<INestApplication> {
   const setHeaders = securityHeaders({ https: config.production });
   const app = await NestFactory.create(
-    DemoModule.register({ config, databaseUrl, store }),
+    DemoModule.register({ config, databaseUrl, store, secondFactor: { key: secondFactorKey, nowMs } }),
     await createHttpAdapter(config, setHeaders),
     { logger, abortOnError: false },
   );

@@ -1,24 +1,29 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
-import { SessionGuard, SessionModule, type SessionStoreDefinition } from 'nest-sessions';
+import { SessionModule, type SessionStoreDefinition } from 'nest-sessions';
 import { AccountModule } from './account/account.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { DemoSessionGuard } from './auth/demo-session.guard.js';
 import type { DemoConfig } from './config/demo-config.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DevicesModule } from './devices/devices.module.js';
 import { PagesModule } from './pages/pages.module.js';
+import { pageForRefusal } from './pages/refusal-pages.js';
+import { returnPathOf } from './pages/return-path.js';
+import { SecondFactorModule, type SecondFactorSettings } from './second-factor/second-factor.module.js';
 
 export interface DemoModuleSettings {
   readonly config: DemoConfig;
   readonly databaseUrl: string;
   readonly store: SessionStoreDefinition;
+  readonly secondFactor: SecondFactorSettings;
 }
 
 /** Everything needs a session but what is marked `@Public()`. */
 @Module({})
 export class DemoModule {
-  static register({ config, databaseUrl, store }: DemoModuleSettings): DynamicModule {
+  static register({ config, databaseUrl, store, secondFactor }: DemoModuleSettings): DynamicModule {
     return {
       module: DemoModule,
       imports: [
@@ -30,13 +35,15 @@ export class DemoModule {
           absoluteTimeout: '12h',
           maxSessionsPerUser: 20,
           insecureCookie: !config.production,
+          redirect: ({ reason, path }) => pageForRefusal(reason, returnPathOf(path)),
         }),
+        SecondFactorModule.register(secondFactor),
         PagesModule,
         AuthModule,
         AccountModule,
         DevicesModule,
       ],
-      providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+      providers: [{ provide: APP_GUARD, useClass: DemoSessionGuard }],
     };
   }
 }

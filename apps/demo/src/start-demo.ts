@@ -4,6 +4,7 @@ import type { DemoConfig } from './config/demo-config.js';
 import { createDemoApp } from './create-demo-app.js';
 import { openDatabase, type OpenDatabase } from './database/open-database.js';
 import { openRedis, type OpenRedis } from './redis/open-redis.js';
+import { openSecondFactorKey, type OpenSecondFactorKey } from './second-factor/open-second-factor-key.js';
 import { sessionStoreFor } from './session-store.js';
 import { DEMO_USERS } from './users/demo-users.js';
 
@@ -23,6 +24,7 @@ export async function startDemo(config: DemoConfig, logger: LoggerService): Prom
   const say = (line: string) => logger.log(line, CONTEXT);
   const database = await openDatabase(config, say);
   let redis: OpenRedis | undefined;
+  let secondFactorKey: OpenSecondFactorKey;
   let app: INestApplication | undefined;
   const stop = async () => {
     if (app) await closeApp(app);
@@ -31,15 +33,17 @@ export async function startDemo(config: DemoConfig, logger: LoggerService): Prom
   try {
     // After the database: whoever has that has the folder beside it, too.
     redis = await openRedis(config);
+    secondFactorKey = await openSecondFactorKey(config);
     const store = sessionStoreFor(config, { redisUrl: redis?.url });
-    app = await createDemoApp({ config, databaseUrl: database.url, logger, store });
+    const { key } = secondFactorKey;
+    app = await createDemoApp({ config, databaseUrl: database.url, logger, store, secondFactorKey: key });
     await app.listen(config.port, config.host);
   } catch (error) {
     await stop();
     throw error;
   }
   const url = urlOf(app, config);
-  for (const line of describe({ config, database, redis, url })) say(line);
+  for (const line of describe({ config, database, redis, secondFactorKey, url })) say(line);
   return { url, databaseLost: database.lost, stop };
 }
 
@@ -47,10 +51,11 @@ interface Whereabouts {
   readonly config: DemoConfig;
   readonly database: OpenDatabase;
   readonly redis: OpenRedis | undefined;
+  readonly secondFactorKey: OpenSecondFactorKey;
   readonly url: string;
 }
 
-function describe({ config, database, redis, url }: Whereabouts): string[] {
+function describe({ config, database, redis, secondFactorKey, url }: Whereabouts): string[] {
   const { kind, reason } = config.sessionStore;
   const where = {
     memory: 'memory, gone when this process ends',
@@ -61,6 +66,7 @@ function describe({ config, database, redis, url }: Whereabouts): string[] {
   return [
     `Sessions are kept in ${where[kind]}: ${reason}.`,
     `Users are kept in ${database.description}.`,
+    `Their authenticator apps' secrets are sealed under ${secondFactorKey.description}.`,
     ...DEMO_USERS.map(({ email, password }) => `Sign in as ${email} with the password ${password}`),
     `Open ${url}`,
   ];

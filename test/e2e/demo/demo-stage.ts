@@ -93,11 +93,16 @@ export async function isSignedIn(visitor: DemoVisitor): Promise<boolean> {
   return (await visitor.api('GET', '/devices')).status === 200;
 }
 
-/** The answer sends to the sign-in page, which will lead on to `next` and says `notice`, if any. */
-export function expectSignInPage(answer: Answer, next: 'account' | 'sessions', notice?: string): void {
+/** The answer sends to the sign-in page, which will lead on to `returnTo` and is told to say `notice`, if any. */
+export function expectSignInPage(answer: Answer, returnTo = '/', notice?: string): void {
+  expectPage(answer, '/sign-in', returnTo, notice);
+}
+
+/** The answer sends to a page that asks for something and will lead on to `returnTo`. */
+export function expectPage(answer: Answer, path: string, returnTo = '/', notice?: string): void {
   const url = new URL(answer.location ?? '', 'http://demo.test');
-  expect([answer.status, url.pathname]).toEqual([303, '/sign-in']);
-  expect(url.searchParams.get('next') ?? 'account').toBe(next);
+  expect([answer.status, url.pathname]).toEqual([303, path]);
+  expect(url.searchParams.get('returnTo') ?? '/').toBe(returnTo);
   expect(url.searchParams.get('notice')).toBe(notice ?? null);
 }
 

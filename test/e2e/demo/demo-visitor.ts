@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
+
 /** One answer of the demo, with everything that could leak. */
 export interface Answer {
   readonly status: number;
@@ -21,6 +25,15 @@ export const FIREFOX_ON_LINUX = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko
 export const SAFARI_ON_IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1';
 
+/** What a browser says when it is about to show what it gets. */
+const NAVIGATION = { accept: 'text/html,*/*;q=0.8', 'sec-fetch-mode': 'navigate' };
+
+interface Sending {
+  readonly method?: string;
+  readonly headers: Fields;
+  readonly body?: string;
+}
+
 /** A browser without JavaScript, as far as HTTP goes: keeps the session cookie, follows no redirect by itself. */
 export class DemoVisitor {
   /** `name=value` of the session cookie that it holds. */
@@ -29,13 +42,14 @@ export class DemoVisitor {
   constructor(private readonly options: VisitorOptions) {}
 
   get(path: string, headers: Fields = {}): Promise<Answer> {
-    return this.send(path, { headers: { accept: 'text/html,*/*;q=0.8', ...headers } });
+    return this.send(path, { headers: { ...NAVIGATION, ...headers } });
   }
 
   /** Sends a form. */
   post(path: string, fields: Fields = {}, headers: Fields = {}): Promise<Answer> {
-    const body = new URLSearchParams(fields);
-    return this.send(path, { method: 'POST', body, headers: { accept: 'text/html,*/*;q=0.8', ...headers } });
+    const body = new URLSearchParams(fields).toString();
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    return this.send(path, { method: 'POST', body, headers: { ...NAVIGATION, ...type, ...headers } });
   }
 
   /** As a client of the JSON API. */
@@ -56,8 +70,8 @@ export class DemoVisitor {
     return this.get(location);
   }
 
-  signIn({ email, password }: { email: string; password: string }, next = 'account'): Promise<Answer> {
-    return this.post('/sign-in', { email, password, next });
+  signIn({ email, password }: { email: string; password: string }, returnTo = '/'): Promise<Answer> {
+    return this.post('/sign-in', { email, password, returnTo });
   }
 
   /** The path a form of the page goes to, by the words on its button. */
@@ -68,22 +82,24 @@ export class DemoVisitor {
     throw new Error(`the page has no form with a button ${button}`);
   }
 
-  private async send(path: string, init: Omit<RequestInit, 'headers'> & { headers: Fields }): Promise<Answer> {
-    const response = await fetch(`${this.options.baseUrl}${path}`, {
-      ...init,
-      redirect: 'manual',
+  private async send(path: string, { method = 'GET', headers, body }: Sending): Promise<Answer> {
+    const request = httpRequest(`${this.options.baseUrl}${path}`, {
+      method,
       headers: {
         'user-agent': this.options.userAgent ?? FIREFOX_ON_LINUX,
         ...(this.cookie && { cookie: this.cookie }),
-        ...init.headers,
+        ...headers,
       },
     });
+    const answering = once(request, 'response') as Promise<[IncomingMessage]>;
+    request.end(body);
+    const [response] = await answering;
     const answer: Answer = {
-      status: response.status,
-      body: await response.text(),
-      location: response.headers.get('location'),
-      headers: response.headers,
-      cookies: response.headers.getSetCookie(),
+      status: response.statusCode ?? 0,
+      body: await readText(response),
+      location: response.headers.location ?? null,
+      headers: toHeaders(response),
+      cookies: response.headers['set-cookie'] ?? [],
     };
     this.keepCookies(answer);
     this.options.onAnswer?.(answer);
@@ -97,4 +113,12 @@ export class DemoVisitor {
       this.cookie = isGone ? undefined : pair;
     }
   }
+}
+
+function toHeaders({ headersDistinct }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  return headers;
 }

@@ -1,6 +1,7 @@
 import { Logger, type INestApplication } from '@nestjs/common';
-import { randomBytes, scryptSync } from 'node:crypto';
+import { randomBytes, scryptSync, type KeyObject } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { SessionService, type StepUpRequired } from 'nest-sessions';
 import { Client } from 'pg';
 import { readDemoConfig, type DemoConfig } from '../../../apps/demo/src/config/demo-config.js';
 import { createDemoApp } from '../../../apps/demo/src/create-demo-app.js';
@@ -28,7 +29,9 @@ export class DemoWorld {
   readonly logs = new LogCapture();
   readonly answers: Answer[] = [];
   readonly switches = new StoreSwitches();
+  readonly stepUps: StepUpRequired[] = [];
   private apps: INestApplication[] = [];
+  private aheadMs = 0;
 
   private constructor(
     readonly schema: string,
@@ -53,6 +56,7 @@ export class DemoWorld {
       DATABASE_URL: databaseUrl,
       DATABASE_SCHEMA: schema,
       REDIS_URL: redisUrl,
+      SECOND_FACTOR_KEY: randomBytes(32).toString('base64'),
       ...env,
     });
     const sql = new Client({ connectionString: databaseUrl });
@@ -72,6 +76,14 @@ export class DemoWorld {
 
   get keyPrefix(): string {
     return this.schema;
+  }
+
+  /** The clock that codes of second factors are made and checked by. */
+  readonly nowMs = (): number => Date.now() + this.aheadMs;
+
+  /** Codes are accepted once, so that the next one needs the next step of 30 seconds. */
+  advanceCodes(steps = 1): void {
+    this.aheadMs += steps * 30_000;
   }
 
   /** Somebody at a browser of their own. */
@@ -110,9 +122,14 @@ export class DemoWorld {
         config: this.config,
         databaseUrl: this.config.databaseUrl ?? '',
         logger: this.logs,
+        secondFactorKey: this.secondFactorKey,
+        nowMs: this.nowMs,
         store: this.switches.wrap(sessionStoreFor(this.config, { keyPrefix: this.keyPrefix })),
       });
       this.apps.push(app);
+      app.get(SessionService).events.on('step-up-required', (event) => {
+        this.stepUps.push(event);
+      });
       await app.listen(0, 'localhost');
     });
     await Promise.all(starting);
@@ -129,6 +146,12 @@ export class DemoWorld {
       const hash = `$scrypt$ln=1,r=1,p=1$${Buffer.from('salt').toString('base64url')}$${key}`;
       await this.sql.query('update users set password_hash = $1 where email = $2', [hash, email]);
     }
+  }
+
+  private get secondFactorKey(): KeyObject {
+    const { secondFactorKey } = this.config;
+    if (!secondFactorKey) throw new Error('the configuration has no SECOND_FACTOR_KEY');
+    return secondFactorKey;
   }
 
   private get application(): INestApplication {

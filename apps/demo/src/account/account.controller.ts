@@ -6,6 +6,8 @@ import { describeMoment } from '../pages/moment.js';
 import { findNotice } from '../pages/notices.js';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { Pages } from '../pages/pages.service.js';
+import { RecoveryCodes } from '../second-factor/recovery-codes.service.js';
+import { SecondFactors } from '../second-factor/second-factors.service.js';
 
 @PageController()
 export class AccountController {
@@ -13,6 +15,8 @@ export class AccountController {
     private readonly pages: Pages,
     private readonly sessions: SessionService,
     private readonly signedInUser: SignedInUserService,
+    private readonly factors: SecondFactors,
+    private readonly recoveryCodes: RecoveryCodes,
   ) {}
 
   @Get()
@@ -22,7 +26,8 @@ export class AccountController {
     @Res() response: unknown,
   ): Promise<void> {
     const { id, name, email } = await this.signedInUser.get(session);
-    const { length: sessionCount } = await this.sessions.listByUser(id);
+    const sessions = await this.sessions.listByUser(id);
+    const since = await this.factors.findSince(id);
     const seenFrom = (at: Date) => describeMoment(at, session.checkedAt);
     this.pages.show(response, {
       view: 'account',
@@ -36,7 +41,8 @@ export class AccountController {
         device: summarizeDevice(session),
         confirmed: seenFrom(session.authenticatedAt ?? session.createdAt),
         endsAt: seenFrom(session.absoluteExpiresAt),
-        sessionCount,
+        sessionCount: sessions.filter((listed) => !listed.awaitsSecondFactor).length,
+        secondFactor: since ? { since: seenFrom(since), recoveryCodesLeft: await this.recoveryCodes.count(id) } : null,
       },
     });
   }

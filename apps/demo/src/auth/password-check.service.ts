@@ -1,17 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { User } from '../users/user.entity.js';
 import { UsersService, type Credentials } from '../users/users.service.js';
-import { PasswordThrottle } from './password-throttle.js';
+import type { RefusedAttempt } from './attempt-refusal.js';
+import { AttemptThrottle } from './attempt-throttle.js';
 
-export type PasswordCheck =
-  | { readonly outcome: 'right'; readonly user: User }
-  | { readonly outcome: 'wrong' }
-  | { readonly outcome: 'too-many-attempts'; readonly retryAfterSeconds: number };
+export type PasswordCheck = { readonly outcome: 'right'; readonly user: User } | RefusedAttempt;
 
 /** The one place that checks passwords: at sign-in and when a fresh proof is asked for. */
 @Injectable()
 export class PasswordCheckService {
-  private readonly throttle = new PasswordThrottle();
+  private readonly throttle = new AttemptThrottle();
 
   constructor(private readonly users: UsersService) {}
 

@@ -3,9 +3,10 @@ import { CurrentHttpSession, CurrentSession, type HttpSession, type Session } fr
 import { PageController } from '../pages/page-controller.decorator.js';
 import { Pages } from '../pages/pages.service.js';
 import type { User } from '../users/user.entity.js';
+import { attemptRefusal } from './attempt-refusal.js';
 import { ChangePasswordService, TOO_SHORT_MESSAGE } from './change-password.service.js';
 import { readTextField } from './form-fields.js';
-import { passwordRefusal } from './password-refusal.js';
+import { RequireSecondFactorIfOn } from './require-second-factor-if-on.decorator.js';
 import { SignedInUserService } from './signed-in-user.service.js';
 
 interface PasswordAnswer {
@@ -14,7 +15,8 @@ interface PasswordAnswer {
   readonly notice?: string;
 }
 
-/** The page that changes the password. It asks for the current one, however fresh the session is. */
+/** The page that changes the password. It asks for the current one, however fresh the session is, and for a second factor. */
+@RequireSecondFactorIfOn()
 @PageController('account/password')
 export class PasswordPageController {
   constructor(
@@ -43,7 +45,7 @@ export class PasswordPageController {
     if (change.outcome === 'changed') this.show(response, user, { notice: noticeOf(change.ended) });
     else if (change.outcome === 'too-short') this.show(response, user, { status: 400, error: TOO_SHORT_MESSAGE });
     else {
-      const { status, message } = passwordRefusal(change, 'Wrong password.');
+      const { status, message } = attemptRefusal(change, 'password');
       this.show(response, user, { status, error: message });
     }
   }

@@ -1,11 +1,13 @@
-import { Body, Controller, HttpException, Ip, Put } from '@nestjs/common';
+import { BadRequestException, Body, Controller, Ip, Put } from '@nestjs/common';
 import { CurrentHttpSession, CurrentSession, type HttpSession, type Session } from 'nest-sessions';
+import { attemptException } from './attempt-refusal.js';
 import { ChangePasswordService, TOO_SHORT_MESSAGE } from './change-password.service.js';
 import { readTextField } from './form-fields.js';
-import { passwordRefusal } from './password-refusal.js';
+import { RequireSecondFactorIfOn } from './require-second-factor-if-on.decorator.js';
 import { SignedInUserService } from './signed-in-user.service.js';
 
 /** The user's password, for clients of the JSON API. */
+@RequireSecondFactorIfOn()
 @Controller('password')
 export class PasswordController {
   constructor(
@@ -26,12 +28,7 @@ export class PasswordController {
     const newPassword = readTextField(body, 'newPassword');
     const change = await this.passwords.change(http, { user, currentPassword, newPassword, ipAddress });
     if (change.outcome === 'changed') return { ended: change.ended };
-    if (change.outcome === 'too-short') throw refusal(400, 'password_too_short', TOO_SHORT_MESSAGE);
-    const { status, message } = passwordRefusal(change, 'Wrong password.');
-    throw refusal(status, change.outcome === 'wrong' ? 'wrong_password' : 'too_many_attempts', message);
+    if (change.outcome !== 'too-short') throw attemptException(change, 'password');
+    throw new BadRequestException({ statusCode: 400, error: 'password_too_short', message: TOO_SHORT_MESSAGE });
   }
-}
-
-function refusal(statusCode: number, error: string, message: string): HttpException {
-  return new HttpException({ statusCode, error, message }, statusCode);
 }

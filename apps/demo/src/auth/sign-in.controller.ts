@@ -1,20 +1,22 @@
-import { Body, Get, Ip, Post, Query, Res } from '@nestjs/common';
+import { Body, Get, Ip, Post, Query, Req, Res } from '@nestjs/common';
 import { CurrentHttpSession, Public, type HttpSession } from 'nest-sessions';
-import { landingNamed, landingPath } from '../pages/landing-pages.js';
-import { findNotice } from '../pages/notices.js';
+import { findNotice, NOTICES } from '../pages/notices.js';
 import { PageController } from '../pages/page-controller.decorator.js';
+import { holdsSessionCookie, type PageRequest } from '../pages/page-request.js';
 import { Pages } from '../pages/pages.service.js';
+import { pathLeadingTo, readReturnPath } from '../pages/return-path.js';
+import { SecondFactors } from '../second-factor/second-factors.service.js';
 import { DEMO_USERS } from '../users/demo-users.js';
+import { attemptRefusal, type AttemptRefusal, type RefusedAttempt } from './attempt-refusal.js';
 import { readTextField } from './form-fields.js';
 import { PasswordCheckService } from './password-check.service.js';
-import { passwordRefusal, type PasswordRefusal } from './password-refusal.js';
 import { SignedInUserService } from './signed-in-user.service.js';
 
 interface SignInForm {
-  readonly next: string;
+  readonly returnTo: string;
   readonly email: string;
   readonly notice?: string;
-  readonly refusal?: PasswordRefusal;
+  readonly refusal?: Pick<AttemptRefusal, 'status' | 'message'>;
 }
 
 @Public()
@@ -23,20 +25,26 @@ export class SignInController {
   constructor(
     private readonly pages: Pages,
     private readonly passwords: PasswordCheckService,
+    private readonly factors: SecondFactors,
     private readonly signedInUser: SignedInUserService,
   ) {}
 
   @Get()
   async form(
-    @Query('next') next: unknown,
+    @Query('returnTo') wanted: unknown,
     @Query('notice') notice: unknown,
+    @Req() request: PageRequest,
     @CurrentHttpSession() http: HttpSession,
     @Res() response: unknown,
   ): Promise<void> {
-    const landing = landingNamed(next);
-    const user = await this.signedInUser.find(await http.current());
-    if (user) this.pages.redirect(response, landingPath(landing));
-    else this.show(response, { next: landing, email: '', notice: findNotice(notice) });
+    const returnTo = readReturnPath(wanted);
+    if (await http.pending()) {
+      this.pages.redirect(response, pathLeadingTo('/sign-in/code', returnTo));
+    } else if (await this.signedInUser.find(await http.current())) {
+      this.pages.redirect(response, returnTo);
+    } else {
+      this.show(response, { returnTo, email: '', notice: findNotice(notice) ?? whyHere(request, returnTo) });
+    }
   }
 
   @Post()
@@ -47,23 +55,37 @@ export class SignInController {
     @Res() response: unknown,
   ): Promise<void> {
     const email = readTextField(body, 'email');
-    const next = landingNamed(readTextField(body, 'next'));
+    const returnTo = readReturnPath(readTextField(body, 'returnTo'));
     const check = await this.passwords.check({ email, password: readTextField(body, 'password'), ipAddress });
     if (check.outcome !== 'right') {
-      this.show(response, { next, email, refusal: passwordRefusal(check, 'Wrong email or password.') });
+      this.show(response, { returnTo, email, refusal: refuse(check) });
       return;
     }
-    await http.signIn({ userId: check.user.id, amr: ['pwd'] });
-    this.pages.redirect(response, landingPath(next));
+    const { id: userId } = check.user;
+    const awaitsSecondFactor = await this.factors.isOn(userId);
+    await http.signIn({ userId, amr: ['pwd'], awaitsSecondFactor });
+    this.pages.redirect(response, awaitsSecondFactor ? pathLeadingTo('/sign-in/code', returnTo) : returnTo);
   }
 
-  private show(response: unknown, { next, email, notice, refusal }: SignInForm): void {
+  private show(response: unknown, { returnTo, email, notice, refusal }: SignInForm): void {
     this.pages.show(response, {
       view: 'sign-in',
       title: 'Sign in',
       status: refusal?.status,
       notice,
-      model: { next, email, error: refusal?.message, demoUsers: DEMO_USERS },
+      model: { returnTo, email, error: refusal?.message, demoUsers: DEMO_USERS },
     });
   }
+}
+
+/** A cookie that is held and signs nobody in is that of a session which is over. */
+function whyHere(request: PageRequest, returnTo: string): string | undefined {
+  if (holdsSessionCookie(request)) return NOTICES['session-over'];
+  return returnTo === '/' ? undefined : NOTICES['sign-in-required'];
+}
+
+/** Does not say whether there is such a user. */
+function refuse(attempt: RefusedAttempt): Pick<AttemptRefusal, 'status' | 'message'> {
+  const { status, message } = attemptRefusal(attempt, 'password');
+  return { status, message: attempt.outcome === 'wrong' ? 'Wrong email or password.' : message };
 }

@@ -1,7 +1,9 @@
+import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import { DemoConfigError } from './demo-config.error.js';
 import { readPort, readUrl, type Environment } from './environment.js';
 import { findProjectRoot } from './project-root.js';
+import { readSecondFactorKey } from './second-factor-key.js';
 import { chooseSessionStore, type SessionStoreChoice } from './session-store-choice.js';
 
 export type HttpAdapterKind = 'express' | 'fastify';
@@ -21,6 +23,8 @@ export interface DemoConfig {
   readonly databaseSchema: string;
   /** Absolute. */
   readonly dataDir: string;
+  /** `undefined`: a key of this computer's own is kept in `dataDir`. */
+  readonly secondFactorKey: KeyObject | undefined;
 }
 
 export interface Machine {
@@ -41,6 +45,7 @@ export function readDemoConfig(env: Environment, { redisServer }: Machine = {}):
     databaseUrl: readUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     databaseSchema: readSchema(env),
     dataDir: resolve(findProjectRoot(), env['DATA_DIR'] || '.data'),
+    secondFactorKey: readSecondFactorKey(env),
   };
 }
 

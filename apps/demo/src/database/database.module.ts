@@ -3,6 +3,9 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { runMigrationsOnce, sessionMigrations } from 'nest-sessions/postgres';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DemoConfig } from '../config/demo-config.js';
+import { CreateSecondFactors1795300000001 } from '../second-factor/create-second-factors.migration.js';
+import { RecoveryCode } from '../second-factor/recovery-code.entity.js';
+import { TotpFactor } from '../second-factor/totp-factor.entity.js';
 import { CreateUsers1795300000000 } from '../users/create-users.migration.js';
 import { User } from '../users/user.entity.js';
 
@@ -34,8 +37,12 @@ export class DatabaseModule {
             url,
             schema,
             applicationName: 'nest-sessions-demo',
-            entities: [User],
-            migrations: [CreateUsers1795300000000, ...(needsSessionTables ? sessionTables : [])],
+            entities: [User, TotpFactor, RecoveryCode],
+            migrations: [
+              CreateUsers1795300000000,
+              CreateSecondFactors1795300000001,
+              ...(needsSessionTables ? sessionTables : []),
+            ],
             connectTimeoutMS: 5000,
             extra: { query_timeout: 10_000 },
             // A database that is not there is reported at once; what starts this application may try again.

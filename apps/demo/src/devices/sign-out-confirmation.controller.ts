@@ -1,15 +1,20 @@
-import { Body, Get, Ip, Param, Post, Res, UnauthorizedException } from '@nestjs/common';
+import { Body, Get, Ip, Param, Post, Query, Res, UnauthorizedException } from '@nestjs/common';
 import { CurrentHttpSession, CurrentSession, SessionService, type HttpSession, type Session } from 'nest-sessions';
-import { readTextField } from '../auth/form-fields.js';
-import { PasswordCheckService } from '../auth/password-check.service.js';
-import { passwordRefusal, type PasswordRefusal } from '../auth/password-refusal.js';
+import { attemptRefusal, type AttemptRefusal } from '../auth/attempt-refusal.js';
+import { ProofService } from '../auth/proof.service.js';
 import { SignedInUserService } from '../auth/signed-in-user.service.js';
 import type { NoticeKey } from '../pages/notices.js';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { Pages } from '../pages/pages.service.js';
-import type { User } from '../users/user.entity.js';
 import { endOthers, endSession } from './end-sessions.js';
 import { signOutOneQuestion, SIGN_OUT_OTHERS_QUESTION, type SignOutQuestion } from './sign-out-questions.js';
+
+interface AskedRequest {
+  readonly session: Session;
+  /** The kind of proof that was chosen, if any: whatever the request says. */
+  readonly wanted: unknown;
+  readonly response: unknown;
+}
 
 interface ConfirmedRequest {
   readonly body: unknown;
@@ -20,7 +25,7 @@ interface ConfirmedRequest {
 }
 
 /**
- * Asks for the password and then does what was asked for. Which action that is stands in the path, so there is nothing
+ * Asks for a fresh proof and then does what was asked for. Which action that is stands in the path, so there is nothing
  * that a crafted link could make it return to.
  */
 @PageController('sessions')
@@ -29,12 +34,16 @@ export class SignOutConfirmationController {
     private readonly pages: Pages,
     private readonly sessions: SessionService,
     private readonly signedInUser: SignedInUserService,
-    private readonly passwords: PasswordCheckService,
+    private readonly proofs: ProofService,
   ) {}
 
   @Get('sign-out-others/confirm')
-  async askForOthers(@CurrentSession() session: Session, @Res() response: unknown): Promise<void> {
-    this.ask(response, await this.signedInUser.get(session), SIGN_OUT_OTHERS_QUESTION);
+  async askForOthers(
+    @Query('with') wanted: unknown,
+    @CurrentSession() session: Session,
+    @Res() response: unknown,
+  ): Promise<void> {
+    await this.ask({ session, wanted, response }, SIGN_OUT_OTHERS_QUESTION);
   }
 
   @Post('sign-out-others/confirm')
@@ -52,12 +61,12 @@ export class SignOutConfirmationController {
   @Get(':id/sign-out/confirm')
   async askForOne(
     @Param('id') id: string,
+    @Query('with') wanted: unknown,
     @CurrentSession() session: Session,
     @Res() response: unknown,
   ): Promise<void> {
-    const user = await this.signedInUser.get(session);
-    const question = await this.findQuestion(user, id);
-    if (question) this.ask(response, user, question);
+    const question = await this.findQuestion(session, id);
+    if (question) await this.ask({ session, wanted, response }, question);
     else this.pages.redirect(response, '/sessions', 'device-already-signed-out');
   }
 
@@ -70,13 +79,14 @@ export class SignOutConfirmationController {
     @CurrentHttpSession() http: HttpSession,
     @Res() response: unknown,
   ): Promise<void> {
-    const question = await this.findQuestion(await this.signedInUser.get(session), id);
+    const question = await this.findQuestion(session, id);
     const request = { body, ipAddress, session, http, response };
     if (question) await this.confirm(request, question, () => endSession(http, id));
     else this.pages.redirect(response, '/sessions', 'device-already-signed-out');
   }
 
-  private async findQuestion(user: User, id: string): Promise<SignOutQuestion | undefined> {
+  private async findQuestion(current: Session, id: string): Promise<SignOutQuestion | undefined> {
+    const user = await this.signedInUser.get(current);
     const session = (await this.sessions.listByUser(user.id)).find((listed) => listed.id === id);
     return session && signOutOneQuestion(session);
   }
@@ -87,24 +97,31 @@ export class SignOutConfirmationController {
     act: () => Promise<NoticeKey>,
   ): Promise<void> {
     const user = await this.signedInUser.get(session);
-    const password = readTextField(body, 'password');
-    const check = await this.passwords.check({ email: user.email, password, ipAddress });
+    const check = await this.proofs.check({ user, session, body, ipAddress });
     if (check.outcome !== 'right') {
-      this.ask(response, user, question, passwordRefusal(check, 'Wrong password.'));
+      const { attempt, kind } = check;
+      await this.ask({ session, wanted: kind, response }, question, attemptRefusal(attempt, kind));
       return;
     }
-    if (!(await http.reauthenticate({ amr: ['pwd'] }))) throw new UnauthorizedException();
+    if (!(await http.reauthenticate(check.authentication))) throw new UnauthorizedException();
     this.pages.redirect(response, '/sessions', await act());
   }
 
-  private ask(response: unknown, user: User, question: SignOutQuestion, refusal?: PasswordRefusal): void {
+  private async ask(
+    { session, wanted, response }: AskedRequest,
+    question: SignOutQuestion,
+    refusal?: AttemptRefusal,
+  ): Promise<void> {
+    const user = await this.signedInUser.get(session);
+    const { path } = question;
+    const proof = await this.proofs.ask({ user, session, path, wanted, error: refusal?.message });
     this.pages.show(response, {
       view: 'confirm',
       title: 'Confirm that it is you',
       status: refusal?.status,
       userName: user.name,
       menu: 'sessions',
-      model: { ...question, email: user.email, error: refusal?.message },
+      model: { ...question, isDangerous: true, cancelPath: '/sessions', proof },
     });
   }
 }

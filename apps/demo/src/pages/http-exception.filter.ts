@@ -16,8 +16,10 @@ export class HttpExceptionFilter extends BaseExceptionFilter {
 
   override catch(exception: HttpException, host: ArgumentsHost): void {
     const http = host.switchToHttp();
+    const status = exception.getStatus();
+    // A redirection of `SessionGuard` has its header already.
     // oxlint-disable-next-line promise/valid-params -- the base filter, not a promise
-    if (!prefersPage(http.getRequest<PageRequest>())) super.catch(exception, host);
-    else this.pages.show(http.getResponse<unknown>(), problemPage(exception.getStatus()));
+    if (status < 400 || !prefersPage(http.getRequest<PageRequest>())) super.catch(exception, host);
+    else this.pages.show(http.getResponse<unknown>(), problemPage(status));
   }
 }

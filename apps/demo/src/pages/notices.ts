@@ -6,6 +6,9 @@ export const NOTICES = {
   'device-signed-out': 'The device is signed out.',
   'device-already-signed-out': 'That device was already signed out.',
   'others-signed-out': 'All other devices are signed out.',
+  'second-factor-removed': 'The authenticator app is removed. All other devices are signed out.',
+  'second-factor-already-on': 'An authenticator app is set up already.',
+  'second-factor-already-off': 'There is no authenticator app to remove.',
   'no-others': 'There was no other device to sign out.',
 } as const;
 

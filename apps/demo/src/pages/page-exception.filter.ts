@@ -1,19 +1,21 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SessionStoreUnavailableError } from 'nest-sessions';
-import { landingFor } from './landing-pages.js';
+import { SessionStoreUnavailableError, type SessionRefusal } from 'nest-sessions';
 import { OutageLog } from './outage-log.js';
 import { Pages } from './pages.service.js';
 import { problemPage } from './problem-pages.js';
 import { holdsSessionCookie, requestPath, type PageRequest } from './page-request.js';
+import { pageForRefusal, refusalReason } from './refusal-pages.js';
+import { returnPathOf, returnPathOfForm } from './return-path.js';
 
 const RETRY_AFTER_SECONDS = '5';
 
 /**
- * Answers what page controllers and their guards throw: the sign-in page, the question for the password, or a page that
- * says what is wrong.
+ * Answers what page controllers and their guards throw: the page that asks for what is missing, or one that says what is
+ * wrong.
  *
- * Convention: an action that needs a fresh session has a page at its own path plus `/confirm`.
+ * Convention: a form posts to the address of its page, so that one who was refused can be led back there; but for those
+ * of the list of sessions, whose actions have a page at their own path plus `/confirm`.
  */
 @Catch()
 export class PageExceptionFilter implements ExceptionFilter {
@@ -29,11 +31,14 @@ export class PageExceptionFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<PageRequest>();
     const response = http.getResponse<unknown>();
-    const path = requestPath(this.adapterHost.httpAdapter.getRequestUrl(request));
     const status = statusOf(error);
-    if (status === 401) {
-      if (isReauthenticationRequired(error)) this.pages.redirect(response, `${path}/confirm`);
-      else this.askToSignIn(request, response, path);
+    if (error instanceof HttpException && status < 400) {
+      // Where to is in the header that `SessionGuard` has set.
+      this.adapterHost.httpAdapter.reply(response, error.getResponse(), status);
+      return;
+    }
+    if (error instanceof HttpException && status === 401) {
+      this.pages.redirect(response, this.pageThatAsks(request, refusalReason(error.getResponse())));
       return;
     }
     if (status === 503) {
@@ -45,20 +50,16 @@ export class PageExceptionFilter implements ExceptionFilter {
     this.pages.show(response, problemPage(status, { isVisitor: !holdsSessionCookie(request) }));
   }
 
-  private askToSignIn(request: PageRequest, response: unknown, path: string): void {
-    const landing = landingFor(path);
-    const signIn = landing === 'account' ? '/sign-in' : (`/sign-in?next=${landing}` as const);
-    if (holdsSessionCookie(request)) this.pages.redirect(response, signIn, 'session-over');
-    else this.pages.redirect(response, signIn, path === '/' ? undefined : 'sign-in-required');
+  private pageThatAsks(request: PageRequest, reason: SessionRefusal['reason']): `/${string}` {
+    const url = this.adapterHost.httpAdapter.getRequestUrl(request);
+    if (request.method !== 'POST') return pageForRefusal(reason, returnPathOf(url));
+    const path = requestPath(url);
+    if (reason === 'reauth_required' && path.startsWith('/sessions/')) return `${path}/confirm`;
+    return pageForRefusal(reason, returnPathOfForm(url));
   }
 }
 
 function statusOf(error: unknown): number {
   if (error instanceof SessionStoreUnavailableError) return 503;
   return error instanceof HttpException ? error.getStatus() : 500;
-}
-
-function isReauthenticationRequired(error: unknown): boolean {
-  const body = error instanceof HttpException ? error.getResponse() : undefined;
-  return typeof body === 'object' && 'error' in body && body.error === 'reauth_required';
 }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** What a request has on Express and on Fastify. */
 export interface PageRequest {
+  readonly method: string;
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -14,11 +15,11 @@ export function requestPath(url: string): `/${string}` {
 }
 
 /** Whether the browser still holds a session cookie, so that "your session is over" says more than "please sign in". */
-export function holdsSessionCookie({ headers }: PageRequest): boolean {
+export function holdsSessionCookie({ headers }: Pick<PageRequest, 'headers'>): boolean {
   return /(?:^|;\s*)(?:__Host-)?session=/.test(headers.cookie ?? '');
 }
 
 /** Whether the client would rather see a page than JSON. */
-export function prefersPage({ headers }: PageRequest): boolean {
+export function prefersPage({ headers }: Pick<PageRequest, 'headers'>): boolean {
   return headers.accept?.includes('text/html') ?? false;
 }

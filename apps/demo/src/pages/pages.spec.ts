@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { landingFor, landingNamed, landingPath } from './landing-pages.js';
 import { describeMoment } from './moment.js';
 import { findNotice } from './notices.js';
 import { OutageLog } from './outage-log.js';
 import { requestPath } from './page-request.js';
 import { problemPage } from './problem-pages.js';
+import { pageForRefusal, refusalReason } from './refusal-pages.js';
+import { readReturnPath, returnPathOf, returnPathOfForm } from './return-path.js';
 
 const NOW = new Date('2026-11-23T14:05:09Z');
 
@@ -38,18 +39,63 @@ describe('where requests may lead (ASVS 3.7.2)', () => {
     '//evil.example',
     '/\\evil.example',
     'https:evil.example',
-    '/sessions',
-    'constructor',
-    ['sessions'],
+    'sessions',
+    ['/sessions'],
+    `/${'x'.repeat(200)}`,
     undefined,
-  ])('the name %j leads to the account page', (name) => {
-    expect(landingPath(landingNamed(name))).toBe('/');
+  ])('%j leads to the account page', (value) => {
+    expect(readReturnPath(value)).toBe('/');
   });
 
-  it('a name of ours leads to our page', () => {
-    expect(landingPath(landingNamed('sessions'))).toBe('/sessions');
-    expect(landingFor('/sessions/x/sign-out')).toBe('sessions');
-    expect(landingFor('/')).toBe('account');
+  it('a path of ours leads there', () => {
+    expect(readReturnPath('/sessions')).toBe('/sessions');
+  });
+
+  it.each([
+    ['/sessions?notice=signed-out', '/sessions'],
+    ['/confirm?returnTo=%2Faccount%2Fpassword', '/account/password'],
+    ['/sign-in/code?returnTo=%2Fsessions&with=code', '/sessions'],
+    ['/confirm?returnTo=%2F%2Fevil.example', '/'],
+    ['/confirm', '/'],
+    ['//evil.example/confirm?returnTo=/sessions', '/evil.example/confirm'],
+    ['/', '/'],
+  ])('the way back to %s is %s', (url, path) => {
+    expect(returnPathOf(url)).toBe(path);
+  });
+
+  it.each([
+    ['/sessions/x/sign-out', '/sessions'],
+    ['/account/password', '/account/password'],
+    ['/sign-in/code', '/'],
+    ['/account', '/'],
+  ])('from a form at %s it is the page %s', (url, path) => {
+    expect(returnPathOfForm(url)).toBe(path);
+  });
+
+  it.each([
+    ['unauthenticated', '/', '/sign-in'],
+    ['unauthenticated', '/sessions', '/sign-in?returnTo=%2Fsessions'],
+    ['second_factor_required', '/sessions', '/sign-in/code?returnTo=%2Fsessions'],
+    ['reauth_required', '/account/password', '/confirm?returnTo=%2Faccount%2Fpassword'],
+  ] as const)('who is refused as %s on the way to %s is sent to %s', (reason, returnPath, page) => {
+    expect(pageForRefusal(reason, returnPath)).toBe(page);
+  });
+
+  it('the reason is read from the body of a 401', () => {
+    const bodies = [
+      { error: 'reauth_required' },
+      { error: 'second_factor_required' },
+      { error: 'Unauthorized' },
+      'x',
+      null,
+    ];
+    expect(bodies.map(refusalReason)).toEqual([
+      'reauth_required',
+      'second_factor_required',
+      'unauthenticated',
+      'unauthenticated',
+      'unauthenticated',
+    ]);
   });
 
   it.each([

@@ -1,9 +1,10 @@
+import type { ProofKind } from '../auth/proof.js';
 import type { DeviceSummary } from '../devices/device-summary.js';
 
 /** What each template is given besides what all of them get. */
 export interface Views {
   'sign-in': {
-    readonly next: string;
+    readonly returnTo: string;
     readonly email: string;
     readonly error?: string;
     readonly demoUsers: readonly { readonly name: string; readonly email: string; readonly password: string }[];
@@ -15,6 +16,8 @@ export interface Views {
     readonly confirmed: Moment;
     readonly endsAt: Moment;
     readonly sessionCount: number;
+    /** `null`: none is set up. */
+    readonly secondFactor: { readonly since: Moment; readonly recoveryCodesLeft: number } | null;
   };
   sessions: { readonly current: DeviceSummary; readonly others: readonly DeviceSummary[] };
   confirm: {
@@ -23,9 +26,24 @@ export interface Views {
     readonly button: string;
     /** Path of this page, which the form posts to. */
     readonly path: string;
+    readonly isDangerous: boolean;
+    readonly cancelPath: string;
+    /** Where it leads on to, when the path does not say so. */
+    readonly returnTo?: string;
+    /** What has to be proved for it, if anything. */
+    readonly proof?: ProofQuestion;
+  };
+  code: { readonly returnTo: string; readonly proof: ProofQuestion };
+  'second-factor-set-up': {
+    /** An `<svg>` element. */
+    readonly qrCode: string;
+    /** In groups, to be typed. */
+    readonly secret: string;
     readonly email: string;
+    readonly ticket: string;
     readonly error?: string;
   };
+  'recovery-codes': { readonly codes: readonly string[] };
   password: { readonly email: string; readonly error?: string };
   problem: {
     readonly heading: string;
@@ -35,6 +53,14 @@ export interface Views {
 }
 
 export type ViewName = keyof Views;
+
+/** One way of proving who one is, as a form asks for it, and links to the others. */
+export interface ProofQuestion {
+  readonly kind: ProofKind;
+  readonly email: string;
+  readonly error?: string;
+  readonly choices: readonly { readonly text: string; readonly href: string }[];
+}
 
 /** An instant in words, the exact one and the machine's. */
 export interface Moment {

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { tableName } from '../database/table-name.js';
 
 /** The table of users. Its number is lower than that of the session tables, which refer to it. */
 export class CreateUsers1795300000000 implements MigrationInterface {
@@ -7,7 +8,7 @@ export class CreateUsers1795300000000 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
-      create table ${usersTable(queryRunner)} (
+      create table ${tableName(queryRunner, 'users')} (
         id bigint generated always as identity primary key,
         email text not null unique check (email = lower(email)),
         name text not null,
@@ -17,11 +18,6 @@ export class CreateUsers1795300000000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(`drop table ${usersTable(queryRunner)}`);
+    await queryRunner.query(`drop table ${tableName(queryRunner, 'users')}`);
   }
-}
-
-function usersTable({ dataSource }: QueryRunner): string {
-  const schema = 'schema' in dataSource.options ? dataSource.options.schema : undefined;
-  return `"${schema ?? 'public'}"."users"`;
 }

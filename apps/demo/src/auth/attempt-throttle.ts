@@ -8,10 +8,10 @@ interface Attempts {
 }
 
 /**
- * Slows down guessing: at most 10 wrong passwords for one account from one address in 15 minutes. An attempt counts
- * before it is checked, so that parallel guesses do not slip through. Kept in this process only.
+ * Slows down guessing: at most 10 wrong attempts with one key, such as an account and an address, in 15 minutes. An attempt
+ * counts before it is checked, so that parallel guesses do not slip through. Kept in this process only.
  */
-export class PasswordThrottle {
+export class AttemptThrottle {
   private readonly attempts = new Map<string, Attempts>();
 
   constructor(private readonly nowMs: () => number = Date.now) {}
@@ -31,7 +31,7 @@ export class PasswordThrottle {
     return 0;
   }
 
-  /** The password was right. */
+  /** The attempt was right. */
   forget(key: string): void {
     this.attempts.delete(key);
   }

@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { PasswordThrottle } from './password-throttle.js';
+import { AttemptThrottle } from './attempt-throttle.js';
 
 const MINUTE_MS = 60_000;
 
-describe('the throttle of password attempts', () => {
+describe('the throttle of attempts', () => {
   let nowMs = 0;
-  let throttle: PasswordThrottle;
+  let throttle: AttemptThrottle;
 
   beforeEach(() => {
     nowMs = 1_000_000;
-    throttle = new PasswordThrottle(() => nowMs);
+    throttle = new AttemptThrottle(() => nowMs);
   });
 
   const attempts = (count: number, key = 'ada') => Array.from({ length: count }, () => throttle.begin(key));
@@ -27,7 +27,7 @@ describe('the throttle of password attempts', () => {
     expect(throttle.begin('ada')).toBe(0);
   });
 
-  it('forgets the attempts of somebody whose password was right', () => {
+  it('forgets the attempts of somebody who was right', () => {
     attempts(10);
     throttle.forget('ada');
     expect(throttle.begin('ada')).toBe(0);

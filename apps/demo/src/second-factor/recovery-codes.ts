@@ -1,0 +1,16 @@
+import { createHash } from 'node:crypto';
+import { Secret } from 'otpauth';
+
+const COUNT = 8;
+// 120 bits: from 112 on, a plain hash is enough to store them by (ASVS 6.5.2). 24 letters and digits, none of them 0 or 1.
+const BYTES = 15;
+
+/** New recovery codes as they are shown: 24 characters in groups of four. */
+export function createRecoveryCodes(): string[] {
+  return Array.from({ length: COUNT }, () => (new Secret({ size: BYTES }).base32.match(/.{4}/g) ?? []).join('-'));
+}
+
+/** What is stored of a code, and how a typed one is found: however it is grouped, in capitals or not. */
+export function hashRecoveryCode(typed: string): Buffer {
+  return createHash('sha256').update(typed.replaceAll(/[\s-]/g, '').toUpperCase()).digest();
+}
