@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -59,6 +60,9 @@ describe('npm start', () => {
         'Sessions are kept in Postgres, beside the users: SESSION_STORE says so.',
       );
       expect(first.lines.join('\n')).toContain(`embedded Postgres with its data in ${join(dataDir, 'postgres')}`);
+      const key = await readFile(join(dataDir, 'second-factor.key'), 'utf8');
+      expect(first.lines.join('\n')).toContain(`sealed under a key in ${join(dataDir, 'second-factor.key')}`);
+      expect(first.lines.join('\n')).not.toContain(key.trim());
       for (const { email, password } of DEMO_USERS) {
         expect(first.lines.join('\n')).toContain(`Sign in as ${email} with the password ${password}`);
       }
@@ -85,6 +89,7 @@ describe('npm start', () => {
         expect((await sameBrowser.get('/')).body).toContain('Hello, Ada Lovelace');
         expect(await sameBrowser.apiJson('GET', '/devices')).toMatchObject(before.map(({ id }) => ({ id })));
         expect(listPidFiles()).toHaveLength(redisServer ? 2 : 1);
+        expect(await readFile(join(dataDir, 'second-factor.key'), 'utf8')).toBe(key);
         expect(await next.stop(signal)).toBe(0);
         expect(listPidFiles()).toEqual([]);
       }
@@ -129,7 +134,12 @@ describe('the built demo', () => {
     sql = new Client({ connectionString: getServerUrl('TEST_POSTGRES_URL') });
     await sql.connect();
     await sql.query(`create schema ${schema}`);
-    env = { DATABASE_URL: getServerUrl('TEST_POSTGRES_URL'), DATABASE_SCHEMA: schema, PORT: '0' };
+    env = {
+      DATABASE_URL: getServerUrl('TEST_POSTGRES_URL'),
+      DATABASE_SCHEMA: schema,
+      SECOND_FACTOR_KEY: randomBytes(32).toString('base64'),
+      PORT: '0',
+    };
   }, TIMEOUT_MS);
 
   afterAll(async () => {
@@ -189,6 +199,8 @@ describe('the built demo', () => {
   it.each([
     ['SESSION_STORE must be memory', { SESSION_STORE: 'files' }],
     ['PORT must be a port number', { PORT: 'eighty' }],
+    ['SECOND_FACTOR_KEY must be 32 bytes in base64', { SECOND_FACTOR_KEY: 's3cret' }],
+    ['SECOND_FACTOR_KEY is needed in production', { SECOND_FACTOR_KEY: '', NODE_ENV: 'production' }],
     ['REDIS_URL is needed', { SESSION_STORE: 'redis' }],
     ['REDIS_URL is needed', { SESSION_STORE: 'hybrid' }],
     [

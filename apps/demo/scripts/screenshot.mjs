@@ -44,7 +44,14 @@ const folder = await mkdtemp(join(tmpdir(), 'nest-sessions-screenshot-'));
 await chmod(folder, 0o755);
 const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), persistent: false });
 const demo = spawn(process.execPath, [join(ROOT, 'dist/apps/demo/apps/demo/src/main.js')], {
-  env: { ...process.env, DATABASE_URL: postgres.url, SESSION_STORE: 'postgres', PORT: '0', NO_COLOR: '1' },
+  env: {
+    ...process.env,
+    DATABASE_URL: postgres.url,
+    SESSION_STORE: 'postgres',
+    DATA_DIR: folder,
+    PORT: '0',
+    NO_COLOR: '1',
+  },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const sql = new Client({ connectionString: postgres.url });
@@ -93,6 +100,11 @@ async function takePicture(url) {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('link', { name: 'Manage sessions' }).waitFor();
     await moveBack({ userAgent: MAC, ip: '203.0.113.24', started: '2 hours', lastSeen: '0 seconds' });
+    // As of somebody with an authenticator app; the password alone was given to curl.
+    await sql.query(
+      `update sessions set assurance_level = case when user_agent like 'curl%' then 'aal1' else 'aal2' end,
+         awaits_second_factor = user_agent like 'curl%'`,
+    );
     await page.goto(`${url}/sessions`);
     await page.screenshot({ path: PICTURE });
   } finally {

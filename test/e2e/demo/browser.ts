@@ -40,7 +40,7 @@ export class Person {
     await page.getByLabel('Email').fill(email);
     await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { level: 1, name: /^Hello/ }).waitFor();
+    await page.getByRole('heading', { level: 1, name: /^Hello|^One more step/ }).waitFor();
   }
 
   async click(role: 'button' | 'link', name: string): Promise<void> {

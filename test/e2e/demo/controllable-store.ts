@@ -7,10 +7,12 @@ import {
 
 const AGE_MS = 11 * 60_000;
 
-/** A real store with two switches. Everything else is the store's own doing. */
+/** A real store with three switches. Everything else is the store's own doing. */
 export class StoreSwitches {
   private readonly aged = new Set<string>();
   isDown = false;
+  /** What happens between a request to create a session and its creation, once. */
+  beforeCreate: (() => Promise<void>) | undefined;
 
   /** From now on the session's user proved who they are 11 minutes earlier, until they prove it anew. */
   age(sessionId: string): void {
@@ -31,7 +33,12 @@ export class StoreSwitches {
     return {
       name: store.name,
       start: () => store.start(),
-      create: (session) => whenUp(() => store.create(session)),
+      create: async (session) => {
+        const meanwhile = this.beforeCreate;
+        this.beforeCreate = undefined;
+        await meanwhile?.();
+        return whenUp(() => store.create(session));
+      },
       find: async (id) => {
         const found = await whenUp(() => store.find(id));
         return found.live ? { ...found, record: this.withAge(found.record) } : found;

@@ -31,7 +31,7 @@ export class DemoWorld {
   readonly switches = new StoreSwitches();
   readonly stepUps: StepUpRequired[] = [];
   private apps: INestApplication[] = [];
-  private aheadMs = 0;
+  private codesAtMs = Date.now();
 
   private constructor(
     readonly schema: string,
@@ -78,12 +78,16 @@ export class DemoWorld {
     return this.schema;
   }
 
-  /** The clock that codes of second factors are made and checked by. */
-  readonly nowMs = (): number => Date.now() + this.aheadMs;
+  /** The clock that codes of second factors are made and checked by. It stands still, so that none goes stale meanwhile. */
+  readonly nowMs = (): number => this.codesAtMs;
 
   /** Codes are accepted once, so that the next one needs the next step of 30 seconds. */
   advanceCodes(steps = 1): void {
-    this.aheadMs += steps * 30_000;
+    this.codesAtMs += steps * 30_000;
+  }
+
+  get service(): SessionService {
+    return this.application.get(SessionService);
   }
 
   /** Somebody at a browser of their own. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RecoveryCodes } from '../second-factor/recovery-codes.service.js';
 import { SECOND_FACTOR_SETTINGS } from '../second-factor/second-factor.constants.js';
 import type { SecondFactorSettings } from '../second-factor/second-factor.module.js';
-import { SecondFactors } from '../second-factor/second-factors.service.js';
+import { SecondFactors, type GivenCode } from '../second-factor/second-factors.service.js';
 import type { RefusedAttempt } from './attempt-refusal.js';
 import { AttemptThrottle } from './attempt-throttle.js';
 import type { Proof } from './proof.js';
@@ -26,12 +26,13 @@ export class CodeCheckService {
   async check(userId: string, { kind, value }: Proof): Promise<{ readonly outcome: 'right' } | RefusedAttempt> {
     const retryAfterSeconds = this.throttle.begin(userId);
     if (retryAfterSeconds > 0) return { outcome: 'too-many-attempts', retryAfterSeconds };
-    const outcome = kind === 'code' ? await this.factors.use(userId, value) : await this.useRecoveryCode(userId, value);
+    const given = { userId, code: value };
+    const outcome = kind === 'code' ? await this.factors.use(given) : await this.useRecoveryCode(given);
     if (outcome === 'right') this.throttle.forget(userId);
     return { outcome };
   }
 
-  private async useRecoveryCode(userId: string, value: string): Promise<'right' | 'wrong'> {
-    return (await this.recoveryCodes.use(userId, value)) ? 'right' : 'wrong';
+  private async useRecoveryCode(given: GivenCode): Promise<'right' | 'wrong'> {
+    return (await this.recoveryCodes.use(given)) ? 'right' : 'wrong';
   }
 }

@@ -2,7 +2,7 @@ import { Body, Get, Ip, Post, Query, Res, UnauthorizedException } from '@nestjs/
 import { AllowPendingFactor, CurrentHttpSession, CurrentSession, type HttpSession, type Session } from 'nest-sessions';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { Pages } from '../pages/pages.service.js';
-import { pathLeadingTo, readReturnPath } from '../pages/return-path.js';
+import { pathLeadingOn, readReturnPath } from '../pages/return-path.js';
 import { attemptRefusal, type AttemptRefusal } from './attempt-refusal.js';
 import { readTextField } from './form-fields.js';
 import { ProofService } from './proof.service.js';
@@ -63,7 +63,7 @@ export class SignInCodeController {
 
   private async show(response: unknown, { session, returnTo, wanted, refusal }: CodeForm): Promise<void> {
     const user = await this.signedInUser.get(session);
-    const path = pathLeadingTo(PATH, returnTo);
+    const path = pathLeadingOn({ page: PATH, returnTo });
     const proof = await this.proofs.ask({ user, session, path, wanted, error: refusal?.message });
     this.pages.show(response, {
       view: 'code',

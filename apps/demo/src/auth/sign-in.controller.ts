@@ -4,7 +4,7 @@ import { findNotice, NOTICES } from '../pages/notices.js';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { holdsSessionCookie, type PageRequest } from '../pages/page-request.js';
 import { Pages } from '../pages/pages.service.js';
-import { pathLeadingTo, readReturnPath } from '../pages/return-path.js';
+import { pathLeadingOn, readReturnPath } from '../pages/return-path.js';
 import { SecondFactors } from '../second-factor/second-factors.service.js';
 import { DEMO_USERS } from '../users/demo-users.js';
 import { attemptRefusal, type AttemptRefusal, type RefusedAttempt } from './attempt-refusal.js';
@@ -39,7 +39,7 @@ export class SignInController {
   ): Promise<void> {
     const returnTo = readReturnPath(wanted);
     if (await http.pending()) {
-      this.pages.redirect(response, pathLeadingTo('/sign-in/code', returnTo));
+      this.pages.redirect(response, pathLeadingOn({ page: '/sign-in/code', returnTo }));
     } else if (await this.signedInUser.find(await http.current())) {
       this.pages.redirect(response, returnTo);
     } else {
@@ -61,10 +61,18 @@ export class SignInController {
       this.show(response, { returnTo, email, refusal: refuse(check) });
       return;
     }
-    const { id: userId } = check.user;
-    const awaitsSecondFactor = await this.factors.isOn(userId);
-    await http.signIn({ userId, amr: ['pwd'], awaitsSecondFactor });
-    this.pages.redirect(response, awaitsSecondFactor ? pathLeadingTo('/sign-in/code', returnTo) : returnTo);
+    const awaitsSecondFactor = await this.beginSession(http, check.user.id);
+    this.pages.redirect(response, awaitsSecondFactor ? pathLeadingOn({ page: '/sign-in/code', returnTo }) : returnTo);
+  }
+
+  /** @returns Whether the second factor is still to come. */
+  private async beginSession(http: HttpSession, userId: string): Promise<boolean> {
+    const hasSecondFactor = await this.factors.isOn(userId);
+    await http.signIn({ userId, amr: ['pwd'], awaitsSecondFactor: hasSecondFactor });
+    // One set up since has ended the sessions that there were, and this one may have begun right after that.
+    if (hasSecondFactor || !(await this.factors.isOn(userId))) return hasSecondFactor;
+    await http.signIn({ userId, amr: ['pwd'], awaitsSecondFactor: true });
+    return true;
   }
 
   private show(response: unknown, { returnTo, email, notice, refusal }: SignInForm): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { readDemoConfig } from './demo-config.js';
 import { DemoConfigError } from './demo-config.error.js';
 import { printableUrl } from './environment.js';
@@ -84,6 +85,36 @@ describe('the configuration of the demo', () => {
   ])('refuses %j in one line that names the variable and no password', (env, message) => {
     expect(failureOf(env)).toBe(message);
     expect(message).not.toContain('s3cret');
+  });
+
+  describe('the key of second factors', () => {
+    const bytes = Buffer.alloc(32, 7);
+    const production = { NODE_ENV: 'production', DATABASE_URL };
+
+    it('is read from 32 bytes in base64, and printed nowhere', () => {
+      const config = readDemoConfig({ SECOND_FACTOR_KEY: bytes.toString('base64'), ...production });
+      expect(config.secondFactorKey?.export()).toEqual(bytes);
+      expect(inspect(config, { depth: null, showHidden: true })).not.toContain(bytes.toString('base64'));
+      expect(inspect(config, { depth: null, showHidden: true })).not.toContain('07 07');
+    });
+
+    it.each([
+      Buffer.alloc(16, 7).toString('base64'),
+      Buffer.alloc(33, 7).toString('base64'),
+      bytes.toString('hex'),
+      `${'-'.repeat(43)}=`,
+      'correct horse',
+    ])('is not %s, and that is not repeated', (text) => {
+      const message = failureOf({ SECOND_FACTOR_KEY: text });
+      expect(message).toBe('SECOND_FACTOR_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them');
+    });
+
+    it('is needed where instances share a database in production, and is otherwise made at the first start', () => {
+      expect(failureOf(production)).toMatch(/^SECOND_FACTOR_KEY is needed in production beside DATABASE_URL/);
+      for (const env of [{}, { DATABASE_URL }, { NODE_ENV: 'production' }]) {
+        expect(readDemoConfig(env).secondFactorKey).toBeUndefined();
+      }
+    });
   });
 
   it('prints addresses without user, password and parameters', () => {

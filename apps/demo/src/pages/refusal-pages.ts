@@ -1,5 +1,5 @@
 import type { SessionRefusal } from 'nest-sessions';
-import { pathLeadingTo } from './return-path.js';
+import { pathLeadingOn } from './return-path.js';
 
 /** The page that asks for what a refused request lacks. */
 const PAGES: Record<SessionRefusal['reason'], `/${string}`> = {
@@ -8,8 +8,8 @@ const PAGES: Record<SessionRefusal['reason'], `/${string}`> = {
   reauth_required: '/confirm',
 };
 
-export function pageForRefusal(reason: SessionRefusal['reason'], returnPath: `/${string}`): `/${string}` {
-  return pathLeadingTo(PAGES[reason], returnPath);
+export function pageForRefusal(reason: SessionRefusal['reason'], returnTo: `/${string}`): `/${string}` {
+  return pathLeadingOn({ page: PAGES[reason], returnTo });
 }
 
 /** Why the guard refused, out of the body of its 401; any other 401 is for want of a session. */

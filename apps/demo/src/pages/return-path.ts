@@ -27,7 +27,7 @@ export function returnPathOfForm(url: string): `/${string}` {
   return path.startsWith('/sessions') ? '/sessions' : '/';
 }
 
-/** A page of ours that leads on to there. */
-export function pathLeadingTo(page: `/${string}`, returnPath: `/${string}`): `/${string}` {
-  return returnPath === '/' ? page : `${page}?returnTo=${encodeURIComponent(returnPath)}`;
+/** The path of a page of ours that leads on to another one. */
+export function pathLeadingOn({ page, returnTo }: Record<'page' | 'returnTo', `/${string}`>): `/${string}` {
+  return returnTo === '/' ? page : `${page}?returnTo=${encodeURIComponent(returnTo)}`;
 }

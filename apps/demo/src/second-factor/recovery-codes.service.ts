@@ -4,6 +4,7 @@ import { Repository } from 'typeorm';
 import { withOutagesAs503 } from '../database/database-outage.js';
 import { RecoveryCode } from './recovery-code.entity.js';
 import { createRecoveryCodes, hashRecoveryCode } from './recovery-codes.js';
+import type { GivenCode } from './second-factors.service.js';
 import { TotpFactor } from './totp-factor.entity.js';
 
 /** The codes for the day on which the authenticator app is out of reach. Stored as hashes, deleted when used. */
@@ -16,8 +17,8 @@ export class RecoveryCodes {
   }
 
   /** Uses a code up: of parallel calls with one code, one gets `true`. */
-  async use(userId: string, typed: string): Promise<boolean> {
-    const codeHash = hashRecoveryCode(typed);
+  async use({ userId, code }: GivenCode): Promise<boolean> {
+    const codeHash = hashRecoveryCode(code);
     const { affected } = await withOutagesAs503(() => this.codes.delete({ userId, codeHash }));
     return affected === 1;
   }

@@ -16,6 +16,12 @@ export interface NewFactor {
   readonly code: string;
 }
 
+export interface GivenCode {
+  readonly userId: string;
+  /** As typed. */
+  readonly code: string;
+}
+
 /** Authenticator apps of the users: at most one each. */
 @Injectable()
 export class SecondFactors {
@@ -46,7 +52,7 @@ export class SecondFactors {
   async add({ userId, secret, code }: NewFactor): Promise<'added' | 'wrong-code' | 'already-on'> {
     const lastStep = findTotpStep({ secret, code, nowMs: this.nowMs() });
     if (lastStep === undefined) return 'wrong-code';
-    const sealedSecret = this.box.seal(secret, purposeFor(userId));
+    const sealedSecret = this.box.seal({ text: secret, purpose: purposeFor(userId) });
     const insert = this.factors.createQueryBuilder().insert().values({ userId, sealedSecret, lastStep }).orIgnore();
     const { raw } = await withOutagesAs503(() => insert.returning('user_id').execute());
     return Array.isArray(raw) && raw.length === 1 ? 'added' : 'already-on';
@@ -57,7 +63,7 @@ export class SecondFactors {
    *
    * @returns `'used'` when this or a later code was accepted before.
    */
-  async use(userId: string, code: string): Promise<'right' | 'wrong' | 'used'> {
+  async use({ userId, code }: GivenCode): Promise<'right' | 'wrong' | 'used'> {
     const factor = await withOutagesAs503(() => this.factors.findOneBy({ userId }));
     if (!factor) return 'wrong';
     const lastStep = findTotpStep({ secret: this.open(factor), code, nowMs: this.nowMs() });
@@ -76,7 +82,7 @@ export class SecondFactors {
 
   /** Another key must not look like a wrong code, nor like a user without a second factor. */
   private open({ userId, sealedSecret }: TotpFactor): string {
-    const secret = this.box.open(sealedSecret, purposeFor(userId));
+    const secret = this.box.open({ sealed: sealedSecret, purpose: purposeFor(userId) });
     if (secret !== undefined) return secret;
     throw new Error(
       `the second factor of user ${userId} does not open: it was sealed under another SECOND_FACTOR_KEY, start with that one`,

@@ -17,12 +17,12 @@ export class SetUpTickets {
   }
 
   issue(secret: string, session: Session): string {
-    return this.box.seal(secret, purposeFor(session)).toString('base64url');
+    return this.box.seal({ text: secret, purpose: purposeFor(session) }).toString('base64url');
   }
 
   /** The secret; `undefined` for whatever was not issued to this session. */
   redeem(ticket: string, session: Session): string | undefined {
-    return this.box.open(Buffer.from(ticket, 'base64url'), purposeFor(session));
+    return this.box.open({ sealed: Buffer.from(ticket, 'base64url'), purpose: purposeFor(session) });
   }
 }
 
