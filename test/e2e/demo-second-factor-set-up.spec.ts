@@ -35,6 +35,7 @@ describe.each(DEMO_SETUPS)('setting a second factor up, with sessions in $store,
       const done = await here.post(SET_UP, { ticket, code: app.code() });
       expect(done.status).toBe(200);
       expect(readRecoveryCodes(done)).toHaveLength(8);
+      for (const { headers } of [page, done]) expect(headers.get('cache-control')).toContain('no-store');
       expect(await Promise.all([here, phone].map(isSignedIn))).toEqual([true, false]);
       expect(here.cookie).not.toBe(cookie);
       const replayed = demo.world.visitor();
