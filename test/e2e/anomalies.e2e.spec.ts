@@ -154,7 +154,8 @@ describe.each(ADAPTERS)('a session that another client uses, on %s (ASVS 8.2.4)'
   it('is refused everywhere after step-up, until its user proves who they are where that is allowed', async () => {
     const app = await start('step-up');
     const cookie = await signIn(app);
-    const refusal = { statusCode: 401, error: 'reauth_required', message: 'Recent authentication required' };
+    const message = 'Recent authentication required';
+    const refusal = { statusCode: 401, error: 'reauth_required', message, anomaly: true };
     for (const headers of [THIEF, HOME]) {
       for (const path of ['/me', '/cart', 'POST /email', 'POST /factor']) {
         const refused = await ask(app, path, cookie, headers);

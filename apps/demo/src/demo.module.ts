@@ -9,8 +9,9 @@ import type { DemoConfig } from './config/demo-config.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DevicesModule } from './devices/devices.module.js';
 import { PagesModule } from './pages/pages.module.js';
-import { pageForRefusal } from './pages/refusal-pages.js';
+import { missingFrom, pageForRefusal } from './pages/refusal-pages.js';
 import { returnPathOf } from './pages/return-path.js';
+import { SecurityLogModule } from './security-log/security-log.module.js';
 import { SecondFactorModule, type SecondFactorSettings } from './second-factor/second-factor.module.js';
 
 export interface DemoModuleSettings {
@@ -35,9 +36,12 @@ export class DemoModule {
           absoluteTimeout: '12h',
           maxSessionsPerUser: 20,
           insecureCookie: !config.production,
-          redirect: ({ reason, path }) => pageForRefusal(reason, returnPathOf(path)),
+          redirect: ({ path, ...refusal }) => pageForRefusal(missingFrom(refusal), returnPathOf(path)),
+          // People take their laptop elsewhere, and not their cookies to another browser.
+          onAnomaly: ({ changes }) => (changes.includes('user-agent') ? 'step-up' : 'notify'),
         }),
         SecondFactorModule.register(secondFactor),
+        SecurityLogModule,
         PagesModule,
         AuthModule,
         AccountModule,

@@ -43,7 +43,8 @@ export class SignInController {
     } else if (await this.signedInUser.find(await http.current())) {
       this.pages.redirect(response, returnTo);
     } else {
-      this.show(response, { returnTo, email: '', notice: findNotice(notice) ?? whyHere(request, returnTo) });
+      const why = (await http.doubted()) ? NOTICES['session-in-doubt'] : whyHere(request, returnTo);
+      this.show(response, { returnTo, email: '', notice: findNotice(notice) ?? why });
     }
   }
 

@@ -2,6 +2,7 @@
 export const NOTICES = {
   'sign-in-required': 'Please sign in to continue.',
   'session-over': 'Your session has ended. Please sign in again.',
+  'session-in-doubt': 'Your session was used in another browser. Please sign in again to be safe.',
   'signed-out': 'You are signed out.',
   'device-signed-out': 'The device is signed out.',
   'device-already-signed-out': 'That device was already signed out.',

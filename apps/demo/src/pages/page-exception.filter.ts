@@ -1,11 +1,11 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SessionStoreUnavailableError, type SessionRefusal } from 'nest-sessions';
+import { SessionStoreUnavailableError } from 'nest-sessions';
 import { OutageLog } from './outage-log.js';
 import { Pages } from './pages.service.js';
 import { problemPage } from './problem-pages.js';
 import { holdsSessionCookie, requestPath, type PageRequest } from './page-request.js';
-import { pageForRefusal, refusalReason } from './refusal-pages.js';
+import { missingFromBody, pageForRefusal, type Missing } from './refusal-pages.js';
 import { returnPathOf, returnPathOfForm } from './return-path.js';
 
 const RETRY_AFTER_SECONDS = '5';
@@ -38,7 +38,7 @@ export class PageExceptionFilter implements ExceptionFilter {
       return;
     }
     if (error instanceof HttpException && status === 401) {
-      this.pages.redirect(response, this.pageThatAsks(request, refusalReason(error.getResponse())));
+      this.pages.redirect(response, this.pageThatAsks(request, missingFromBody(error.getResponse())));
       return;
     }
     if (status === 503) {
@@ -50,12 +50,12 @@ export class PageExceptionFilter implements ExceptionFilter {
     this.pages.show(response, problemPage(status, { isVisitor: !holdsSessionCookie(request) }));
   }
 
-  private pageThatAsks(request: PageRequest, reason: SessionRefusal['reason']): `/${string}` {
+  private pageThatAsks(request: PageRequest, missing: Missing): `/${string}` {
     const url = this.adapterHost.httpAdapter.getRequestUrl(request);
-    if (request.method !== 'POST') return pageForRefusal(reason, returnPathOf(url));
+    if (request.method !== 'POST') return pageForRefusal(missing, returnPathOf(url));
     const path = requestPath(url);
-    if (reason === 'reauth_required' && path.startsWith('/sessions/')) return `${path}/confirm`;
-    return pageForRefusal(reason, returnPathOfForm(url));
+    if (missing === 'proof' && path.startsWith('/sessions/')) return `${path}/confirm`;
+    return pageForRefusal(missing, returnPathOfForm(url));
   }
 }
 

@@ -5,7 +5,7 @@ import { findNotice } from './notices.js';
 import { OutageLog } from './outage-log.js';
 import { requestPath } from './page-request.js';
 import { problemPage } from './problem-pages.js';
-import { pageForRefusal, refusalReason } from './refusal-pages.js';
+import { pageForRefusal, missingFromBody } from './refusal-pages.js';
 import { readReturnPath, returnPathOf, returnPathOfForm } from './return-path.js';
 
 const NOW = new Date('2026-11-23T14:05:09Z');
@@ -73,29 +73,24 @@ describe('where requests may lead (ASVS 3.7.2)', () => {
   });
 
   it.each([
-    ['unauthenticated', '/', '/sign-in'],
-    ['unauthenticated', '/sessions', '/sign-in?returnTo=%2Fsessions'],
-    ['second_factor_required', '/sessions', '/sign-in/code?returnTo=%2Fsessions'],
-    ['reauth_required', '/account/password', '/confirm?returnTo=%2Faccount%2Fpassword'],
-  ] as const)('who is refused as %s on the way to %s is sent to %s', (reason, returnPath, page) => {
-    expect(pageForRefusal(reason, returnPath)).toBe(page);
+    ['sign-in', '/', '/sign-in'],
+    ['sign-in', '/sessions', '/sign-in?returnTo=%2Fsessions'],
+    ['second factor', '/sessions', '/sign-in/code?returnTo=%2Fsessions'],
+    ['proof', '/account/password', '/confirm?returnTo=%2Faccount%2Fpassword'],
+  ] as const)('who is refused for want of a %s on the way to %s is sent to %s', (missing, returnPath, page) => {
+    expect(pageForRefusal(missing, returnPath)).toBe(page);
   });
 
-  it('the reason is read from the body of a 401', () => {
+  it('what is missing is read from the body of a 401', () => {
     const bodies = [
       { error: 'reauth_required' },
+      { error: 'reauth_required', anomaly: true },
       { error: 'second_factor_required' },
       { error: 'Unauthorized' },
       'x',
       null,
     ];
-    expect(bodies.map(refusalReason)).toEqual([
-      'reauth_required',
-      'second_factor_required',
-      'unauthenticated',
-      'unauthenticated',
-      'unauthenticated',
-    ]);
+    expect(bodies.map(missingFromBody)).toEqual(['proof', 'sign-in', 'second factor', 'sign-in', 'sign-in', 'sign-in']);
   });
 
   it.each([

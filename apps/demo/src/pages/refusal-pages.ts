@@ -1,19 +1,28 @@
 import type { SessionRefusal } from 'nest-sessions';
 import { pathLeadingOn } from './return-path.js';
 
-/** The page that asks for what a refused request lacks. */
-const PAGES: Record<SessionRefusal['reason'], `/${string}`> = {
-  unauthenticated: '/sign-in',
-  second_factor_required: '/sign-in/code',
-  reauth_required: '/confirm',
+/** What a refused request lacks. Who turned up in another browser has to sign in: with less a thief could come back. */
+export type Missing = 'sign-in' | 'second factor' | 'proof';
+
+/** The page that asks for it. */
+const PAGES: Record<Missing, `/${string}`> = {
+  'sign-in': '/sign-in',
+  'second factor': '/sign-in/code',
+  proof: '/confirm',
 };
 
-export function pageForRefusal(reason: SessionRefusal['reason'], returnTo: `/${string}`): `/${string}` {
-  return pathLeadingOn({ page: PAGES[reason], returnTo });
+export function pageForRefusal(missing: Missing, returnTo: `/${string}`): `/${string}` {
+  return pathLeadingOn({ page: PAGES[missing], returnTo });
 }
 
-/** Why the guard refused, out of the body of its 401; any other 401 is for want of a session. */
-export function refusalReason(body: unknown): SessionRefusal['reason'] {
-  const error: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
-  return error === 'reauth_required' || error === 'second_factor_required' ? error : 'unauthenticated';
+export function missingFrom(refusal: SessionRefusal): Missing {
+  if (refusal.reason === 'second_factor_required') return 'second factor';
+  return refusal.reason === 'reauth_required' && !refusal.required.isInDoubt ? 'proof' : 'sign-in';
+}
+
+/** The same out of the body of the guard's 401; any other 401 is for want of a session. */
+export function missingFromBody(body: unknown): Missing {
+  const { error, anomaly }: { error?: unknown; anomaly?: unknown } = typeof body === 'object' && body ? body : {};
+  if (error === 'second_factor_required') return 'second factor';
+  return error === 'reauth_required' && anomaly !== true ? 'proof' : 'sign-in';
 }

@@ -7,6 +7,8 @@ import type { SessionRequirement } from '../decorators/session-metadata.js';
 export interface SessionShortfall extends SessionRequirement {
   /** The sign-in at the identity provider is too old: the user has to go there again. */
   readonly isIdentityProviderDue?: true;
+  /** `onAnomaly` stopped the session: its user has to prove as much as at a sign-in. */
+  readonly isInDoubt?: true;
 }
 
 /** @returns `undefined` when the session meets all of it. */

@@ -64,7 +64,7 @@ function answerTo(refusal: SessionRefusal): { readonly challenge: string; readon
       body: { statusCode: 401, error: 'second_factor_required', message: 'Second factor required' },
     };
   }
-  const { maxAgeMs, amr, assuranceLevel, confirmation, isIdentityProviderDue } = refusal.required;
+  const { maxAgeMs, amr, assuranceLevel, confirmation, isIdentityProviderDue, isInDoubt } = refusal.required;
   const maxAgeSeconds = maxAgeMs === undefined ? undefined : Math.floor(maxAgeMs / 1000);
   return {
     challenge: [
@@ -86,6 +86,7 @@ function answerTo(refusal: SessionRefusal): { readonly challenge: string; readon
       assuranceLevel,
       confirmation,
       identityProvider: isIdentityProviderDue,
+      anomaly: isInDoubt,
     },
   };
 }

@@ -73,7 +73,8 @@ export class SessionGuard implements CanActivate {
       return rule.access === 'pending-factor' ? undefined : { reason: 'second_factor_required', session };
     }
     if (session.awaitsReauthentication) {
-      return rule.access === 'reauthentication' ? undefined : { reason: 'reauth_required', session, required: {} };
+      const required = { isInDoubt: true } as const;
+      return rule.access === 'reauthentication' ? undefined : { reason: 'reauth_required', session, required };
     }
     if (rule.access === 'anonymous') return undefined;
     if (session.userId === null) return { reason: 'unauthenticated' };
