@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SessionStoreUnavailableError } from '../../libs/session/src/core/session-errors.js';
+import { PortCalls } from '../support/port-calls.js';
+import { readWhileLost } from './floor-losses.js';
 import { HybridWorld, listIds, signIn, type HybridInstance } from './hybrid-world.js';
 import { eventually } from './redis-fixture.js';
 
@@ -74,6 +77,23 @@ describe('the end of everything in the hybrid store (ASVS 7.4.5)', () => {
     await eventually(() => expectOver(id));
   });
 
+  it('does not resolve while an instance goes by the epoch of before, because Redis had lost the new one', async () => {
+    const unaware = await world.openInstance();
+    const { id } = await signIn(here.store);
+    const before = await world.redis.hget('nest-sessions:floor', 'epoch');
+    const ending = there.store.revokeEverything(END);
+    await eventually(async () => expect(await world.redis.hget('nest-sessions:floor', 'epoch')).not.toBe(before));
+    await readWhileLost({
+      redis: world.redis,
+      key: 'nest-sessions:floor',
+      field: 'epoch',
+      read: () => unaware.store.find(id),
+      until: ending,
+    });
+    await ending;
+    expect(await unaware.store.find(id)).toEqual({ live: false, reason: 'ended' });
+  });
+
   it('without Postgres does nothing and says so', async () => {
     const { id } = await signIn(here.store);
     there.cutOff('postgres');
@@ -92,6 +112,26 @@ describe('the end of everything in the hybrid store (ASVS 7.4.5)', () => {
     const newcomer = await world.openInstance();
     expect(await newcomer.store.find(id)).toEqual({ live: false, reason: 'ended' });
     expect(await world.redis.hget('nest-sessions:floor', 'epoch')).not.toBeNull();
+  });
+
+  it('is not missed by an instance that cannot learn it as it starts: it asks Postgres until it has swept', async () => {
+    const { id } = await signIn(here.store);
+    const key = `nest-sessions:{${id.slice(19, 23)}${id.slice(24)}}`;
+    const [believed, epoch] = [await world.redis.hgetall(key), await world.redis.hget('nest-sessions:floor', 'epoch')];
+    await there.store.revokeEverything(END);
+    await world.redis.flushall();
+    await world.redis.hset(key, believed);
+    await world.redis.hset('nest-sessions:floor', 'epoch', epoch ?? '0');
+    const calls = new PortCalls();
+    calls.failNext('before durable.findEpoch', new SessionStoreUnavailableError('postgres', 'it went away'));
+    const newcomer = await world.openInstance({ calls });
+    newcomer.passBreakerPeriod();
+    expect(await newcomer.store.find(id)).toEqual({ live: false, reason: 'ended' });
+    await newcomer.store.sweeper.sweep();
+    const later = await signIn(newcomer.store);
+    calls.made.length = 0;
+    expect(await newcomer.store.find(later.id)).toMatchObject({ live: true });
+    expect(calls.made).toEqual(['hot.read']);
   });
 
   it('takes as many commands and statements with 2,000 sessions as with one', async () => {

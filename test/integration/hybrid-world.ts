@@ -47,14 +47,16 @@ export class HybridWorld {
     return new HybridWorld(server, postgres, new Redis(server.url));
   }
 
-  async openInstance({ durableKeys = [] }: { durableKeys?: readonly string[] } = {}): Promise<HybridInstance> {
+  async openInstance({
+    durableKeys = [],
+    calls = new PortCalls(),
+  }: { durableKeys?: readonly string[]; calls?: PortCalls } = {}): Promise<HybridInstance> {
     const toRedis = await TcpProxy.open(this.server.port);
     const postgresUrl = new URL(this.postgres.url);
     const toPostgres = await TcpProxy.open(Number(postgresUrl.port || 5432));
     postgresUrl.hostname = '127.0.0.1';
     postgresUrl.port = String(toPostgres.port);
     const context = this.postgres.context();
-    const calls = new PortCalls();
     const hot = redisHotSessions({ url: `redis://127.0.0.1:${toRedis.port}`, operationTimeout: '2s' }).create(context);
     const durable = postgresDurableSessions({
       url: postgresUrl.href,

@@ -4,6 +4,7 @@ import type { NewSession, SessionStore } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
 import { FLOOR_LEASE_MS, FloorLease } from '../../libs/session/src/stores/redis/floor-lease.js';
 import { countCalls, eventually, RedisFixture, rejection } from './redis-fixture.js';
+import { readWhileLost } from './floor-losses.js';
 import { startProxy } from './redis-proxy.js';
 import { startRedisCluster, startRedisServer, type RedisServer } from '../support/servers.js';
 
@@ -54,7 +55,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(many.keys).toBe(0);
     // The clock and the lease may be renewed in the background meanwhile.
     expect(many.commands).toBeLessThanOrEqual(few.commands + 10);
-    expect(await redis.hkeys(floorKey())).toEqual(['before']);
+    expect(await redis.hkeys(floorKey())).toEqual(['before', 'before:marks']);
   });
 
   it('costs a request no command of its own while the lease lasts', async () => {
@@ -113,6 +114,22 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(await (await fixture.open()).find(id)).toEqual({ live: false, reason: 'ended' });
   });
 
+  it('does not resolve while an instance goes by what it read when the key was lost, though it is there again', async () => {
+    const other = await fixture.open();
+    const { id } = await signIn(store);
+    const ending = store.revokeEverything(END);
+    await eventually(async () => expect(await redis.exists(floorKey())).toBe(1));
+    await readWhileLost({ redis, key: floorKey(), field: 'before', read: () => other.find(id), until: ending });
+    await ending;
+    expect(await other.find(id)).toEqual({ live: false, reason: 'ended' });
+  });
+
+  it('waits no longer for many at once than for one', async () => {
+    const startedAtMs = performance.now();
+    await Promise.all(Array.from({ length: 10 }, () => store.revokeEverything(END)));
+    expect(performance.now() - startedAtMs).toBeLessThan(2 * FLOOR_LEASE_MS);
+  });
+
   it('lets a session stand that is created by a clock that was set back since', async () => {
     await redis.hset(floorKey(), 'before', String(Date.now() + 60_000));
     const newcomer = await fixture.open();
@@ -145,6 +162,7 @@ describe('FloorLease', () => {
         return stored;
       },
       restore: async (value) => void (stored = value),
+      hasMark: async () => true,
     });
     expect([await lease.current(), await lease.current(), reads]).toEqual([1, 1, 1]);
     stored = 5;
@@ -159,7 +177,11 @@ describe('FloorLease', () => {
 
   it('never falls, and writes again what was lost', async () => {
     let stored = 7;
-    const lease = new FloorLease({ read: async () => stored, restore: async (value) => void (stored = value) });
+    const lease = new FloorLease({
+      read: async () => stored,
+      restore: async (value) => void (stored = value),
+      hasMark: async () => true,
+    });
     expect(await lease.current()).toBe(7);
     stored = 0;
     const later = performance.now.bind(performance);

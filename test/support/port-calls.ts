@@ -4,7 +4,7 @@ import { Gate } from './barrier.js';
 export class PortCalls {
   /** As `hot.read`, in the order in which they began. */
   readonly made: string[] = [];
-  private readonly gates = new Map<string, Gate>();
+  private readonly gates = new Map<string, Pick<Gate, 'pass'>>();
 
   /**
    * Holds the next call that comes to this point until the gate is opened.
@@ -15,6 +15,11 @@ export class PortCalls {
     const gate = new Gate();
     this.gates.set(point, gate);
     return gate;
+  }
+
+  /** Lets the next call that comes to this point fail. */
+  failNext(point: string, error: Error): void {
+    this.gates.set(point, { pass: () => Promise.reject(error) });
   }
 
   wrap<Port extends object>(side: string, port: Port): Port {

@@ -17,6 +17,12 @@ export class HotTrust {
     return !this.isDoubted;
   }
 
+  /** For another reason: this instance may not have heard of what took belief away. */
+  doubt(): void {
+    this.refusals += 1;
+    this.isDoubted = true;
+  }
+
   /** @returns The same port, whose refusals this learns of. */
   watch(hot: HotSessions): HotSessions {
     const watched = new Map<PropertyKey, unknown>(
@@ -41,10 +47,7 @@ export class HotTrust {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof SessionStoreRefusedError) {
-        this.refusals += 1;
-        this.isDoubted = true;
-      }
+      if (error instanceof SessionStoreRefusedError) this.doubt();
       throw error;
     }
   }

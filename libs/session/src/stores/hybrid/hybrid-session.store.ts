@@ -63,9 +63,10 @@ export class HybridSessionStore implements SessionStore {
   private stopping: Promise<void> | undefined;
 
   private readonly parts: HybridSettings;
+  private readonly trust = new HotTrust();
 
   constructor(settings: HybridSettings) {
-    const trust = new HotTrust();
+    const { trust } = this;
     const parts = { ...settings, hot: trust.watch(settings.hot) };
     this.parts = parts;
     this.signals = new HybridSignals(parts.hot.signals, parts.durable.signals);
@@ -90,6 +91,8 @@ export class HybridSessionStore implements SessionStore {
     // Also without the hot side, which then goes by it once it is back.
     await this.sweeper.followEpoch().catch((error: unknown) => {
       if (!isUnavailable(error)) throw error;
+      // What Redis says of the epoch alone is not enough: it may have lost it.
+      if (isUnavailable(error, this.parts.durable.name)) this.trust.doubt();
     });
     this.sweeper.start();
     this.reconciling?.start();

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { DeadlineGate } from './deadline-gate.js';
 import { unavailable } from './redis-errors.js';
@@ -7,6 +8,7 @@ export const FLOOR_LEASE_MS = 1_000;
 /** By how much longer the one who raises it waits: clocks of two processes do not run equally fast. */
 const MARGIN_MS = 250;
 const MAX_ATTEMPTS = 3;
+const MARK_BYTES = 9;
 
 /** `before`: sessions that began earlier, in Unix ms of the server, have ended. `epoch`: copies confirmed in an earlier one do not count. */
 export type FloorField = 'before' | 'epoch';
@@ -14,8 +16,20 @@ export type FloorField = 'before' | 'epoch';
 /** The commands that it takes, each on the one key of all instances. */
 export interface FloorCommands {
   read(): Promise<number>;
-  /** Writes the value unless a higher one is there. */
-  restore(value: number): Promise<void>;
+  /** Writes the value unless a higher one is there, and the mark beside it. */
+  restore(value: number, mark?: string): Promise<void>;
+  /** Whether the mark is there, which is lost with the value that it was written with. */
+  hasMark(mark: string): Promise<boolean>;
+}
+
+/** What was written, and the mark beside it that nobody else writes. */
+export interface RaisedFloor {
+  readonly value: number;
+  readonly mark: string;
+}
+
+export function createMark(): string {
+  return randomBytes(MARK_BYTES).toString('base64url');
 }
 
 /**
@@ -68,17 +82,24 @@ export class FloorLease {
   /**
    * Resolves when no instance goes by less than this value, which was written before.
    *
+   * That the value is there in the end is not enough: it may have been lost, read by an instance as what it was before,
+   * and written again by one that knew it. The mark tells, for nobody writes that one again.
+   *
    * @throws {SessionStoreUnavailableError} No answer, the store was stopped, or the value was lost time and again.
    */
-  async outwait(value: number, { gate, signal }: { gate: DeadlineGate; signal: AbortSignal }): Promise<void> {
+  async outwait(
+    { value, mark }: RaisedFloor,
+    { gate, signal }: { gate: DeadlineGate; signal: AbortSignal },
+  ): Promise<void> {
     this.observe(value);
+    let standing = mark;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       await wait(FLOOR_LEASE_MS + MARGIN_MS, undefined, { signal }).catch(() => {
         throw unavailable('it was stopped');
       });
-      const stored = await gate.run(() => this.commands.read());
-      if (stored >= value) return;
-      await gate.run(() => this.commands.restore(value));
+      if (await gate.run(() => this.commands.hasMark(standing))) return;
+      standing = createMark();
+      await gate.run(() => this.commands.restore(value, standing));
     }
     throw unavailable('what was written is lost time and again');
   }

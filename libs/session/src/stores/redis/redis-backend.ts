@@ -1,6 +1,6 @@
 import type { SessionLogger } from '../../core/session-store.js';
 import { logConnection } from './connection-log.js';
-import { FloorLease, type FloorField } from './floor-lease.js';
+import { createMark, FloorLease, type FloorField, type RaisedFloor } from './floor-lease.js';
 import { bindCommand, listMasters, type RedisClient, type RedisCommand } from './redis-client.js';
 import type { RedisConnection } from './redis-connection.js';
 import { unavailable } from './redis-errors.js';
@@ -31,7 +31,9 @@ export class RedisBackend {
   private readonly send: RedisCommand;
   private readonly scripts: ScriptRunner;
   private readonly stopLog: () => void;
-  private readonly raiseFloorScript: (value: string, isInstant: string, notAfter: string) => Promise<string[]>;
+  private readonly raiseFloorScript: (
+    ...args: [value: string, isInstant: string, notAfter: string, mark: string]
+  ) => Promise<string[]>;
   private readonly onChangeOfServer = () => this.clock.forget();
 
   constructor(
@@ -47,8 +49,8 @@ export class RedisBackend {
     this.send = bindCommand(this.client, 'publish');
     this.scripts = new ScriptRunner(this.client);
     this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
-    const raise = (value: string, isInstant: string, notAfter: string) =>
-      this.scripts.run('raiseFloor', floorKey, [floorField, value, isInstant, notAfter, '0']);
+    const raise: typeof this.raiseFloorScript = (...args) =>
+      this.scripts.run('raiseFloor', floorKey, [floorField, ...args, '0']);
     this.raiseFloorScript = raise;
     this.floor = new FloorLease({
       read: async () => {
@@ -57,7 +59,12 @@ export class RedisBackend {
         if (!Number.isFinite(value)) throw new TypeError(`${floorKey} holds no number`);
         return value;
       },
-      restore: async (value) => void (await raise(String(value), '', '')),
+      restore: async (value, mark = '') => void (await raise(String(value), '', '', mark)),
+      hasMark: async (mark) => {
+        this.assertConnected();
+        const marks = await this.hget(floorKey, `${floorField}:marks`);
+        return typeof marks === 'string' && marks.split(',').includes(mark);
+      },
     });
     for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
     this.stopLog = connection.isOwned ? logConnection(connection, logger) : () => undefined;
@@ -111,12 +118,13 @@ export class RedisBackend {
    * @param floor.instantMs - Unix ms of the server, at most its now, which is the default.
    * @returns The value asked for; a higher one may stand.
    */
-  async raiseFloor(floor: { instantMs?: number } | { epoch: number }, deadlineAtMs: number): Promise<number> {
+  async raiseFloor(floor: { instantMs?: number } | { epoch: number }, deadlineAtMs: number): Promise<RaisedFloor> {
     const [given, isInstant] = 'epoch' in floor ? [floor.epoch, ''] : [floor.instantMs ?? '', '1'];
+    const mark = createMark();
     const [, value] = await this.runFenced(deadlineAtMs, {
-      run: (notAfter) => this.raiseFloorScript(String(given), isInstant, notAfter),
+      run: (notAfter) => this.raiseFloorScript(String(given), isInstant, notAfter, mark),
     });
-    return Number(value);
+    return { value: Number(value), mark };
   }
 
   /**

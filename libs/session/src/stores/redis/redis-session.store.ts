@@ -130,9 +130,9 @@ export class RedisSessionStore implements SessionStore {
     const { backend, gate, stopped } = this;
     if (!backend) throw unavailable('it was not started');
     const floor = { instantMs: before && Math.ceil(before.getTime()) };
-    const value = await gate.run((deadlineAtMs) => backend.raiseFloor(floor, deadlineAtMs));
-    await backend.floor.outwait(value, { gate, signal: stopped.signal });
-    return { before: new Date(value), endReason: reason, endedBy };
+    const raised = await gate.run((deadlineAtMs) => backend.raiseFloor(floor, deadlineAtMs));
+    await backend.floor.outwait(raised, { gate, signal: stopped.signal });
+    return { before: new Date(raised.value), endReason: reason, endedBy };
   }
 
   listByUser(query: SessionListQuery): Promise<SessionList> {

@@ -84,9 +84,9 @@ export class RedisHotSessions implements HotSessions {
   /** Takes about 1.3 s: others go by the epoch that they know for up to a second. */
   async advanceEpoch(epoch: number): Promise<void> {
     this.epoch = Math.max(this.epoch, epoch);
-    await this.run(({ backend }, deadlineAtMs) => backend.raiseFloor({ epoch }, deadlineAtMs));
+    const raised = await this.run(({ backend }, deadlineAtMs) => backend.raiseFloor({ epoch }, deadlineAtMs));
     const { gate, stopped } = this;
-    await this.use().backend.floor.outwait(epoch, { gate, signal: stopped.signal });
+    await this.use().backend.floor.outwait(raised, { gate, signal: stopped.signal });
   }
 
   followEpoch(epoch: number): Promise<void> {

@@ -6,16 +6,23 @@
   ARGV[2]  value; empty: now
   ARGV[3]  '1' when the value is an instant, Unix ms, that must not be later than now
   ARGV[4]  not after, Unix ms: a late run would end sessions that began after its caller had given up; empty: at any time
+  ARGV[5]  mark to leave beside the number, under <field>:marks; empty: none
 
   Returns  { 'raised', value asked for } | { 'late', now }
 
   What begins in the same ms as this runs began before.
 ]]
 --@include session-hash
+local MAX_MARKS_LENGTH = 512
 local now = server_now()
 if ARGV[4] ~= '' and now > tonumber(ARGV[4]) then return { 'late', integer(now) } end
 
 local value = tonumber(ARGV[2]) or now + 1
 if ARGV[3] == '1' then value = math.min(value, now + 1) end
 if value > tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) then redis.call('HSET', KEYS[1], ARGV[1], integer(value)) end
+if ARGV[5] ~= '' then
+  local field = ARGV[1] .. ':marks'
+  local marks = ARGV[5] .. ',' .. (redis.call('HGET', KEYS[1], field) or '')
+  redis.call('HSET', KEYS[1], field, string.sub(marks, 1, MAX_MARKS_LENGTH))
+end
 return { 'raised', integer(value) }
