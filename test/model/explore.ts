@@ -1,4 +1,18 @@
-import { START, stepsFrom, violationOf, type LeftOutRule, type State } from './hybrid-protocol.js';
+/** A protocol as a state machine, with rules that can be left out to show that they are needed. */
+export interface Model<State, Rule extends string> {
+  readonly start: State;
+  /** Everything that can happen next. */
+  stepsFrom(state: State, leftOut?: Rule): Iterable<Step<State>>;
+  /** The broken promise, if one is broken. */
+  violationOf(state: State): string | undefined;
+  /** Equal for states that behave alike. Called millions of times. */
+  keyOf(state: State): string;
+}
+
+export interface Step<State> {
+  readonly label: string;
+  readonly next: State;
+}
 
 export interface Exploration {
   readonly states: number;
@@ -6,23 +20,23 @@ export interface Exploration {
   readonly violation: readonly string[];
 }
 
-interface Visited {
+interface Visited<State> {
   readonly state: State;
-  readonly parent?: Visited;
+  readonly parent?: Visited<State>;
   readonly label?: string;
 }
 
 /** Walks every state that can be reached, breadth first, until a promise is broken or nothing is left. */
-export function explore(leftOut?: LeftOutRule): Exploration {
-  const seen = new Set([keyOf(START)]);
-  let layer: Visited[] = [{ state: START }];
+export function explore<State, Rule extends string>(model: Model<State, Rule>, leftOut?: Rule): Exploration {
+  const seen = new Set([model.keyOf(model.start)]);
+  let layer: Visited<State>[] = [{ state: model.start }];
   while (layer.length > 0) {
-    const nextLayer: Visited[] = [];
+    const nextLayer: Visited<State>[] = [];
     for (const visited of layer) {
-      const broken = violationOf(visited.state);
+      const broken = model.violationOf(visited.state);
       if (broken) return { states: seen.size, violation: [...labelsTo(visited), broken] };
-      for (const { label, next } of stepsFrom(visited.state, leftOut)) {
-        const key = keyOf(next);
+      for (const { label, next } of model.stepsFrom(visited.state, leftOut)) {
+        const key = model.keyOf(next);
         if (seen.has(key)) continue;
         seen.add(key);
         nextLayer.push({ state: next, parent: visited, label });
@@ -33,30 +47,8 @@ export function explore(leftOut?: LeftOutRule): Exploration {
   return { states: seen.size, violation: [] };
 }
 
-/** Equal for states that behave alike. Written by hand: this is called millions of times. */
-function keyOf(state: State): string {
-  const hot = ({ copy, lease }: State['hot']) =>
-    `${copy ? copy.token + copy.generation : '-'},${lease ? lease.owner + lease.generation : '-'}`;
-  const actors = state.actors.map((actor) => {
-    if (actor.kind === 'create') return `${actor.at}${actor.generation ?? ''}`;
-    if (actor.kind !== 'read') return actor.at;
-    const began = actor.began ? `${Number(actor.began.revoked)}${Number(actor.began.rotated)}` : '';
-    const row = actor.row ? actor.row.state + actor.row.token : '';
-    return `${actor.at}${actor.generation ?? ''}/${began}/${row}/${actor.accepted ?? ''}`;
-  });
-  const row = state.row ? state.row.state + state.row.token : '';
-  return [
-    row,
-    hot(state.hot),
-    hot(state.replica),
-    `${state.generation}${state.failOversLeft}${state.lossesLeft}`,
-    `${Number(state.acks.revoked)}${Number(state.acks.rotated)}`,
-    ...actors,
-  ].join('|');
-}
-
-function labelsTo(visited: Visited): string[] {
+function labelsTo<State>(visited: Visited<State>): string[] {
   const labels: string[] = [];
-  for (let at: Visited | undefined = visited; at?.label !== undefined; at = at.parent) labels.unshift(at.label);
+  for (let at: Visited<State> | undefined = visited; at?.label !== undefined; at = at.parent) labels.unshift(at.label);
   return labels;
 }

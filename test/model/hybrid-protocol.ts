@@ -1,8 +1,11 @@
+import type { Model, Step } from './explore.js';
+
 /**
  * The hybrid store's protocol for one session, as a state machine small enough to explore exhaustively.
  *
  * Actors: one create, two reads (authenticate), one revoke, one rotate. Around them: a lagging replica, fail-overs and
- * restarts onto an older Redis state, lost keys, and a crash of any writer between any two of its steps.
+ * restarts onto an older Redis state, lost keys, and a crash of any writer between any two of its steps. What ends every
+ * session at once is explored in epoch-protocol.ts.
  *
  * Change this first when the protocol changes, then the code.
  */
@@ -55,7 +58,7 @@ type Actor =
       readonly accepted?: Token;
     };
 
-export interface State {
+interface State {
   readonly row?: Row;
   readonly hot: Hot;
   readonly replica: Hot;
@@ -66,12 +69,7 @@ export interface State {
   readonly actors: readonly Actor[];
 }
 
-export interface Step {
-  readonly label: string;
-  readonly next: State;
-}
-
-export const START: State = {
+const START: State = {
   hot: {},
   replica: {},
   generation: 1,
@@ -87,8 +85,9 @@ export const START: State = {
   ],
 };
 
-/** Everything that can happen next. */
-export function* stepsFrom(state: State, leftOut?: LeftOutRule): Generator<Step> {
+export const HYBRID_PROTOCOL: Model<State, LeftOutRule> = { start: START, stepsFrom, violationOf, keyOf };
+
+function* stepsFrom(state: State, leftOut?: LeftOutRule): Generator<Step<State>> {
   yield* environmentSteps(state);
   for (const [index, actor] of state.actors.entries()) {
     if (actor.at === 'over') continue;
@@ -105,8 +104,8 @@ export function* stepsFrom(state: State, leftOut?: LeftOutRule): Generator<Step>
   }
 }
 
-/** The broken promise, if one is broken. Judged by reads that began after the promise was made. */
-export function violationOf(state: State): string | undefined {
+/** Judged by reads that began after the promise was made. */
+function violationOf(state: State): string | undefined {
   for (const actor of state.actors) {
     if (actor.kind !== 'read' || actor.at !== 'over' || !actor.accepted) continue;
     if (actor.began?.revoked) return 'accepted after revoke resolved';
@@ -118,7 +117,7 @@ export function violationOf(state: State): string | undefined {
 type Become = (next: Actor, change?: Partial<State>) => State;
 type ActorOf<Kind extends Actor['kind']> = Extract<Actor, { kind: Kind }>;
 
-function* environmentSteps(state: State): Generator<Step> {
+function* environmentSteps(state: State): Generator<Step<State>> {
   if (state.replica !== state.hot) yield { label: 'replicate', next: { ...state, replica: state.hot } };
   if (state.failOversLeft > 0) {
     yield {
@@ -136,7 +135,12 @@ function* environmentSteps(state: State): Generator<Step> {
   }
 }
 
-function* createSteps(state: State, actor: ActorOf<'create'>, become: Become, leftOut?: LeftOutRule): Generator<Step> {
+function* createSteps(
+  state: State,
+  actor: ActorOf<'create'>,
+  become: Become,
+  leftOut?: LeftOutRule,
+): Generator<Step<State>> {
   const { hot, generation } = state;
   if (actor.at === 'lease') {
     // The lease comes first, so that a concurrent revoke can take it away.
@@ -156,7 +160,12 @@ function* createSteps(state: State, actor: ActorOf<'create'>, become: Become, le
   }
 }
 
-function* revokeSteps(state: State, actor: ActorOf<'revoke'>, become: Become, leftOut?: LeftOutRule): Generator<Step> {
+function* revokeSteps(
+  state: State,
+  actor: ActorOf<'revoke'>,
+  become: Become,
+  leftOut?: LeftOutRule,
+): Generator<Step<State>> {
   const { row, acks } = state;
   if (actor.at === 'first' && row?.state !== 'active') return;
   const commit = (): Partial<State> => (row ? { row: { ...row, state: 'ended' } } : {});
@@ -177,7 +186,12 @@ function* revokeSteps(state: State, actor: ActorOf<'revoke'>, become: Become, le
   }
 }
 
-function* rotateSteps(state: State, actor: ActorOf<'rotate'>, become: Become, leftOut?: LeftOutRule): Generator<Step> {
+function* rotateSteps(
+  state: State,
+  actor: ActorOf<'rotate'>,
+  become: Become,
+  leftOut?: LeftOutRule,
+): Generator<Step<State>> {
   const { row, hot, acks } = state;
   if (actor.at === 'commit') {
     if (row?.state !== 'active' || row.token !== 't1') return;
@@ -199,7 +213,7 @@ function* readSteps(
   state: State,
   actor: ActorOf<'read'>,
   { become, owner, leftOut }: { become: Become; owner: string; leftOut?: LeftOutRule },
-): Generator<Step> {
+): Generator<Step<State>> {
   const { hot, generation, acks, row } = state;
   if (actor.at === 'look') {
     if (hot.copy && (hot.copy.generation === generation || leftOut === 'no-generation')) {
@@ -239,4 +253,26 @@ function hasBegun(actor: Actor): boolean {
   if (actor.kind === 'revoke') return actor.at !== 'first';
   if (actor.kind === 'rotate') return actor.at !== 'commit';
   return false;
+}
+
+/** Written by hand, for speed. */
+function keyOf(state: State): string {
+  const hot = ({ copy, lease }: Hot) =>
+    `${copy ? copy.token + copy.generation : '-'},${lease ? lease.owner + lease.generation : '-'}`;
+  const actors = state.actors.map((actor) => {
+    if (actor.kind === 'create') return `${actor.at}${actor.generation ?? ''}`;
+    if (actor.kind !== 'read') return actor.at;
+    const began = actor.began ? `${Number(actor.began.revoked)}${Number(actor.began.rotated)}` : '';
+    const row = actor.row ? actor.row.state + actor.row.token : '';
+    return `${actor.at}${actor.generation ?? ''}/${began}/${row}/${actor.accepted ?? ''}`;
+  });
+  const row = state.row ? state.row.state + state.row.token : '';
+  return [
+    row,
+    hot(state.hot),
+    hot(state.replica),
+    `${state.generation}${state.failOversLeft}${state.lossesLeft}`,
+    `${Number(state.acks.revoked)}${Number(state.acks.rotated)}`,
+    ...actors,
+  ].join('|');
 }
