@@ -116,4 +116,16 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
     await here.store.sweeper.sweep();
     await expectOver(id);
   });
+
+  // Last, because the others move beginnings back, and what began before this is over.
+  it('reaches those that ended with everything as well, of which Redis has not heard', async () => {
+    const { id } = await signInBy();
+    there.cutOff('redis');
+    const everything = { reason: 'admin', endedBy: 'operator' } as const;
+    await expect(there.store.revokeEverything(everything)).rejects.toMatchObject({ pending: 'redis' });
+    expect(await here.store.find(id)).toMatchObject({ live: true });
+    await there.rejoin('redis');
+    expect(await there.store.revokeByIdentityProvider(logout())).toEqual([]);
+    await expectOver(id);
+  });
 });

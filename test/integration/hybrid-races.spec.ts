@@ -117,6 +117,28 @@ describe('two instances of a hybrid store that do things at once', () => {
       expect(await world.auditOf(id)).toEqual(['session.created', ...rotated, 'session.ended revoked admin']);
     });
 
+    it('a change of credentials reaches those that another call has ended, and whose copies are still there', async () => {
+      newUser();
+      const [other, own] = [await signIn(here.store, { userId }), await signIn(here.store, { userId })];
+      const gate = there.calls.holdNext('before hot.drop');
+      const revoking = there.store.revoke({ id: other.id, ...END });
+      await gate.reached;
+      expect(await here.store.find(other.id)).toMatchObject({ live: true });
+      const changed = await here.store.rotate({
+        id: own.id,
+        expectedTokenHash: own.tokenHash,
+        tokenHash: aTokenHash(),
+        cause: 'rotation',
+        endOthers: { reason: 'credential-change', endedBy: null },
+      });
+      expect(changed).toMatchObject({ applied: true, ended: [] });
+      expect(await here.store.find(other.id)).toMatchObject({ live: false });
+      gate.open();
+      await revoking;
+      await expectOver(other.id);
+      await expectLiveExactly([own.id]);
+    });
+
     it.each(['before hot.update', 'after hot.update'])(
       'a change of data that is held %s brings nothing back that is revoked meanwhile',
       async (point) => {

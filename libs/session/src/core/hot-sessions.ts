@@ -46,7 +46,7 @@ export interface HotSessions {
 
   /**
    * Ends belief in all copies that were confirmed in an earlier epoch of the durable side, by one step. Once resolved, no
-   * `read` that starts later believes one, on any instance. Takes longer than a second.
+   * `read` that starts later believes one, on any instance. Takes longer than a second, but the first time only.
    */
   advanceEpoch(epoch: number): Promise<void>;
 

@@ -48,9 +48,13 @@ export class SessionRevoker {
     await this.finishHot(async (hot) => {
       if (ended.length > 0) await hot.drop(ended.map(({ id }) => id));
     });
-    // An earlier call may have committed without its hot copies hearing of it. Whose they were is no longer asked for,
-    // but until they are gone the change is recorded.
-    await this.finish(() => this.sweeper.followDurableChanges());
+    await this.finish(async () => {
+      // An earlier call may have committed without its hot copies hearing of it. Whose they were is no longer asked for,
+      // but until they are gone the change is recorded. Of what ended with everything none is: that is in the epoch.
+      await this.sweeper.followDurableChanges();
+      const epoch = await callDurable(this.parts, (durable) => durable.findEpoch());
+      if (epoch > 0) await callHot(this.parts, (hot) => hot.advanceEpoch(epoch));
+    });
     return ended;
   }
 

@@ -24,6 +24,9 @@ export class SessionRotator {
       await callHot(this.parts, (hot) => hot.unconfirm([rotation.id]));
       const ended = rotated.ended.map(({ id }) => id);
       if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
+      const { userId } = rotated.record;
+      // Another call may have ended some of the others already, without their hot copies having heard of it.
+      if (rotation.endOthers && userId !== null) await callHot(this.parts, (hot) => hot.unconfirmUser(userId));
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       // After a renewal or a rehash a reader may have given somebody the token that it made valid. And what was proved or

@@ -42,6 +42,8 @@ export class RedisHotSessions implements HotSessions {
   private stopping: Promise<void> | undefined;
   private readonly stopped = new AbortController();
   private epoch = 0;
+  /** Every instance is known to go by this epoch or a later one. */
+  private settledEpoch = 0;
 
   constructor(private readonly settings: RedisSessionStoreSettings) {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
@@ -83,10 +85,12 @@ export class RedisHotSessions implements HotSessions {
 
   /** Takes about 1.3 s: others go by the epoch that they know for up to a second. */
   async advanceEpoch(epoch: number): Promise<void> {
+    if (epoch <= this.settledEpoch) return;
     this.epoch = Math.max(this.epoch, epoch);
     const raised = await this.run(({ backend }, deadlineAtMs) => backend.raiseFloor({ epoch }, deadlineAtMs));
     const { gate, stopped } = this;
     await this.use().backend.floor.outwait(raised, { gate, signal: stopped.signal });
+    this.settledEpoch = Math.max(this.settledEpoch, epoch);
   }
 
   followEpoch(epoch: number): Promise<void> {
