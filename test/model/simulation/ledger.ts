@@ -1,32 +1,82 @@
 import assert from 'node:assert/strict';
+import type { SessionRecord } from '../../../libs/session/src/core/session-record.js';
 import type { SeededRandom } from './random.js';
 
-interface Known {
+/** A session whose creation was acknowledged. */
+export interface Known {
+  readonly id: string;
   readonly userId: string;
+  readonly createdAtMs: number;
   /** Of the token that its client holds. */
   tokenHash: Uint8Array;
+  /** What it rests on at the identity provider; `undefined`: not known, for a step-up that may have changed it failed. */
+  provider: string | null | undefined;
+}
+
+/** Sessions that somebody wanted to be over, and when that call was answered. */
+interface Ending {
+  readonly names: (session: Known) => boolean;
+  settledAt: number;
 }
 
 /** What callers were told, and so what they may rely on. Nothing in here looks into the stores. */
 export class Ledger {
   private readonly known = new Map<string, Known>();
+  private readonly begunAt = new Map<string, number>();
+  private readonly endings: Ending[] = [];
   private readonly ended = new Set<string>();
   private readonly retired = new Set<string>();
+  /** Tokens that a step-up was to replace, with the mark of the level that they must not come to. */
+  private readonly outgrown: { readonly from: string; readonly mark: string }[] = [];
   private readonly keys: { readonly id: string; readonly key: string; readonly losses: number }[] = [];
+  /** Those of which something was promised a moment ago. */
+  private toBeAsked: string[] = [];
   private losses = 0;
+  private time = 0;
 
-  created({ id, userId, tokenHash }: { id: string } & Known): void {
-    this.known.set(id, { userId, tokenHash });
+  /** @returns Tells what became of it. */
+  creating(): (session: Known) => void {
+    const begunAt = (this.time += 1);
+    return (session) => {
+      this.known.set(session.id, session);
+      this.begunAt.set(session.id, begunAt);
+    };
+  }
+
+  /**
+   * Somebody wants sessions to be over, if they begin before the call is answered.
+   *
+   * @returns To be called when it was answered, whatever the answer.
+   */
+  ending(names: (session: Known) => boolean): () => void {
+    const ending: Ending = { names, settledAt: Infinity };
+    this.endings.push(ending);
+    return () => void (ending.settledAt = this.time += 1);
+  }
+
+  /** Whether anybody ever wanted it to be over. */
+  mayBeOver(id: string): boolean {
+    const session = this.find(id);
+    const begunAt = this.begunAt.get(id) ?? 0;
+    return this.endings.some(({ names, settledAt }) => settledAt > begunAt && names(session));
   }
 
   revoked(ids: readonly string[]): void {
     for (const id of ids) this.ended.add(id);
+    this.toBeAsked.push(...ids);
   }
 
   rotated(id: string, { from, to }: { from: Uint8Array; to: Uint8Array }): void {
     this.retired.add(hex(from));
+    this.toBeAsked.push(id);
     const known = this.known.get(id);
     if (known && hex(known.tokenHash) === hex(from)) known.tokenHash = to;
+  }
+
+  /** Whether it applies or not, this token comes to nothing that is proved with the rotation. */
+  steppingUp(id: string, { from, mark }: { from: Uint8Array; mark: string }): void {
+    this.outgrown.push({ from: hex(from), mark });
+    this.find(id).provider = undefined;
   }
 
   /** A flush or a fail-over: data that was only on the hot side may be gone or older. */
@@ -34,28 +84,30 @@ export class Ledger {
     this.losses += 1;
   }
 
+  find(id: string): Known {
+    const known = this.known.get(id);
+    assert(known);
+    return known;
+  }
+
   ids(): string[] {
     return [...this.known.keys()];
   }
 
-  idsOf(userId: string): string[] {
-    return this.ids().filter((id) => this.known.get(id)?.userId === userId);
-  }
-
-  /** The other sessions of the same user. */
-  othersOf(id: string): string[] {
-    const userId = this.known.get(id)?.userId;
-    return userId === undefined ? [] : this.idsOf(userId).filter((other) => other !== id);
+  idsWhere(names: (session: Known) => boolean): string[] {
+    return this.ids().filter((id) => names(this.find(id)));
   }
 
   pickKnown(random: SeededRandom): string | undefined {
-    return this.known.size === 0 ? undefined : random.pick(this.ids());
+    if (this.known.size === 0) return undefined;
+    // The older a session is, the more often it is over already.
+    return random.pick(random.chance(0.5) ? this.ids().slice(-2) : this.ids());
   }
 
-  hashOf(id: string): Uint8Array {
-    const known = this.known.get(id);
-    assert(known);
-    return known.tokenHash;
+  /** What was promised last is what most likely does not hold yet. */
+  takePromised(random: SeededRandom): string | undefined {
+    const index = random.below(this.toBeAsked.length);
+    return this.toBeAsked.splice(index, 1)[0];
   }
 
   keysThatMustBeIn(id: string): string[] {
@@ -69,9 +121,12 @@ export class Ledger {
     const known = new Map(this.known);
     const { losses } = this;
     return {
-      assertMayBeAccepted(id: string, tokenHash: Uint8Array): void {
+      assertMayBeAccepted: ({ id, tokenHash, amr }: SessionRecord): void => {
         assert(!ended.has(id), `session ${id} was accepted after its revocation had resolved`);
-        assert(!retired.has(hex(tokenHash)), `a token of ${id} was accepted after its rotation had resolved`);
+        const hash = hex(tokenHash);
+        assert(!retired.has(hash), `a token of ${id} was accepted after its rotation had resolved`);
+        const tooHigh = this.outgrown.find(({ from, mark }) => from === hash && amr.includes(mark));
+        assert(!tooHigh, `a token of ${id} came to the level that was proved when it was replaced`);
       },
       /** @param liveNow - What the durable side holds at the end: what ended meanwhile may or may not be listed. */
       assertList: (userId: string, listed: readonly string[], liveNow: ReadonlySet<string>): void => {

@@ -1,4 +1,5 @@
 import type { SeededRandom } from './random.js';
+import type { SimulatedClock } from './simulated-clock.js';
 
 interface Actor {
   priority: number;
@@ -7,6 +8,7 @@ interface Actor {
 interface Waiting {
   readonly actor: Actor;
   readonly goOn: () => void;
+  readonly notBeforeMs: number;
 }
 
 const PRIORITY_CHANGE = 0.05;
@@ -24,7 +26,10 @@ export class Scheduler {
   private current: Actor = { priority: 0 };
   private readonly usesPriorities: boolean;
 
-  constructor(private readonly random: SeededRandom) {
+  constructor(
+    private readonly random: SeededRandom,
+    private readonly clock: SimulatedClock,
+  ) {
     this.usesPriorities = random.chance(0.5);
   }
 
@@ -35,8 +40,14 @@ export class Scheduler {
   }
 
   point(): Promise<void> {
+    return this.pointAfter(0);
+  }
+
+  /** A point that nobody goes on from before so many ms have passed. */
+  pointAfter(ms: number): Promise<void> {
     const actor = this.current;
-    return new Promise((goOn) => this.waiting.push({ actor, goOn }));
+    const notBeforeMs = this.clock.nowMs + ms;
+    return new Promise((goOn) => this.waiting.push({ actor, goOn, notBeforeMs }));
   }
 
   get isIdle(): boolean {
@@ -45,6 +56,7 @@ export class Scheduler {
 
   /** Lets one go on and waits until everything that follows from it has come to rest at points again. */
   async step(): Promise<void> {
+    if (this.isIdle) return this.settle();
     const [next] = this.waiting.splice(this.pickIndex(), 1);
     if (next) {
       this.current = next.actor;
@@ -64,11 +76,13 @@ export class Scheduler {
   }
 
   private pickIndex(): number {
-    const index = this.random.below(this.waiting.length);
-    if (!this.usesPriorities) return index;
-    const picked = this.waiting[index];
-    if (picked && this.random.chance(PRIORITY_CHANGE)) picked.actor.priority = this.random.next();
-    const highest = Math.max(...this.waiting.map(({ actor }) => actor.priority));
-    return this.waiting.findIndex(({ actor }) => actor.priority === highest);
+    const earliestMs = Math.min(...this.waiting.map(({ notBeforeMs }) => notBeforeMs));
+    this.clock.nowMs = Math.max(this.clock.nowMs, earliestMs);
+    const ready = this.waiting.filter(({ notBeforeMs }) => notBeforeMs <= this.clock.nowMs);
+    const picked = this.random.pick(ready);
+    if (!this.usesPriorities) return this.waiting.indexOf(picked);
+    if (this.random.chance(PRIORITY_CHANGE)) picked.actor.priority = this.random.next();
+    const highest = Math.max(...ready.map(({ actor }) => actor.priority));
+    return this.waiting.findIndex((one) => one.actor.priority === highest && ready.includes(one));
   }
 }

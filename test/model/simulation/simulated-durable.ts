@@ -1,5 +1,10 @@
 import type { DurableDataChange, DurableSessions, HotChange } from '../../../libs/session/src/core/durable-sessions.js';
-import type { EndedEverything, EndedSession, SessionRecord } from '../../../libs/session/src/core/session-record.js';
+import type {
+  EndedEverything,
+  EndedSession,
+  SessionEndReason,
+  SessionRecord,
+} from '../../../libs/session/src/core/session-record.js';
 import { expiriesFrom } from '../../../libs/session/src/core/session-policy.js';
 import type {
   CleanUpOutcome,
@@ -17,11 +22,22 @@ import type {
   UpdateOutcome,
   UserRevocation,
 } from '../../../libs/session/src/core/session-store.js';
-import { SimulatedSide } from './simulated-side.js';
+import { SimulatedSide, type SimulatedParts } from './simulated-side.js';
+
+interface MinAge {
+  readonly minAgeMs?: number;
+}
 
 interface Row {
   record: SessionRecord;
   ended?: EndedSession;
+}
+
+/** Sessions that began before this instant are over. */
+interface Floor {
+  readonly beforeMs: number;
+  readonly epoch: number;
+  readonly reason: SessionEndReason;
 }
 
 /** Postgres as the hybrid store knows it: rows, an audit log, and changes recorded in the same step. Time stands still. */
@@ -30,8 +46,19 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   readonly audit: { readonly id: string; readonly event: 'created' | 'rotated' | 'ended' }[] = [];
   private changes: HotChange[] = [];
   private keys = 0;
-  private epoch = 0;
-  private readonly now = new Date(1_700_000_000_000);
+  private floors: readonly Floor[] = [];
+
+  constructor(parts: SimulatedParts) {
+    super('postgres', parts);
+  }
+
+  get epoch(): number {
+    return this.floors.length;
+  }
+
+  private get now(): Date {
+    return this.parts.clock.now();
+  }
 
   get pendingChanges(): number {
     return this.changes.length;
@@ -39,8 +66,14 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
 
   liveIds(userId?: string): string[] {
     return [...this.rows.values()]
-      .filter(({ record, ended }) => !ended && (userId === undefined || record.userId === userId))
+      .filter((row) => !this.isOver(row) && (userId === undefined || row.record.userId === userId))
       .map(({ record }) => record.id);
+  }
+
+  /** The first epoch in which a session is over because everything was ended; `undefined`: it is not. */
+  epochThatEnds(id: string): number | undefined {
+    const row = this.rows.get(id);
+    return row && this.floorOver(row)?.epoch;
   }
 
   /** A row deleted directly in SQL: the trigger records it. */
@@ -64,15 +97,16 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
         const row = this.liveRow(id);
         if (row) ended.push(this.end(row, 'evicted'));
       }
+      const beganAt = new Date(Math.max(this.now.getTime(), ...this.floors.map(({ beforeMs }) => beforeMs)));
       const record: SessionRecord = {
         id: session.id,
         userId: session.userId,
         tokenHash: session.tokenHash,
         data: session.data,
         version: 1,
-        createdAt: this.now,
-        ...expiriesFrom(this.now, session),
-        authenticatedAt: this.now,
+        createdAt: beganAt,
+        ...expiriesFrom(beganAt, session),
+        authenticatedAt: beganAt,
         amr: session.amr,
         assuranceLevel: session.assuranceLevel,
         awaitsSecondFactor: session.awaitsSecondFactor,
@@ -95,15 +129,27 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     return this.call(() => new Map(ids.map((id) => [id, this.look(id)])));
   }
 
-  rotate({ id, expectedTokenHash, tokenHash, endOthers }: SessionRotation): Promise<RotateOutcome> {
+  rotate({
+    id,
+    expectedTokenHash,
+    tokenHash,
+    cause,
+    authentication,
+    endOthers,
+  }: SessionRotation): Promise<RotateOutcome> {
     return this.call(() => {
       const row = this.liveRow(id);
       if (!row) return { applied: false, reason: 'absent' };
       if (Buffer.compare(row.record.tokenHash, expectedTokenHash) !== 0)
         return { applied: false, reason: 'superseded' };
-      row.record = { ...row.record, tokenHash, version: row.record.version + 1 };
+      row.record = {
+        ...row.record,
+        tokenHash,
+        version: row.record.version + 1,
+        ...(authentication && { ...authentication, authenticatedAt: this.now }),
+      };
       this.recordChange(id, 'changed');
-      this.audit.push({ id, event: 'rotated' });
+      if (cause !== 'rehash') this.audit.push({ id, event: 'rotated' });
       const others = endOthers ? this.liveIds(row.record.userId ?? undefined).filter((other) => other !== id) : [];
       const ended = others.flatMap((other) => {
         const otherRow = this.liveRow(other);
@@ -121,35 +167,40 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     });
   }
 
-  revokeAll({ userId, exceptId, reason }: UserRevocation): Promise<EndedSession[]> {
+  revokeAll({ userId, exceptId, reason, minAgeMs }: UserRevocation & MinAge): Promise<EndedSession[]> {
     return this.call(() =>
       this.liveIds(userId)
         .filter((id) => id !== exceptId)
         .flatMap((id) => {
           const row = this.liveRow(id);
-          return row ? [this.end(row, reason)] : [];
+          return row && this.isAged(row, minAgeMs) ? [this.end(row, reason)] : [];
         }),
     );
   }
 
-  revokeByIdentityProvider({ issuer, sessionId, reason }: ProviderRevocation): Promise<EndedSession[]> {
+  revokeByIdentityProvider(revocation: ProviderRevocation & MinAge): Promise<EndedSession[]> {
+    const { issuer, sessionId, userId, reason, minAgeMs } = revocation;
     return this.call(() =>
-      this.liveIds().flatMap((id) => {
+      this.liveIds(userId).flatMap((id) => {
         const row = this.liveRow(id);
         const idp = row?.record.identityProvider;
-        return row && idp?.issuer === issuer && idp.sessionId === sessionId ? [this.end(row, reason)] : [];
+        if (!row || idp?.issuer !== issuer || idp.sessionId !== sessionId) return [];
+        return this.isAged(row, minAgeMs) ? [this.end(row, reason)] : [];
       }),
     );
   }
 
   /** Of the single sessions nothing is recorded. */
-  revokeEverything({ reason, endedBy }: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }> {
+  revokeEverything({
+    before,
+    reason,
+    endedBy,
+  }: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }> {
     return this.call(() => {
-      for (const row of this.rows.values()) {
-        const { id, userId } = row.record;
-        row.ended ??= { id, userId, endedAt: this.now, endReason: reason, endedBy };
-      }
-      return { before: this.now, endReason: reason, endedBy, epoch: (this.epoch += 1) };
+      const latestMs = this.now.getTime() + 1;
+      const beforeMs = Math.min(before?.getTime() ?? latestMs, latestMs);
+      this.floors = [...this.floors, { beforeMs, epoch: this.epoch + 1, reason }];
+      return { before: new Date(beforeMs), endReason: reason, endedBy, epoch: this.epoch };
     });
   }
 
@@ -190,8 +241,15 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     });
   }
 
+  /** Marks what a floor has ended, one at a time. */
   cleanUp(): Promise<CleanUpOutcome> {
-    return this.call(() => ({ expired: 0, purged: 0, auditPurged: 0, state: 'done' }));
+    return this.call(() => {
+      const over = [...this.rows.values()].filter((row) => !row.ended && this.isOver(row));
+      const [row] = over;
+      const floor = row && this.floorOver(row);
+      if (row && floor) this.end(row, floor.reason);
+      return { expired: row ? 1 : 0, purged: 0, auditPurged: 0, state: over.length > 1 ? 'more' : 'done' };
+    });
   }
 
   async start(): Promise<void> {}
@@ -201,12 +259,24 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   private look(id: string): FindOutcome {
     const row = this.rows.get(id);
     if (!row) return { live: false, reason: 'unknown' };
-    return row.ended ? { live: false, reason: 'ended' } : { live: true, record: row.record, now: this.now };
+    return this.isOver(row) ? { live: false, reason: 'ended' } : { live: true, record: row.record, now: this.now };
   }
 
   private liveRow(id: string): Row | undefined {
     const row = this.rows.get(id);
-    return row?.ended ? undefined : row;
+    return row && this.isOver(row) ? undefined : row;
+  }
+
+  private isOver(row: Row): boolean {
+    return row.ended !== undefined || this.floorOver(row) !== undefined;
+  }
+
+  private floorOver({ record }: Row): Floor | undefined {
+    return this.floors.find(({ beforeMs }) => record.createdAt.getTime() < beforeMs);
+  }
+
+  private isAged({ record }: Row, minAgeMs = 0): boolean {
+    return record.createdAt.getTime() <= this.now.getTime() - minAgeMs;
   }
 
   private end(row: Row, endReason: EndedSession['endReason']): EndedSession {

@@ -1,0 +1,35 @@
+import type { World } from './world.js';
+
+export const USERS = ['ada', 'grace'];
+export const ISSUER = 'https://idp.example';
+/** What sessions may rest on at the identity provider. */
+export const PROVIDER_SESSIONS = ['sid-1', 'sid-2'];
+
+export type Operation = () => Promise<void>;
+
+/** What one run has gone through, so that a test can see that the simulation reaches what it is meant to reach. */
+export interface Covered {
+  operations: number;
+  outages: number;
+  accepted: number;
+  /** Copies of ended sessions that reconciling found. */
+  ghosts: number;
+  /** Copies with an outdated token that reconciling found. */
+  stale: number;
+  /** How often everything was ended, as its callers were told. */
+  everything: number;
+  /** How often sessions that were known were ended by the provider's session. */
+  byProvider: number;
+  /** Rotations that applied, by cause. */
+  readonly rotations: { rotation: number; renewal: number; rehash: number };
+}
+
+export function providerSession(sessionId: string) {
+  return { issuer: ISSUER, sessionId, authenticatedAt: null };
+}
+
+export function newHash(world: World): Uint8Array {
+  const hash = Buffer.alloc(32);
+  hash.writeUInt32BE(world.nextSerial());
+  return hash;
+}

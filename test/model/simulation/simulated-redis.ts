@@ -1,0 +1,97 @@
+import type { AnyRevocation } from '../../../libs/session/src/core/hot-sessions.js';
+import type { SessionRecord } from '../../../libs/session/src/core/session-record.js';
+import { Link } from './simulated-side.js';
+
+export interface Copy {
+  readonly record: SessionRecord;
+  /** `undefined`: not believed anywhere. */
+  readonly generation?: string;
+  /** In which its version is counted. */
+  readonly epoch: number;
+}
+
+export interface Kept {
+  readonly revocation: AnyRevocation;
+  readonly atMs: number;
+}
+
+interface Contents {
+  readonly copies: ReadonlyMap<string, Copy>;
+  readonly leases: ReadonlyMap<string, { readonly owner: string; readonly generation: string }>;
+  readonly kept: ReadonlyMap<string, Kept>;
+  readonly epoch: number;
+  readonly marks: readonly string[];
+}
+
+const EMPTY: Contents = { copies: new Map(), leases: new Map(), kept: new Map(), epoch: 0, marks: [] };
+
+/** The one server of all instances, with a replica that lags until it is told to catch up. */
+export class SimulatedRedis {
+  readonly link = new Link();
+  contents = EMPTY;
+  private older = EMPTY;
+  private process = 1;
+  private serial = 0;
+
+  nextSerial(): number {
+    return (this.serial += 1);
+  }
+
+  write(change: Partial<Contents>): void {
+    this.contents = { ...this.contents, ...change };
+  }
+
+  /** What a copy is confirmed on by somebody who goes by this epoch. */
+  generationIn(epoch: number): string {
+    return `${this.process}x${epoch}`;
+  }
+
+  raiseEpoch(epoch: number, mark?: string): void {
+    const { contents } = this;
+    const marks = mark === undefined ? contents.marks : [mark, ...contents.marks];
+    this.write({ epoch: Math.max(contents.epoch, epoch), marks });
+  }
+
+  /** The replica, or the last snapshot, is now as it is here. */
+  replicate(): void {
+    this.older = this.contents;
+  }
+
+  /** A fail-over, or a restart from a snapshot: another process, with an older state. */
+  failOver(): void {
+    this.contents = this.older;
+    this.process += 1;
+  }
+
+  flushAll(): void {
+    this.contents = EMPTY;
+  }
+
+  evictEpoch(): void {
+    this.write({ epoch: 0, marks: [] });
+  }
+
+  /** A fail-over, in a Cluster, of the master that the key lives on. */
+  failOverEpoch(): void {
+    const { epoch, marks } = this.older;
+    this.write({ epoch, marks });
+  }
+
+  copiedIds(): string[] {
+    return [...this.contents.copies.keys()];
+  }
+
+  /** Ids of the copies that an instance which goes by this epoch would believe now. */
+  believedIds(epoch: number): string[] {
+    const generation = this.generationIn(epoch);
+    return [...this.contents.copies].filter(([, copy]) => copy.generation === generation).map(([id]) => id);
+  }
+}
+
+export function withEntry<V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> {
+  return new Map([...map, [key, value]]);
+}
+
+export function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): ReadonlyMap<string, V> {
+  return new Map([...map].filter(([key]) => !keys.includes(key)));
+}
