@@ -114,6 +114,9 @@ const machine = { stepsFrom, violationOf, keyOf };
 /** The call alone, with everything that can be lost. */
 export const EPOCH_WITH_LOSSES: Model<State, LeftOutEpochRule> = { ...machine, start: START };
 
+/** A part of that, for what goes wrong without any fill. */
+export const EPOCH_WITHOUT_FILLS: Model<State, LeftOutEpochRule> = { ...machine, start: { ...START, fills: [] } };
+
 /** Beside another call, with nothing lost but the copies. */
 export const EPOCH_BESIDE_ANOTHER: Model<State, LeftOutEpochRule> = {
   ...machine,
