@@ -3,10 +3,9 @@ import { Controller, Get, Header, Post, Query } from '@nestjs/common';
 import { EventEmitter, once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CurrentHttpSession, type HttpSession } from 'nest-sessions';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { createSelfSigned } from '../support/self-signed.js';
-import { launchBrowser } from './demo/browser.js';
-import { formPage, startForeignSite, startTlsProxy, type Site } from './support/sites.js';
+import type { Page } from 'playwright-core';
+import { formPage } from './support/sites.js';
+import { SitesStage } from './support/sites-stage.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 
 /** What reached the application, as its own server saw it, and what became of it. */
@@ -53,13 +52,8 @@ class PagesController {
 
 describe.each(ADAPTERS)('CSRF protection on %s, with what Chromium sends', (adapter) => {
   let app: TestApp;
-  let foreign: Site;
-  let secureApp: Site;
-  let secureForeign: Site;
-  let browser: Browser;
-  let context: BrowserContext;
+  let stage: SitesStage;
   let page: Page;
-  let appPort: number;
   const submissions = new EventEmitter();
 
   beforeAll(async () => {
@@ -74,38 +68,22 @@ describe.each(ADAPTERS)('CSRF protection on %s, with what Chromium sends', (adap
           next();
         }),
     });
-    const identity = createSelfSigned('app.site.test');
-    appPort = Number(new URL(await app.nest.getUrl()).port);
-    foreign = await startForeignSite();
-    secureApp = await startTlsProxy(appPort, identity);
-    secureForeign = await startTlsProxy(foreign.port, identity);
-    browser = await launchBrowser('--host-resolver-rules=MAP *.test 127.0.0.1');
+    stage = await SitesStage.open(app);
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await Promise.all([secureApp, secureForeign, foreign, app].map((one) => one?.close()));
+    await stage?.close();
+    await app?.close();
   });
 
   beforeEach(async () => {
     PagesController.ran = 0;
     app.store.calls.length = 0;
-    context = await browser.newContext({ ignoreHTTPSErrors: true });
-    context.setDefaultTimeout(15_000);
-    page = await context.newPage();
+    page = await stage.openPage();
   });
-  afterEach(() => context.close());
+  afterEach(() => stage.closePage());
 
-  /** The origins of this run, whose ports were free. */
-  const origins = () => ({
-    app: `https://app.site.test:${secureApp.port}`,
-    plainApp: `http://app.site.test:${appPort}`,
-    localApp: `http://localhost:${appPort}`,
-    sibling: `https://blog.site.test:${secureForeign.port}`,
-    evil: `https://evil.test:${secureForeign.port}`,
-    plainEvil: `http://evil.test:${foreign.port}`,
-    localEvil: `http://localhost:${foreign.port}`,
-  });
+  const origins = () => stage.origins;
 
   const submissionOf = async (act: () => Promise<unknown>): Promise<Submission> => {
     const [[submission]] = await Promise.all([
@@ -213,7 +191,7 @@ describe.each(ADAPTERS)('CSRF protection on %s, with what Chromium sends', (adap
       await open(evil, '/', { action: `${own}/sign-in` });
       expect((await send()).status).toBe(403);
       await page.getByText('csrf_rejected').waitFor();
-      expect(await context.cookies()).toEqual([]);
+      expect(await page.context().cookies()).toEqual([]);
       expect(await app.sessions.listByUser('mallory')).toEqual([]);
     });
   });

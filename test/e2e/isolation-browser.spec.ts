@@ -3,10 +3,8 @@ import { Controller, Get, Post, UseGuards } from '@nestjs/common';
 import { EventEmitter, once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AllowEmbedding, CurrentHttpSession, Public, SessionGuard, type HttpSession } from 'nest-sessions';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { createSelfSigned } from '../support/self-signed.js';
-import { launchBrowser } from './demo/browser.js';
-import { startForeignSite, startTlsProxy, type Site } from './support/sites.js';
+import type { Page } from 'playwright-core';
+import { SitesStage } from './support/sites-stage.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 
 /** What reached the application, as its own server saw it, and what became of it. */
@@ -46,13 +44,8 @@ class FilesController {
 
 describe.each(ADAPTERS)('resourceIsolation on %s, with what Chromium sends (ASVS 3.5.8)', (adapter) => {
   let app: TestApp;
-  let foreign: Site;
-  let secureApp: Site;
-  let secureForeign: Site;
-  let browser: Browser;
-  let context: BrowserContext;
+  let stage: SitesStage;
   let page: Page;
-  let appPort: number;
   const visits = new EventEmitter();
 
   beforeAll(async () => {
@@ -68,35 +61,24 @@ describe.each(ADAPTERS)('resourceIsolation on %s, with what Chromium sends (ASVS
           next();
         }),
     });
-    const identity = createSelfSigned('app.site.test');
-    appPort = Number(new URL(await app.nest.getUrl()).port);
-    foreign = await startForeignSite();
-    secureApp = await startTlsProxy(appPort, identity);
-    secureForeign = await startTlsProxy(foreign.port, identity);
-    browser = await launchBrowser('--host-resolver-rules=MAP *.test 127.0.0.1');
+    stage = await SitesStage.open(app);
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await Promise.all([secureApp, secureForeign, foreign, app].map((one) => one?.close()));
+    await stage?.close();
+    await app?.close();
   });
 
   beforeEach(async () => {
-    context = await browser.newContext({ ignoreHTTPSErrors: true });
-    context.setDefaultTimeout(15_000);
-    page = await context.newPage();
+    page = await stage.openPage();
   });
-  afterEach(() => context.close());
+  afterEach(() => stage.closePage());
 
-  const origins = () => ({
-    own: `https://app.site.test:${secureApp.port}`,
-    sibling: `https://blog.site.test:${secureForeign.port}`,
-    evil: `https://evil.test:${secureForeign.port}`,
-  });
+  const origins = () => stage.origins;
 
   /** Signs in at the application, then goes to a page of somebody else. */
   const lure = async (other: string) => {
-    await page.goto(`${origins().own}/files/page`);
+    await page.goto(`${origins().app}/files/page`);
     expect(await page.evaluate(async () => (await fetch('/files/sign-in', { method: 'POST' })).status)).toBe(201);
     await page.goto(other);
   };
@@ -111,7 +93,7 @@ describe.each(ADAPTERS)('resourceIsolation on %s, with what Chromium sends (ASVS
     visitOf(path, () =>
       page.evaluate(([tag, src]) => document.body.append(Object.assign(document.createElement(tag), { src })), [
         element,
-        `${origins().own}${path}`,
+        `${origins().app}${path}`,
       ] as const),
     );
 
@@ -147,7 +129,7 @@ describe.each(ADAPTERS)('resourceIsolation on %s, with what Chromium sends (ASVS
     'refuses a no-cors fetch, which gets not even an opaque answer: %s',
     async (who) => {
       await lure(origins()[who]);
-      const { own } = origins();
+      const { app: own } = origins();
       const visit = visitOf('/files', async () => expect(await fetchOpaquely(`${own}/files`)).toBe('TypeError'));
       expect(await visit).toMatchObject({ dest: 'empty', status: 403 });
     },
@@ -161,21 +143,21 @@ describe.each(ADAPTERS)('resourceIsolation on %s, with what Chromium sends (ASVS
       hasCookie: true,
       status: 200,
     });
-    expect(await fetchOpaquely(`${origins().own}/files/avatar`)).toBe('opaque');
+    expect(await fetchOpaquely(`${origins().app}/files/avatar`)).toBe('opaque');
   });
 
   it('lets a link of another site in', async () => {
     await lure(origins().evil);
     const visit = await visitOf('/files', () =>
-      page.evaluate((href) => Object.assign(document.createElement('a'), { href }).click(), `${origins().own}/files`),
+      page.evaluate((href) => Object.assign(document.createElement('a'), { href }).click(), `${origins().app}/files`),
     );
     expect(visit).toEqual({ site: 'cross-site', dest: 'document', hasCookie: true, status: 200 });
     await page.getByText('secret').waitFor();
   });
 
   it('keeps the answer from the page where the browser says nothing of sites, by the header it sends with it', async () => {
-    const plainApp = `http://app.site.test:${appPort}`;
-    await page.goto(`http://evil.test:${foreign.port}`);
+    const { plainApp, plainEvil } = origins();
+    await page.goto(plainEvil);
     const visit = visitOf('/files', async () => expect(await fetchOpaquely(`${plainApp}/files`)).toBe('TypeError'));
     expect(await visit).toMatchObject({ site: undefined, status: 401 });
     expect(await fetchOpaquely(`${plainApp}/files/avatar`)).toBe('opaque');
