@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DEMO_USERS } from '../../apps/demo/src/users/demo-users.js';
 import { ADA, DEMO_SETUPS, devicesOf, stageDemo } from './demo/demo-stage.js';
-import type { Answer } from './demo/demo-visitor.js';
+import { SAFARI_ON_IPHONE, type Answer } from './demo/demo-visitor.js';
 import { DemoWorld } from './demo/demo-world.js';
 
 const LASTING = DEMO_SETUPS.filter(({ store }) => store !== 'memory');
@@ -12,7 +12,7 @@ describe.each(LASTING)('the demo with sessions in $store, on $httpAdapter', (set
   it('knows its users and sessions after a restart', async () => {
     const before = await devicesOf(demo.laptop);
     await demo.world.restart();
-    const [laptopAgain, phoneAgain] = [demo.world.visitor(), demo.world.visitor()];
+    const [laptopAgain, phoneAgain] = [demo.world.visitor(), demo.world.visitor({ userAgent: SAFARI_ON_IPHONE })];
     [laptopAgain.cookie, phoneAgain.cookie] = [demo.laptop.cookie, demo.phone.cookie];
     expect((await devicesOf(laptopAgain)).map(({ id }) => id).toSorted()).toEqual(
       before.map(({ id }) => id).toSorted(),

@@ -154,8 +154,8 @@ export function describeHybridOutages(): void {
         await expectIncompleteSignOut(browser);
         expect((await thief.get('/plain/who')).status).toBe(401);
         sides.thawRedis();
-        await pollUntil('the copy is still believed', async () => (await thief.get('/plain/who')).status === 401);
-        expect((await thief.get('/me')).status).toBe(401);
+        // Whether Redis is back before a sweep has dropped the copy or not.
+        for (let times = 0; times < 20; times++) expect((await thief.get('/me')).status).toBe(401);
       });
 
       it('refuses to change a token, and the one that the browser has keeps working', async () => {

@@ -8,6 +8,7 @@ const DISOWNING = ['drop', 'unconfirm', 'unconfirmUser', 'advanceEpoch', 'follow
  * Whether this instance may answer by hot copies alone. A server that answers reads and refuses writes (a replica, a full
  * disk, too few replicas) would go on showing copies that were to be dropped; so from the first refusal on the durable
  * side is asked about every session, until a whole sweep has caught up. Every instance sweeps, and so finds out by itself.
+ * The instance whose revocation did not reach the hot side does the same, whatever kept it from there.
  */
 export class HotTrust {
   private refusals = 0;

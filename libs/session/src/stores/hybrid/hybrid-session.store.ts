@@ -74,9 +74,9 @@ export class HybridSessionStore implements SessionStore {
     this.creator = new SessionCreator(parts);
     this.touches = new TouchForwarder(parts);
     this.lister = new SessionLister(parts, { reader: this.reader, touches: this.touches });
-    this.rotator = new SessionRotator(parts, this.reader);
+    this.rotator = new SessionRotator(parts, this.reader, trust);
     this.sweeper = new HotSweeper(parts, { intervalMs: parts.sweepIntervalMs, trust });
-    this.revoker = new SessionRevoker(parts, this.sweeper);
+    this.revoker = new SessionRevoker(parts, this.sweeper, trust);
     this.reconciler = new SessionReconciler(parts);
     const { reconcileIntervalMs: intervalMs, logger } = parts;
     if (intervalMs !== false) this.reconciling = new ReconcileSchedule(this.reconciler, { intervalMs, logger });
@@ -117,6 +117,7 @@ export class HybridSessionStore implements SessionStore {
       const found = await this.reader.find(change.id);
       if (!found.live) return { applied: false, reason: 'absent' };
       outcome = await this.updateHot(change);
+      if (!outcome.applied && outcome.reason === 'absent') await this.assertOver(change.id);
     }
     if (outcome.applied) await this.mergeDurable(change, outcome.record.version);
     return outcome;
@@ -180,6 +181,12 @@ export class HybridSessionStore implements SessionStore {
     });
     await this.parts.durable.stop();
     await this.parts.hot.stop();
+  }
+
+  /** @throws {SessionDataUnavailableError} The session is live and its copy was lost again: no caller may take it for over. */
+  private async assertOver(id: string): Promise<void> {
+    const found = await callDurable(this.parts, (durable) => durable.find(id));
+    if (found.live) throw new SessionDataUnavailableError(this.name, 'the copy that holds the session data was lost');
   }
 
   private async updateHot(change: SessionDataChange): Promise<UpdateOutcome> {

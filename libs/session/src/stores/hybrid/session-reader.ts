@@ -55,14 +55,22 @@ export class SessionReader {
     return this.findDurable(id);
   }
 
-  /** The durable side says whether it is live; the copy may still know the data. Nothing is written: that is refused. */
+  /**
+   * The durable side says whether it is live. What a copy holds is only its data: one that is believed may be over, and one
+   * that is not is filled if the hot side takes that, so that updates find it.
+   */
   private async findDoubting(id: string): Promise<FindOutcome> {
     const known = await callDurable(this.parts, (durable) => durable.find(id));
     if (!known.live) return known;
-    const read = await callHot(this.parts, (hot) => hot.read(id));
-    if (read.state !== 'believed') return { ...known, record: withAbsentData(known.record, this.parts.durableKeys) };
-    const { data, version } = read.record;
-    return { ...known, record: { ...known.record, data, version } };
+    try {
+      const read = await callHot(this.parts, (hot) => hot.read(id));
+      if (read.state !== 'believed') return await this.fills.run(id, () => this.fill(id));
+      const { data, version } = read.record;
+      return { ...known, record: { ...known.record, data, version } };
+    } catch (error) {
+      if (!isUnavailable(error, this.parts.hot.name)) throw error;
+      return { ...known, record: withAbsentData(known.record, this.parts.durableKeys) };
+    }
   }
 
   /** Who it is, without what only the hot side knows. */

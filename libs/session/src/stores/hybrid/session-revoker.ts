@@ -8,6 +8,7 @@ import type {
   UserRevocation,
 } from '../../core/session-store.js';
 import type { HotSweeper } from './hot-sweeper.js';
+import type { HotTrust } from './hot-trust.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
 
 /**
@@ -18,6 +19,7 @@ export class SessionRevoker {
   constructor(
     private readonly parts: HybridParts,
     private readonly sweeper: HotSweeper,
+    private readonly trust: HotTrust,
   ) {}
 
   async revoke(revocation: SessionRevocation): Promise<EndedSession | undefined> {
@@ -92,6 +94,8 @@ export class SessionRevoker {
       await finish();
     } catch (error) {
       if (!isUnavailable(error)) throw error;
+      // The hot side may be back before a sweep is, still believing what was revoked: not here.
+      this.trust.doubt();
       throw new RevocationIncompleteError('hybrid', this.parts.hot.name, { cause: error });
     }
   }

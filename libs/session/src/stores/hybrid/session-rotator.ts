@@ -1,6 +1,7 @@
 import { isUnavailable, RevocationIncompleteError } from '../../core/session-errors.js';
 import type { RotateOutcome, SessionRotation } from '../../core/session-store.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
+import type { HotTrust } from './hot-trust.js';
 import type { SessionReader } from './session-reader.js';
 
 /**
@@ -11,6 +12,7 @@ export class SessionRotator {
   constructor(
     private readonly parts: HybridParts,
     private readonly reader: SessionReader,
+    private readonly trust: HotTrust,
   ) {}
 
   async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
@@ -29,6 +31,7 @@ export class SessionRotator {
       if (rotation.endOthers && userId !== null) await callHot(this.parts, (hot) => hot.unconfirmUser(userId));
     } catch (error) {
       if (!isUnavailable(error)) throw error;
+      this.trust.doubt();
       // After a renewal or a rehash a reader may have given somebody the token that it made valid. And what was proved or
       // changed with the rotation stands: the old token must not come to more than it was given for (I7).
       if (rotation.cause === 'rotation' && !rotation.authentication && !rotation.endOthers) await this.undo(rotation);
