@@ -164,7 +164,7 @@ const WITHOUT_BOTH = Object.fromEntries(OPERATIONS.map((operation) => [operation
 
 export interface Expectation {
   readonly cells: Row;
-  /** Of the data in Redis, once it is over. `older` holds for durable keys too. */
+  /** Of the data in Redis, once it is over. Durable keys are as they were last acknowledged in each. */
   readonly data: 'kept' | 'lost' | 'older';
 }
 

@@ -106,7 +106,11 @@ export class HybridWorld {
 
   /** Whether anything is held in Redis of this session, believed or not. */
   async hasCopy(id: string): Promise<boolean> {
-    return (await this.redis.hexists(keyOf(id), id)) === 1;
+    return (await this.redis.hexists(this.keyOf(id), id)) === 1;
+  }
+
+  keyOf(id: string): string {
+    return `nest-sessions:{${id.slice(19, 23)}${id.slice(24)}}`;
   }
 
   /** As `session.ended revoked admin`, in the order in which it happened. */
@@ -153,8 +157,4 @@ export async function signIn(store: SessionStore, overrides: Partial<NewSession>
 export async function listIds(store: SessionStore, userId: string): Promise<string[]> {
   const { records } = await store.listByUser({ userId });
   return records.map(({ id }) => id).toSorted();
-}
-
-function keyOf(id: string): string {
-  return `nest-sessions:{${id.slice(19, 23)}${id.slice(24)}}`;
 }

@@ -1,4 +1,9 @@
-import type { DurableDataChange, DurableSessions, HotChange } from '../../../libs/session/src/core/durable-sessions.js';
+import type {
+  DurableDataChange,
+  DurableFindOutcome,
+  DurableSessions,
+  HotChange,
+} from '../../../libs/session/src/core/durable-sessions.js';
 import type {
   EndedEverything,
   EndedSession,
@@ -9,7 +14,6 @@ import { expiriesFrom } from '../../../libs/session/src/core/session-policy.js';
 import type {
   CleanUpOutcome,
   CreateOutcome,
-  FindOutcome,
   NewSession,
   ProviderRevocation,
   RotateOutcome,
@@ -30,6 +34,7 @@ interface MinAge {
 
 interface Row {
   record: SessionRecord;
+  dataVersion: number;
   ended?: EndedSession;
 }
 
@@ -115,17 +120,17 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
         userAgent: null,
         device: null,
       };
-      this.rows.set(session.id, { record });
+      this.rows.set(session.id, { record, dataVersion: 0 });
       this.audit.push({ id: session.id, event: 'created' });
       return { created: true, record, now: this.now, ended };
     });
   }
 
-  find(id: string): Promise<FindOutcome> {
+  find(id: string): Promise<DurableFindOutcome> {
     return this.call(() => this.look(id));
   }
 
-  findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>> {
+  findMany(ids: readonly string[]): Promise<ReadonlyMap<string, DurableFindOutcome>> {
     return this.call(() => new Map(ids.map((id) => [id, this.look(id)])));
   }
 
@@ -226,7 +231,8 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   mergeDurableData({ id, version, data }: DurableDataChange): Promise<void> {
     return this.call(() => {
       const row = this.liveRow(id);
-      if (row && row.record.version < version) row.record = { ...row.record, data, version };
+      if (!row || row.dataVersion >= version) return;
+      Object.assign(row, { dataVersion: version, record: { ...row.record, data, version: row.record.version + 1 } });
     });
   }
 
@@ -256,10 +262,10 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   async flush(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  private look(id: string): FindOutcome {
+  private look(id: string): DurableFindOutcome {
     const row = this.rows.get(id);
-    if (!row) return { live: false, reason: 'unknown' };
-    return this.isOver(row) ? { live: false, reason: 'ended' } : { live: true, record: row.record, now: this.now };
+    if (!row || this.isOver(row)) return { live: false, reason: row ? 'ended' : 'unknown' };
+    return { live: true, record: row.record, now: this.now, dataVersion: row.dataVersion };
   }
 
   private liveRow(id: string): Row | undefined {

@@ -8,7 +8,9 @@ import type {
   HotSessions,
   KeptRevocation,
 } from '../../../libs/session/src/core/hot-sessions.js';
+import { patchData, pickData } from '../../../libs/session/src/core/session-data.js';
 import { userReferenceFor, userReferenceOf } from '../../../libs/session/src/core/session-id.js';
+import type { SessionRecord } from '../../../libs/session/src/core/session-record.js';
 import type {
   LiveSession,
   SessionDataChange,
@@ -54,19 +56,45 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
     });
   }
 
-  promote({ lease, live, data }: HotPromotion): Promise<LiveSession | undefined> {
+  async promote(promotion: HotPromotion): Promise<LiveSession | undefined> {
+    const { data, durableData: { keys } = { keys: [] } } = promotion;
+    const promoted = await this.promoteUnlessBehind(promotion);
+    if (!promoted || 'record' in promoted) return promoted;
+    const { record } = promoted.behind;
+    const merged = patchData(record.data, { unset: keys, set: pickData(data, keys) });
+    const replacing = await this.promoteUnlessBehind({ ...promotion, data: merged }, record.version);
+    return replacing && 'record' in replacing ? replacing : undefined;
+  }
+
+  /** @param replaced - Version of the copy whose data is replaced. */
+  private promoteUnlessBehind(
+    { lease, live, data, durableData, isNew }: HotPromotion,
+    replaced?: number,
+  ): Promise<LiveSession | { readonly behind: Copy } | undefined> {
     return this.callInEpoch((epoch) => {
+      const { process } = this.redis;
       const generation = this.redis.generationIn(epoch);
       const standing = this.redis.contents.leases.get(lease.id);
       if (standing?.owner !== lease.owner) return undefined;
       if (standing.generation !== generation || lease.generation !== generation) return undefined;
       const copy = this.redis.contents.copies.get(lease.id);
-      const kept = copy
-        ? { data: copy.record.data, version: copy.record.version }
-        : { data, version: 1_000 + this.redis.nextSerial() * 1_000 };
-      const record = { ...live.record, ...kept };
+      if (replaced !== undefined && copy?.record.version !== replaced) return undefined;
+      if (copy && replaced === undefined && copy.record.version < (durableData?.version ?? 0)) {
+        this.redis.behind += 1;
+        return { behind: copy };
+      }
+      const isCountedHere = copy?.process === process && copy.epoch === epoch && replaced === undefined;
+      const record = {
+        ...live.record,
+        data: replaced === undefined ? (copy?.record.data ?? data) : data,
+        version: isCountedHere
+          ? countOn(copy.record, live.record)
+          : isNew
+            ? live.record.version
+            : 1_000 + this.redis.nextSerial() * 1_000,
+      };
       this.redis.write({
-        copies: withEntry(this.redis.contents.copies, lease.id, { record, generation, epoch }),
+        copies: withEntry(this.redis.contents.copies, lease.id, { record, generation, epoch, process }),
         leases: without(this.redis.contents.leases, [lease.id]),
       });
       return { record, now: this.clock.now() };
@@ -78,7 +106,7 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
       let { copies } = this.redis.contents;
       for (const id of ids) {
         const copy = copies.get(id);
-        if (copy) copies = withEntry(copies, id, { record: copy.record, epoch: copy.epoch });
+        if (copy) copies = withEntry(copies, id, unbelieved(copy));
       }
       this.redis.write({ copies, leases: without(this.redis.contents.leases, ids) });
     });
@@ -108,7 +136,9 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
   update({ id, expectedVersion, data }: SessionDataChange): Promise<UpdateOutcome> {
     return this.callInEpoch((epoch) => {
       const copy = this.redis.contents.copies.get(id);
-      if (!copy || copy.epoch < epoch) return { applied: false, reason: 'absent' };
+      if (!copy || copy.epoch < epoch || copy.process !== this.redis.process) {
+        return { applied: false, reason: 'absent' };
+      }
       if (copy.record.version !== expectedVersion) {
         return { applied: false, reason: 'conflict', record: copy.record, now: this.clock.now() };
       }
@@ -185,7 +215,7 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
 
   private unconfirmNow(userId: string): void {
     const copies = [...this.redis.contents.copies].map(([id, copy]): [string, Copy] =>
-      copy.record.userId === userId ? [id, { record: copy.record, epoch: copy.epoch }] : [id, copy],
+      copy.record.userId === userId ? [id, unbelieved(copy)] : [id, copy],
     );
     const leased = [...this.redis.contents.leases.keys()];
     this.redis.write({
@@ -203,4 +233,13 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
     const { userId, tokenHash } = copy.record;
     return [{ id, userId, tokenHash, isBelieved: copy.generation === this.redis.generationIn(epoch) }];
   }
+}
+
+function unbelieved({ record, epoch, process }: Copy): Copy {
+  return { record, epoch, process };
+}
+
+function countOn(copy: SessionRecord, durable: SessionRecord): number {
+  const changes = Buffer.compare(copy.tokenHash, durable.tokenHash) === 0 ? 0 : 1;
+  return Math.max(copy.version + changes, durable.version);
 }

@@ -8,6 +8,8 @@ export interface Copy {
   readonly generation?: string;
   /** In which its version is counted. */
   readonly epoch: number;
+  /** Of the server on which its version is counted. */
+  readonly process: number;
 }
 
 export interface Kept {
@@ -30,7 +32,9 @@ export class SimulatedRedis {
   readonly link = new Link();
   contents = EMPTY;
   private older = EMPTY;
-  private process = 1;
+  process = 1;
+  /** How often a copy was found to be behind what the durable side was told. */
+  behind = 0;
   private serial = 0;
 
   nextSerial(): number {

@@ -24,6 +24,8 @@ export interface DurableSessions extends SessionStore {
   /** How often everything was ended; whoever reads an epoch and then asks about a session is told of all those ends. */
   findEpoch(): Promise<number>;
 
+  find(id: string): Promise<DurableFindOutcome>;
+
   /** What `find` would say of each of these sessions, all at one instant. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>>;
 
@@ -36,6 +38,13 @@ export interface DurableSessions extends SessionStore {
   /** Writes the durable part of a session's data unless a newer version of it is there. */
   mergeDurableData(change: DurableDataChange): Promise<void>;
 }
+
+export type DurableFindOutcome =
+  | (Extract<FindOutcome, { readonly live: true }> & {
+      /** Of the hot copy that `mergeDurableData` told of last; 0 when it never did. */
+      readonly dataVersion: number;
+    })
+  | Extract<FindOutcome, { readonly live: false }>;
 
 export interface HotChange {
   /** Opaque; grows with time. */

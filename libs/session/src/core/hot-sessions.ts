@@ -32,7 +32,8 @@ export interface HotSessions {
 
   /**
    * Confirms the session if the lease is still the caller's, on the server process that gave it. A copy that is there
-   * keeps its data and its later activity; otherwise the data given here becomes the copy's.
+   * keeps its data, but for durable keys that it is behind in, and its later activity; otherwise the data given here
+   * becomes the copy's.
    *
    * @returns The copy as it is now believed; `undefined` when the lease was lost, and then nothing was written.
    */
@@ -56,7 +57,10 @@ export interface HotSessions {
   /** Removes the copies with their data. */
   drop(ids: readonly string[]): Promise<void>;
 
-  /** Compare-and-set on an existing copy only. `absent` says nothing about the session. */
+  /**
+   * Compare-and-set on an existing copy only, and on one that was confirmed on this server process: what a fail-over
+   * brought back may be older than what was acknowledged. `absent` says nothing about the session.
+   */
   update(change: SessionDataChange): Promise<UpdateOutcome>;
 
   /** Moves the activity of an existing copy only. */
@@ -107,8 +111,18 @@ export interface HotPromotion {
   /** As the durable side answered after the lease was given, by its own clock. */
   readonly live: LiveSession;
   readonly data: JsonObject;
+  /** Without it a copy that is there keeps all its data. */
+  readonly durableData?: DurableDataState;
   /** The session began after the lease was given, so no copy can have been before: versions count on from its own. */
   readonly isNew?: boolean;
+}
+
+/** Which of the data the durable side holds too. */
+export interface DurableDataState {
+  /** Top-level keys. Of a copy that is behind they are replaced by those in the promotion's data, or removed with them. */
+  readonly keys: readonly string[];
+  /** Of the copy whose keys they are; a copy with a lower version is behind. 0: the durable side was told of none. */
+  readonly version: number;
 }
 
 /** Whose a copy is. */

@@ -33,6 +33,9 @@ import { SessionRevoker } from './session-revoker.js';
 import { SessionRotator } from './session-rotator.js';
 import { TouchForwarder } from './touch-forwarder.js';
 
+/** How often a copy is filled for one update: whatever drops or fails over in between ends or comes to rest. */
+const MAX_FILLS_TO_UPDATE = 3;
+
 export interface HybridSettings extends HybridParts {
   /** How often each instance works off what is pending, in ms. */
   readonly sweepIntervalMs: number;
@@ -112,7 +115,10 @@ export class HybridSessionStore implements SessionStore {
 
   async update(change: SessionDataChange): Promise<UpdateOutcome> {
     let outcome = await this.updateHot(change);
-    if (!outcome.applied && outcome.reason === 'absent') {
+    for (let fills = 0; !outcome.applied && outcome.reason === 'absent'; fills++) {
+      if (fills === MAX_FILLS_TO_UPDATE) {
+        throw new SessionDataUnavailableError(this.name, 'the side that holds the session data confirms no copy');
+      }
       // No copy to change: one has to be filled first, if the session is live.
       const found = await this.reader.find(change.id);
       if (!found.live) return { applied: false, reason: 'absent' };

@@ -1,6 +1,7 @@
+import type { HotLease, HotPromotion } from '../../core/hot-sessions.js';
 import { KeyedQueue } from '../../core/keyed-queue.js';
 import { isUnavailable } from '../../core/session-errors.js';
-import type { FindOutcome } from '../../core/session-store.js';
+import type { FindOutcome, LiveSession } from '../../core/session-store.js';
 import { withAbsentData } from './absent-data.js';
 import type { HotTrust } from './hot-trust.js';
 import { callDurable, callHot, type HybridParts } from './hybrid-parts.js';
@@ -48,11 +49,17 @@ export class SessionReader {
       const lease = await callHot(this.parts, (hot) => hot.lease(id));
       const live = await callDurable(this.parts, (durable) => durable.find(id));
       if (!live.live) return live;
-      const promoted = await callHot(this.parts, (hot) => hot.promote({ lease, live, data: live.record.data }));
+      const promoted = await callHot(this.parts, (hot) => hot.promote(this.promotionOf(lease, live)));
       if (promoted) return { live: true, ...promoted };
       // Another fill or a change took the lease. What stands now has to be looked at again.
     }
     return this.findDurable(id);
+  }
+
+  private promotionOf(lease: HotLease, live: LiveSession & { readonly dataVersion: number }): HotPromotion {
+    const { durableKeys: keys } = this.parts;
+    const promotion = { lease, live, data: live.record.data };
+    return keys.length === 0 ? promotion : { ...promotion, durableData: { keys, version: live.dataVersion } };
   }
 
   /**

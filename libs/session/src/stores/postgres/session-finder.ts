@@ -8,6 +8,8 @@ import type { ReadStatements } from './statements/read-statements.js';
 export interface FoundRow extends SessionRow {
   readonly is_ended: boolean;
   readonly is_unexpired: boolean;
+  /** Of a durable side of a hybrid store only. */
+  readonly hot_data_version?: unknown;
 }
 
 export interface SessionFinderParts {
@@ -36,7 +38,7 @@ export class SessionFinder {
   }
 
   async find(id: string): Promise<FindOutcome> {
-    return toOutcome(await this.lookups.find(id));
+    return toOutcome(await this.findRow(id));
   }
 
   /** One statement, however many there are. */
@@ -60,13 +62,17 @@ export class SessionFinder {
     return { records, now: toDate(rows[0]?.now_ms) };
   }
 
+  protected findRow(id: string): Promise<FoundRow | undefined> {
+    return this.lookups.find(id);
+  }
+
   private skip({ id }: SessionRow): [] {
     this.parts.logger.warn(`session ${id} cannot be decoded and was left out of a list`);
     return [];
   }
 }
 
-function toOutcome(row: FoundRow | undefined): FindOutcome {
+export function toOutcome(row: FoundRow | undefined): FindOutcome {
   if (!row) return { live: false, reason: 'unknown' };
   if (row.is_ended) return { live: false, reason: 'ended' };
   if (!row.is_unexpired) return { live: false, reason: 'expired' };

@@ -6,8 +6,10 @@ import { SessionCleaner } from '../session-cleaner.js';
 import { SessionCreator } from '../session-creator.js';
 import { cleanUpStatements } from '../statements/clean-up-statements.js';
 import { createStatements } from '../statements/create-statements.js';
+import { readStatements } from '../statements/read-statements.js';
 import type { AgedTouch } from '../touch-queue.js';
 import { DurableEnder } from './durable-ender.js';
+import { DURABLE_COLUMNS, DurableFinder } from './durable-finder.js';
 import { durableStatements } from './durable-statements.js';
 import { DurableTouchQueue } from './durable-touch-queue.js';
 import { DurableToucher } from './durable-toucher.js';
@@ -24,6 +26,7 @@ export interface DurableSettings extends PostgresSettings {
 }
 
 export interface DurableParts extends PostgresParts {
+  readonly finder: DurableFinder;
   readonly changes: HotChanges;
 }
 
@@ -44,6 +47,12 @@ export async function toDurableParts(parts: PostgresParts, settings: DurableSett
   const toucher = new DurableToucher({ pool, statement: statements.touch, timeoutMs });
   const write = (touches: readonly AgedTouch[]) => toucher.touchMany(touches);
   const flushIntervalMs = settings.touchFlushIntervalMs;
+  const finder = new DurableFinder({
+    pool,
+    statements: readStatements(tables, userIdType, DURABLE_COLUMNS),
+    timeoutMs,
+    logger,
+  });
   const unwritten = new UnwrittenTouches({
     retryIntervalMs: Math.max(MIN_RETRY_INTERVAL_MS, flushIntervalMs),
     maxKept: MAX_UNWRITTEN_TOUCHES,
@@ -64,9 +73,10 @@ export async function toDurableParts(parts: PostgresParts, settings: DurableSett
       { flushIntervalMs, maxBatch, maxQueued: settings.maxQueuedTouches, write, logger },
       unwritten,
     ),
+    finder,
     changer: new SessionChanger({
       pool,
-      finder: parts.finder,
+      finder,
       timeoutMs,
       retentionMs,
       statements: changeStatements(tables, 'not-ended'),

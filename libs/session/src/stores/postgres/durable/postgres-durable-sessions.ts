@@ -1,4 +1,10 @@
-import type { DurableDataChange, DurableSessions, HotChange } from '../../../core/durable-sessions.js';
+import type {
+  DurableDataChange,
+  DurableFindOutcome,
+  DurableSessions,
+  HotChange,
+} from '../../../core/durable-sessions.js';
+import { isSessionId } from '../../../core/session-id.js';
 import type { EndedEverything, EndedSession } from '../../../core/session-record.js';
 import type { FindOutcome, TotalRevocation } from '../../../core/session-store.js';
 import { PostgresSessionStore } from '../postgres-session.store.js';
@@ -16,10 +22,18 @@ import { toDurableParts, type DurableParts, type DurableSettings } from './durab
  *   sessions ends the expired ones in its way too, without telling of them.
  */
 export class PostgresDurableSessions extends PostgresSessionStore implements DurableSessions {
-  private hotChanges: HotChanges;
+  private durableParts: DurableParts;
 
   constructor(protected override readonly settings: DurableSettings) {
     super(settings);
+  }
+
+  override async find(id: string): Promise<DurableFindOutcome> {
+    const { finder, expiring } = this.openDurable();
+    if (!isSessionId(id)) return { live: false, reason: 'unknown' };
+    const found = await finder.find(id);
+    if (found.live) expiring.observe(found);
+    return found;
   }
 
   override revokeAll(revocation: AgedUserRevocation): Promise<EndedSession[]> {
@@ -55,13 +69,16 @@ export class PostgresDurableSessions extends PostgresSessionStore implements Dur
   }
 
   protected override async openParts(): Promise<DurableParts> {
-    const parts = await toDurableParts(await super.openParts(), this.settings);
-    this.hotChanges = parts.changes;
-    return parts;
+    this.durableParts = await toDurableParts(await super.openParts(), this.settings);
+    return this.durableParts;
+  }
+
+  private openDurable(): DurableParts {
+    this.open();
+    return this.durableParts;
   }
 
   private openChanges(): HotChanges {
-    this.open();
-    return this.hotChanges;
+    return this.openDurable().changes;
   }
 }

@@ -8,11 +8,15 @@ export type ReadStatements = ReturnType<typeof readStatements>;
 /** Whether a session counts, for reads: they see one instant, the start of their transaction. */
 const LIVE_NOW = `s.ended_at is null and s.expires_at > now()`;
 
-/** `find`, `findMany`: rows come back also when over, so that the reason can be told. */
-export function readStatements(tables: TableNames, userIdType: UserIdType) {
+/**
+ * `find`, `findMany`: rows come back also when over, so that the reason can be told.
+ *
+ * @param moreColumns - To be found besides; the table's alias is `s`.
+ */
+export function readStatements(tables: TableNames, userIdType: UserIdType, moreColumns: readonly string[] = []) {
   const { sessions } = tables;
   const found = `(s.ended_at is not null or not ${isAboveFloor(tables)}) as is_ended,
-  (s.expires_at > now()) as is_unexpired, ${RECORD_COLUMNS}`;
+  (s.expires_at > now()) as is_unexpired, ${[RECORD_COLUMNS, ...moreColumns].join(', ')}`;
   return {
     /** $1 id */
     find: defineStatement('find', `select ${found} from ${sessions} s where s.id = $1::uuid`),

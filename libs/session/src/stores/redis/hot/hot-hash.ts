@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { HotLease, HotPromotion } from '../../../core/hot-sessions.js';
+import { patchData, pickData } from '../../../core/session-data.js';
 import type { LiveSession, SessionLogger } from '../../../core/session-store.js';
 import { encodeActivity, encodeRecord } from '../record-format.js';
 import type { RedisBackend } from '../redis-backend.js';
@@ -35,9 +36,24 @@ export class HotHash {
     return { id, owner, generation, now: readInstant(now) };
   }
 
-  async promote({ lease, live, data, isNew = false }: HotPromotion): Promise<LiveSession | undefined> {
+  async promote(promotion: HotPromotion): Promise<LiveSession | undefined> {
+    const { data, durableData } = promotion;
+    const promoted = await this.runPromote(promotion);
+    if (promoted.status !== 'behind' || !durableData) return promoted.copy;
+    if (!promoted.copy) return undefined;
+    const { record } = promoted.copy;
+    const { keys } = durableData;
+    const merged = patchData(record.data, { unset: keys, set: pickData(data, keys) });
+    return (await this.runPromote({ ...promotion, data: merged }, record.version)).copy;
+  }
+
+  /** @param replacedVersion - Of the copy whose data is replaced, if it still has that version. Default none. */
+  private async runPromote(
+    { lease, live, data, durableData, isNew = false }: HotPromotion,
+    replacedVersion?: number,
+  ): Promise<{ readonly status: string | undefined; readonly copy: LiveSession | undefined }> {
     const { id, owner, generation } = lease;
-    const reply = await this.backend.runScript('hotPromote', this.keys.of(id), [
+    const [status, ...reply] = await this.backend.runScript('hotPromote', this.keys.of(id), [
       id,
       owner,
       generation,
@@ -46,13 +62,14 @@ export class HotHash {
       encodeActivity(live.record),
       String(live.now.getTime()),
       isNew ? '1' : '',
+      String(durableData?.version ?? 0),
+      String(replacedVersion ?? ''),
     ]);
-    const [status, ...copy] = reply;
-    if (status !== 'promoted') return undefined;
-    const promoted = readLive(id, copy);
-    // The script kept data that it does not look into and that cannot be read: the next attempt starts from nothing.
-    if (!promoted) await this.drop([id]);
-    return promoted;
+    if (status === 'lost') return { status, copy: undefined };
+    const copy = readLive(id, reply);
+    // The script keeps data that it does not look into and that cannot be read: the next attempt starts from nothing.
+    if (!copy) await this.drop([id]);
+    return { status, copy };
   }
 
   async unconfirm(ids: readonly string[]): Promise<void> {

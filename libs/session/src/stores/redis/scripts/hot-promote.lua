@@ -1,6 +1,7 @@
 --[[
   Writes and confirms a copy if the lease is still the caller's and this server is the one that gave it. A copy that is
-  there keeps its data and its later activity.
+  there keeps its data and its later activity. One that is behind what the durable side holds of the data is told instead,
+  and confirmed with the data that the caller makes of both: JSON is not decoded here.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  id
@@ -11,8 +12,10 @@
   ARGV[6]  its activity
   ARGV[7]  the durable side's time when it said so, Unix ms
   ARGV[8]  '1' when the session began after the lease was given
+  ARGV[9]  version of the copy of whose data the durable side was told last, or 0: a copy with a lower one is behind
+  ARGV[10] version of the copy whose data those in the record replace; empty: none
 
-  Returns  { 'promoted', now, record, activity } | { 'lost' }
+  Returns  { 'promoted', now, record, activity } | { 'behind', now, record, activity } | { 'lost' }
 
   Late runs do no harm: whatever made the record outdated took the lease away.
 ]]
@@ -35,10 +38,15 @@ record.created = integer(record.created + ahead)
 if record.authenticated ~= '' then record.authenticated = integer(record.authenticated + ahead) end
 
 local copy = find_stored(id)
+local told, replaced = tonumber(ARGV[9]), tonumber(ARGV[10])
+if replaced and (not copy or copy.version ~= replaced) then return { 'lost' } end
+if copy and not replaced and copy.version < told then return { 'behind', integer(now), copy.value, copy.activity } end
+
 local counted_on
 if copy then
   counted_on, record.header_rest = string.match(copy.header_rest, '^|(%w*)(.*)$')
-  record.data, record.change, record.rest = copy.data, copy.change, copy.rest
+  record.change, record.rest = copy.change, copy.rest
+  if not replaced then record.data = copy.data end
   -- Activity may have been recorded by another server, whose clock was ahead.
   local early = math.max(copy.last_seen - now, 0)
   last_seen = math.max(last_seen, copy.last_seen - early)
@@ -47,13 +55,14 @@ end
 expires = math.min(expires, record.absolute)
 
 -- No version comes twice with other data, so that an update never finds its version by accident: of a copy that was
--- lost, or whose last versions a fail-over took, more than microseconds since 1970 cannot have been counted.
-if counted_on == generation then
+-- lost, or whose last versions a fail-over took, more than microseconds since 1970 cannot have been counted. Nor may it
+-- fall behind what the durable side was told, be it by a server whose clock was ahead.
+if counted_on == generation and not replaced then
   local changes = copy.hash == record.hash and 0 or 1
   record.version = math.max(copy.version + changes, record.version)
 elseif ARGV[8] ~= '1' then
   local time = redis.call('TIME')
-  record.version = math.max(time[1] * 1000000 + time[2], copy and copy.version + 1 or 0, record.version)
+  record.version = math.max(time[1] * 1000000 + time[2], copy and copy.version + 1 or 0, record.version, told + 1)
 end
 record.header_rest = '|' .. generation .. (record.header_rest or '')
 

@@ -10,17 +10,21 @@
 
   Returns  { 'applied' | 'conflict', now, record as it stands, activity } | { 'absent' } | { 'late', now }
 
-  A client that lost the connection may send this twice; the second run finds its own change and says 'applied'.
+  A client that lost the connection may send this twice; the second run finds its own change and says 'applied'. A copy of
+  the hybrid store whose version was counted on another server counts as absent: its data may be older than what was
+  acknowledged, until it has been confirmed here.
 ]]
 --@include session-hash
+--@include generation
 local id, expected, change = ARGV[1], tonumber(ARGV[2]), ARGV[4]
 local now = server_now()
 if now > tonumber(ARGV[5]) then return { 'late', integer(now) } end
 
 local session = find_live(id, now)
 if not session then return { 'absent' } end
+local own = session.version == expected + 1 and session.change == change
+if not own and is_counted_elsewhere(session) then return { 'absent' } end
 if session.version ~= expected then
-  local own = session.version == expected + 1 and session.change == change
   return { own and 'applied' or 'conflict', integer(now), session.value, session.activity }
 end
 

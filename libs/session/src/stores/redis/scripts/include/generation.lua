@@ -9,3 +9,10 @@ local function find_generation()
   local id = string.match(replication, 'master_replid:(%w+)')
   return id and FLOOR > 0 and id .. 'x' .. integer(FLOOR) or id
 end
+
+-- Whether a copy is as another server left it. The epoch is no matter: it takes nothing back. Sessions that are no copies
+-- have no generation, and cost no INFO.
+local function is_counted_elsewhere(session)
+  local counted_on = string.match(session.header_rest, '^|(%x+)')
+  return counted_on and counted_on ~= string.match(find_generation() or '', '^%x+')
+end
