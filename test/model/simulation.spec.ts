@@ -24,6 +24,7 @@ describe('two instances of the hybrid store on simulated sides', () => {
       expect(inARun('outages')).toBeGreaterThan(1);
       expect(inARun('ghosts')).toBeGreaterThan(0.01);
       expect(inARun('stale')).toBeGreaterThan(0);
+      expect(inARun('behind')).toBeGreaterThan(0.01);
       for (const kind of ['everything', 'byProvider', 'rotation', 'renewal', 'rehash']) {
         expect([kind, inARun(kind) > 0.02]).toEqual([kind, true]);
       }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../../libs/session/src/core/session-record.js';
+import { DURABLE_KEY } from './operation.js';
 import type { SeededRandom } from './random.js';
 
 /** A session whose creation was acknowledged. */
@@ -29,6 +30,8 @@ export class Ledger {
   /** Tokens that a step-up was to replace, with the mark of the level that they must not come to. */
   private readonly outgrown: { readonly from: string; readonly mark: string }[] = [];
   private readonly keys: { readonly id: string; readonly key: string; readonly losses: number }[] = [];
+  /** The latest durable value of each session that nobody may be given an earlier one of. */
+  private readonly durable = new Map<string, number>();
   /** Those of which something was promised a moment ago. */
   private toBeAsked: string[] = [];
   private losses = 0;
@@ -79,6 +82,12 @@ export class Ledger {
     this.find(id).provider = undefined;
   }
 
+  told(id: string, { [DURABLE_KEY]: value }: { readonly [DURABLE_KEY]?: number }): void {
+    if (value === undefined) return;
+    this.durable.set(id, Math.max(value, this.durable.get(id) ?? 0));
+    this.toBeAsked.push(id);
+  }
+
   /** A flush or a fail-over: data that was only on the hot side may be gone or older. */
   dataLost(): void {
     this.losses += 1;
@@ -119,14 +128,17 @@ export class Ledger {
     const ended = new Set(this.ended);
     const retired = new Set(this.retired);
     const known = new Map(this.known);
+    const durable = new Map(this.durable);
     const { losses } = this;
     return {
-      assertMayBeAccepted: ({ id, tokenHash, amr }: SessionRecord): void => {
+      assertMayBeAccepted: ({ id, tokenHash, amr, data }: SessionRecord): void => {
         assert(!ended.has(id), `session ${id} was accepted after its revocation had resolved`);
         const hash = hex(tokenHash);
         assert(!retired.has(hash), `a token of ${id} was accepted after its rotation had resolved`);
         const tooHigh = this.outgrown.find(({ from, mark }) => from === hash && amr.includes(mark));
         assert(!tooHigh, `a token of ${id} came to the level that was proved when it was replaced`);
+        const told = durable.get(id) ?? 0;
+        assert(Number(data[DURABLE_KEY] ?? 0) >= told, `an older value came back of the durable key of ${id}`);
       },
       /** @param liveNow - What the durable side holds at the end: what ended meanwhile may or may not be listed. */
       assertList: (userId: string, listed: readonly string[], liveNow: ReadonlySet<string>): void => {
@@ -136,8 +148,10 @@ export class Ledger {
           if (session.userId === userId && liveNow.has(id)) assert(listed.includes(id), `session ${id} is not listed`);
         }
       },
-      updated: (id: string, key: string): void => {
+      updated: (id: string, { key, durable: value }: { key: string; durable: { [DURABLE_KEY]?: number } }): void => {
         this.keys.push({ id, key, losses });
+        // Not promised: what was on its way to Postgres when Redis lost it.
+        if (losses === this.losses) this.told(id, value);
       },
     };
   }

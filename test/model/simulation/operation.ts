@@ -5,6 +5,9 @@ export const ISSUER = 'https://idp.example';
 /** What sessions may rest on at the identity provider. */
 export const PROVIDER_SESSIONS = ['sid-1', 'sid-2'];
 
+/** Holds serials, so that of two values the higher one is the later one. */
+export const DURABLE_KEY = 'durable';
+
 export type Operation = () => Promise<void>;
 
 /** What one run has gone through, so that a test can see that the simulation reaches what it is meant to reach. */
@@ -16,6 +19,8 @@ export interface Covered {
   ghosts: number;
   /** Copies with an outdated token that reconciling found. */
   stale: number;
+  /** How often a copy was found to be behind in durable keys. */
+  behind: number;
   /** How often everything was ended, as its callers were told. */
   everything: number;
   /** How often sessions that were known were ended by the provider's session. */

@@ -3,7 +3,15 @@ import { createSessionId } from '../../../libs/session/src/core/session-id.js';
 import type { RenewedAuthentication, SessionRotation } from '../../../libs/session/src/core/session-store.js';
 import type { HybridSessionStore } from '../../../libs/session/src/stores/hybrid/hybrid-session.store.js';
 import { endingOperations } from './ending-operations.js';
-import { newHash, PROVIDER_SESSIONS, providerSession, USERS, type Covered, type Operation } from './operation.js';
+import {
+  DURABLE_KEY,
+  newHash,
+  PROVIDER_SESSIONS,
+  providerSession,
+  USERS,
+  type Covered,
+  type Operation,
+} from './operation.js';
 import type { World } from './world.js';
 
 const HOUR_MS = 3_600_000;
@@ -22,10 +30,13 @@ export function pickOperation(world: World, covered: Covered): Operation {
   const operations: Operation[] = [() => create(world, { store, userId }), () => list(world, { store, userId })];
   if (id) {
     const findIt = () => find(world, covered, { store, id });
+    const updateIt = () => update(world, { store, id });
     operations.push(findIt, findIt, findIt, findIt);
     operations.push(
       () => rotate(world, covered, { store, id }),
-      () => update(world, { store, id }),
+      updateIt,
+      updateIt,
+      updateIt,
       () => touch(store, id),
       () => store.sweeper.sweep(),
       () => reconcile(covered, { store, userId: random.chance(0.3) ? userId : undefined }),
@@ -52,12 +63,13 @@ async function create(world: World, { store, userId }: { store: HybridSessionSto
   const isEvicting = limit?.onLimit === 'revoke-oldest';
   const settled = ledger.ending((other) => other.id === replaces || (isEvicting && other.userId === userId));
   const acknowledge = ledger.creating();
+  const durable = random.chance(0.5) ? { [DURABLE_KEY]: world.nextSerial() } : {};
   const created = await store
     .create({
       id,
       userId,
       tokenHash,
-      data: random.chance(0.5) ? { born: id } : {},
+      data: { ...(random.chance(0.5) && { born: id }), ...durable },
       ...NO_AUTHENTICATION,
       identityProvider: provider === null ? null : providerSession(provider),
       ipAddress: null,
@@ -75,6 +87,7 @@ async function create(world: World, { store, userId }: { store: HybridSessionSto
     return;
   }
   acknowledge({ id, userId, tokenHash, provider, createdAtMs: created.record.createdAt.getTime() });
+  ledger.told(id, durable);
 }
 
 async function find(world: World, covered: Covered, { store, id }: OfSession): Promise<void> {
@@ -121,9 +134,12 @@ async function update(world: World, { store, id }: OfSession): Promise<void> {
   const found = await store.find(id);
   if (!found.live) return;
   const began = world.ledger.began();
-  const data = { ...found.record.data, [key]: true };
+  // The state that is most likely to be missed if it comes back.
+  if (world.random.chance(0.3)) world.redis.replicate();
+  const durable = world.random.chance(0.5) ? { [DURABLE_KEY]: world.nextSerial() } : {};
+  const data = { ...found.record.data, [key]: true, ...durable };
   const updated = await store.update({ id, expectedVersion: found.record.version, data });
-  if (updated.applied) began.updated(id, key);
+  if (updated.applied) began.updated(id, { key, durable });
 }
 
 async function touch(store: HybridSessionStore, id: string): Promise<void> {

@@ -37,6 +37,7 @@ class Simulation {
     accepted: 0,
     ghosts: 0,
     stale: 0,
+    behind: 0,
     everything: 0,
     byProvider: 0,
     rotations: { rotation: 0, renewal: 0, rehash: 0 },
@@ -61,7 +62,7 @@ class Simulation {
     await this.heal();
     if (this.broken) throw this.broken;
     await checkHealed(world, (work) => this.finish(work));
-    return this.covered;
+    return { ...this.covered, behind: world.redis.behind };
   }
 
   private startOperation(): void {

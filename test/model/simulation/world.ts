@@ -1,6 +1,7 @@
 import { CircuitBreaker } from '../../../libs/session/src/core/circuit-breaker.js';
 import { HybridSessionStore } from '../../../libs/session/src/stores/hybrid/hybrid-session.store.js';
 import { Ledger } from './ledger.js';
+import { DURABLE_KEY } from './operation.js';
 import { SeededRandom } from './random.js';
 import { Scheduler } from './scheduler.js';
 import { SimulatedClock } from './simulated-clock.js';
@@ -67,6 +68,7 @@ export class World {
       () => redis.replicate(),
       () => redis.replicate(),
       () => this.loseHot(() => redis.failOver()),
+      () => this.loseHot(() => redis.failOver()),
       () => this.loseHot(() => redis.flushAll()),
       () => this.loseEpoch(() => redis.failOverEpoch()),
       () => this.loseEpoch(() => redis.evictEpoch()),
@@ -98,7 +100,7 @@ export class World {
       durable: this.durable,
       hotBreaker: breaker('redis'),
       durableBreaker: breaker('postgres'),
-      durableKeys: [],
+      durableKeys: [DURABLE_KEY],
       logger: SILENT,
       sweepIntervalMs: HOUR_MS,
       reconcileIntervalMs: false,
