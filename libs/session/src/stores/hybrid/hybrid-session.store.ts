@@ -123,7 +123,6 @@ export class HybridSessionStore implements SessionStore {
       const found = await this.reader.find(change.id);
       if (!found.live) return { applied: false, reason: 'absent' };
       outcome = await this.updateHot(change);
-      if (!outcome.applied && outcome.reason === 'absent') await this.assertOver(change.id);
     }
     if (outcome.applied) await this.mergeDurable(change, outcome.record.version);
     return outcome;
@@ -187,12 +186,6 @@ export class HybridSessionStore implements SessionStore {
     });
     await this.parts.durable.stop();
     await this.parts.hot.stop();
-  }
-
-  /** @throws {SessionDataUnavailableError} The session is live and its copy was lost again: no caller may take it for over. */
-  private async assertOver(id: string): Promise<void> {
-    const found = await callDurable(this.parts, (durable) => durable.find(id));
-    if (found.live) throw new SessionDataUnavailableError(this.name, 'the copy that holds the session data was lost');
   }
 
   private async updateHot(change: SessionDataChange): Promise<UpdateOutcome> {
