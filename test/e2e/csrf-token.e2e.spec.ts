@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { APP_GUARD } from '@nestjs/core';
-import { SessionGuard, type CsrfRejection } from 'nest-sessions';
+import { memoryStore, SessionGuard, type CsrfRejection } from 'nest-sessions';
+import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from './support/account.controller.js';
 import { CallbacksController, FormsController, FormsControllerBase } from './support/forms.controller.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
@@ -156,6 +157,41 @@ describe.each(ADAPTERS)('CSRF tokens on %s', (adapter) => {
     await post(cookies, {}, '/forms', { _csrf: `${csrf}x` });
     expect(app.log.join('\n')).not.toContain(csrf);
     expect(app.log.filter((line) => line.includes('no-token')).length).toBeGreaterThan(0);
+  });
+});
+
+describe.each(ADAPTERS)('CSRF tokens beside a periodic rotation on %s', (adapter) => {
+  it('are good for the requests that carry the token they were made for, also with SessionGuard before them', async () => {
+    const clock = new FakeClock();
+    const app = await startTestApp({
+      adapter,
+      controllers: [FormsController],
+      options: {
+        store: memoryStore({ now: clock.now }),
+        csrf: { token: 'required' },
+        rotateEvery: '5m',
+        rotationGrace: '30s',
+      },
+      providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+    });
+    const first = (await app.sessions.create({ userId: 'ada' })).token;
+    const send = (token: string | undefined, headers: Record<string, string> = {}) =>
+      app.client.send({ method: 'POST', path: '/forms', cookies: [`__Host-session=${token}`], headers });
+    const askFor = async (token: string | undefined) => {
+      const request = { path: '/forms/csrf-token', cookies: [`__Host-session=${token}`] };
+      return ((await app.client.send(request)).json() as { token: string }).token;
+    };
+    const csrf = await askFor(first);
+    clock.advance(5 * 60_000);
+
+    const due = await send(first, { 'X-CSRF-Token': csrf });
+    const second = /^__Host-session=([^;]+)/.exec(due.setCookies[0] ?? '')?.[1];
+    expect([due.json(), second?.length]).toEqual([{ ran: 'post' }, 64]);
+    expect((await send(first, { 'X-CSRF-Token': csrf })).status).toBe(201);
+    expect((await send(first, { 'X-CSRF-Token': `${csrf}x` })).status).toBe(403);
+    expect((await send(second, { 'X-CSRF-Token': csrf })).status).toBe(403);
+    expect((await send(second, { 'X-CSRF-Token': await askFor(second) })).status).toBe(201);
+    await app.close();
   });
 });
 

@@ -152,8 +152,9 @@ export interface HttpSession {
 
   /**
    * A token for a form or a script of the page that is answered with, which sends it back as the field `_csrf` or the
-   * header `X-CSRF-Token`. Another one each time; each works until the session gets a new token, by a sign-in, `rotate` or
-   * `reauthenticate`: ask after those. Nothing is stored. The answer gets `Cache-Control: no-store`.
+   * header `X-CSRF-Token`. Another one each time; each works until the session gets a new token, by a sign-in, `rotate`,
+   * `reauthenticate`, `credentialsChanged` or the option `rotateEvery`: ask after those. Nothing is stored. The answer gets
+   * `Cache-Control: no-store`.
    *
    * @returns `undefined` without a live session.
    */

@@ -28,6 +28,8 @@ export class RequestSession implements HttpSession {
   /** The tokens of a request that contradicts itself: none of them is believed. */
   #rivals: readonly string[];
   #token: string | undefined;
+  /** What the request came with, once a periodic rotation has put `#token` in its place: its forms were made for it. */
+  #predecessor: string | undefined;
   #session: Promise<Session | undefined> | undefined;
 
   constructor(parts: RequestSessionParts, { exchange, touch }: { exchange: HttpExchange; touch: boolean }) {
@@ -158,7 +160,7 @@ export class RequestSession implements HttpSession {
   }
 
   isCsrfToken(given: unknown): boolean {
-    return this.#token !== undefined && isCsrfTokenOf(this.#token, given);
+    return [this.#token, this.#predecessor].some((token) => token !== undefined && isCsrfTokenOf(token, given));
   }
 
   #endByLogout({ id, userId }: Session): Promise<boolean> {
@@ -214,6 +216,7 @@ export class RequestSession implements HttpSession {
   /** Hands over the successor of a token that still works, so an answer that left meanwhile does no harm. */
   #deliver(session: Session, token: string): void {
     if (!this.#canDeliver()) return;
+    this.#predecessor = this.#token;
     this.#token = token;
     this.#current.deliver({ session, token });
   }
@@ -280,6 +283,7 @@ export class RequestSession implements HttpSession {
 
   #hold<T extends Session | undefined>(session: T): Promise<T> {
     const held = Promise.resolve(session);
+    this.#predecessor = undefined;
     this.#session = held;
     return held;
   }
