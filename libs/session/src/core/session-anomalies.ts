@@ -9,7 +9,7 @@ import { isUnavailable, SessionArgumentError } from './session-errors.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionRecord } from './session-record.js';
 import type { SessionLogger, SessionStore } from './session-store.js';
-import { toSession, type Session } from './session.js';
+import { toSession, type UserSession } from './session.js';
 import type { RenewedToken } from './token-renewer.js';
 import {
   decodeTokenState,
@@ -27,7 +27,7 @@ const MAX_REMEMBERED = 10_000;
 /** A session that is used by a client unlike those that used it before. */
 export interface SessionAnomaly {
   /** With `ipAddress` and `userAgent` of the client that it began with. */
-  readonly session: Session;
+  readonly session: UserSession;
   readonly changes: readonly ClientChange[];
   /** Who uses it now; of the address what `ipAddresses` keeps. */
   readonly client: { readonly ipAddress: string | null; readonly userAgent: string | null };
@@ -42,12 +42,13 @@ export interface SessionAnomaly {
  */
 export type AnomalyDecision = (typeof DECISIONS)[number];
 
+/** An async function that has one answer only needs `as const` behind it, or TypeScript takes it for any string. */
 export type DecideAnomaly = (anomaly: SessionAnomaly) => AnomalyDecision | Promise<AnomalyDecision>;
 
 /** What was decided of an anomaly, once for each client that is new to the session; `allow` is not told. */
 export interface DecidedAnomaly extends SecurityEvent {
   readonly id: string;
-  readonly userId: string | null;
+  readonly userId: string;
   readonly changes: readonly ClientChange[];
   readonly decision: Exclude<AnomalyDecision, 'allow'>;
   /**
@@ -71,6 +72,7 @@ export interface SessionAnomaliesParts {
 }
 
 type Live = Extract<RenewedToken, { readonly live: true }>;
+type LiveOfUser = Live & { readonly record: { readonly userId: string } };
 
 /** What becomes of a request, or `gone`: the session is not what it was when the request was found live. */
 type Verdict = AnomalyDecision | 'gone';
@@ -94,6 +96,7 @@ export class SessionAnomalies {
     const { decide, authenticator } = this.parts;
     let latest = checked;
     for (let attempt = 1; decide && attempt <= MAX_ATTEMPTS; attempt++) {
+      if (!isOfUser(latest)) return latest;
       const changed = this.findChange(latest, client);
       if (!changed) return latest;
       const verdict = await this.settle(latest, { token, changed, client, decide });
@@ -116,12 +119,12 @@ export class SessionAnomalies {
 
   private findChange({ record }: Live, client: SessionClient): ChangedClient | undefined {
     const state = decodeTokenState(record.tokenHash);
-    if (record.userId === null || !state || state.awaitsReauthentication) return undefined;
+    if (!state || state.awaitsReauthentication) return undefined;
     const { toStoredIpAddress } = this.parts;
     return findChangedClient({ record, client, known: state.clients?.traits ?? [], toStoredIpAddress });
   }
 
-  private settle(live: Live, about: Question): Promise<Verdict> {
+  private settle(live: LiveOfUser, about: Question): Promise<Verdict> {
     // By token: that another one was still good when the answer was stored says nothing about this one.
     const key = `${about.token} ${clientKey(live, about.changed)}`;
     let verdict = this.underWay.get(key);
@@ -132,12 +135,12 @@ export class SessionAnomalies {
     return verdict;
   }
 
-  private async decideAndStore(live: Live, { token, changed, client, decide }: Question): Promise<Verdict> {
+  private async decideAndStore(live: LiveOfUser, { token, changed, client, decide }: Question): Promise<Verdict> {
     const seen = {
       ipAddress: this.parts.toStoredIpAddress(client.ipAddress),
       userAgent: normalizeUserAgent(client.userAgent),
     };
-    const decision = await decide({ session: toSession(live), changes: changed.changes, client: seen });
+    const decision = await decide({ session: toSession(live) as UserSession, changes: changed.changes, client: seen });
     assertDecision(decision);
     const tell = (isStored: boolean) => {
       if (decision === 'allow') return;
@@ -207,6 +210,10 @@ export class SessionAnomalies {
     }
     return 'gone';
   }
+}
+
+function isOfUser(live: Live): live is LiveOfUser {
+  return live.record.userId !== null;
 }
 
 function clientKey({ record }: Live, { traits }: ChangedClient): string {

@@ -22,6 +22,10 @@ export interface Session extends Omit<SessionRecord, 'tokenHash' | 'data'> {
 /** A session with a user, as `SessionGuard` lets it in unless a handler is `@AllowAnonymous()`. */
 export type UserSession = Session & { readonly userId: string };
 
+export function hasUser(session: Session): session is UserSession {
+  return session.userId !== null;
+}
+
 /** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
 export function toSession({ record, now }: LiveSession): Session {
   return Object.freeze({

@@ -1,7 +1,7 @@
 import type { Duration } from '../../core/duration.js';
 import type { SessionData } from '../../core/session-data.js';
 import type { AuthenticationInput } from '../../core/session-authentication.js';
-import type { Session } from '../../core/session.js';
+import type { Session, UserSession } from '../../core/session.js';
 import type { ClearSiteData } from '../options/session-module-options.interface.js';
 import type { SessionTransportName } from './session-transport.interface.js';
 
@@ -66,13 +66,13 @@ export interface HttpSession {
   current(): Promise<Session | undefined>;
 
   /** The live session of the request that awaits a second factor, and nothing else. */
-  pending(): Promise<Session | undefined>;
+  pending(): Promise<UserSession | undefined>;
 
   /**
    * The live session of the request that `onAnomaly` stopped by `step-up`, and nothing else. Who sent the request may have
    * stolen it; `reauthenticate` says that its user proved who they are.
    */
-  doubted(): Promise<Session | undefined>;
+  doubted(): Promise<UserSession | undefined>;
 
   /**
    * Creates a session with a new token, sets its cookie, and ends the session that the cookie held until now

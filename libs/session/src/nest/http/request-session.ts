@@ -4,7 +4,7 @@ import { addConfirmation, assertAction } from '../../core/session-confirmations.
 import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
 import type { CreatedSession, CreateSession, RotatedSession } from '../../core/session-service.js';
 import { assertUserId } from '../../core/session-id.js';
-import { awaitsProof, isDoubted, toSession, type Session } from '../../core/session.js';
+import { awaitsProof, hasUser, isDoubted, toSession, type Session, type UserSession } from '../../core/session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
 import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import { assertAnswerable } from './assert-answerable.js';
@@ -54,14 +54,14 @@ export class RequestSession implements HttpSession {
     return session && awaitsProof(session) ? undefined : session;
   }
 
-  async pending(): Promise<Session | undefined> {
+  async pending(): Promise<UserSession | undefined> {
     const session = await this.#find();
-    return session?.awaitsSecondFactor ? session : undefined;
+    return session?.awaitsSecondFactor && hasUser(session) ? session : undefined;
   }
 
-  async doubted(): Promise<Session | undefined> {
+  async doubted(): Promise<UserSession | undefined> {
     const session = await this.#find();
-    return session && isDoubted(session) ? session : undefined;
+    return session && isDoubted(session) && hasUser(session) ? session : undefined;
   }
 
   async signIn({ transport, ...input }: SignIn): Promise<Session> {
