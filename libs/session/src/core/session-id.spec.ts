@@ -99,5 +99,7 @@ describe('assertUserId', () => {
     ['\ud83e', 'half a surrogate pair'],
   ])('refuses %j: %s', (userId) => {
     expect(() => assertUserId(userId)).toThrow(SessionArgumentError);
+    // Only `create` takes null, so nobody else is told to pass it.
+    expect(() => assertUserId(userId)).not.toThrow(/pass null/);
   });
 });

@@ -53,7 +53,9 @@ export function sessionIdBytes(sessionId: string): Buffer {
 /** @throws {SessionArgumentError} Empty, too long, or not storable text: an empty user id would make strangers share sessions. */
 export function assertUserId(userId: unknown): asserts userId is string {
   if (typeof userId !== 'string' || userId.trim() === '') {
-    throw new SessionArgumentError('userId must be a non-empty string; for a session without a user pass null');
+    throw new SessionArgumentError(
+      'userId must be a non-empty string, a number as its text; sessions without a user begin by HttpSession.start() or create({ userId: null })',
+    );
   }
   if (userId.length > MAX_USER_ID_LENGTH || userId.includes('\0') || !userId.isWellFormed()) {
     throw new SessionArgumentError(
