@@ -55,6 +55,21 @@ describe.each(DEMO_SETUPS)('changing the password, with sessions in $store, on $
     expect((await phone.signIn(user)).status).toBe(303);
   });
 
+  it('happens once when two with the old password do it at once', async () => {
+    const { user, here, phone } = await stage();
+    const passwords = ['chosen by its owner', 'chosen by a thief'];
+    const answers = await Promise.all(
+      [here, phone].map((visitor, index) =>
+        visitor.api('PUT', '/password', { currentPassword: user.password, newPassword: passwords[index] }),
+      ),
+    );
+    const first = answers.findIndex(({ status }) => status === 200);
+    expect([answers[first]?.status, answers[1 - first]?.status]).toEqual([200, 401]);
+    expect(await isSignedIn([here, phone][first] ?? here)).toBe(true);
+    const signIns = passwords.map((password) => demo.world.visitor().signIn({ ...user, password }));
+    expect((await Promise.all(signIns)).map(({ status }) => status === 303)).toEqual([first === 0, first === 1]);
+  });
+
   it('is for nobody who is not signed in', async () => {
     const visitor = demo.world.visitor();
     expect((await visitor.get('/account/password')).status).toBe(303);

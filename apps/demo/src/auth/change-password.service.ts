@@ -34,7 +34,7 @@ export class ChangePasswordService {
     const check = await this.passwords.check({ email: user.email, password: currentPassword, ipAddress });
     if (check.outcome !== 'right') return check;
     if (newPassword.length < MIN_LENGTH) return { outcome: 'too-short' };
-    await this.users.setPassword(user.id, newPassword);
+    if (!(await this.users.replacePassword(check.user, newPassword))) return { outcome: 'wrong' };
     const { ended } = await http.credentialsChanged({ amr: ['pwd'] });
     return { outcome: 'changed', ended };
   }

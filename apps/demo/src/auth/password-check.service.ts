@@ -4,6 +4,7 @@ import { UsersService, type Credentials } from '../users/users.service.js';
 import type { RefusedAttempt } from './attempt-refusal.js';
 import { AttemptThrottle } from './attempt-throttle.js';
 
+/** `user` is as `UsersService.findByPassword` found them, which says what password that was. */
 export type PasswordCheck = { readonly outcome: 'right'; readonly user: User } | RefusedAttempt;
 
 /** The one place that checks passwords: at sign-in and when a fresh proof is asked for. */

@@ -44,8 +44,13 @@ export class UsersService implements OnModuleInit {
     return isRight && user ? user : undefined;
   }
 
-  async setPassword(id: string, password: string): Promise<void> {
+  /**
+   * Replaces the password by which `findByPassword` found the user. `false`, and nothing is changed, when they have another
+   * one by now: of two who change the same password at once, one does.
+   */
+  async replacePassword({ id, passwordHash: known }: User, password: string): Promise<boolean> {
     const passwordHash = await hashPassword(password);
-    await withOutagesAs503(() => this.users.update({ id }, { passwordHash }));
+    const { affected } = await withOutagesAs503(() => this.users.update({ id, passwordHash: known }, { passwordHash }));
+    return affected === 1;
   }
 }
