@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { ALAN, DEMO_SETUPS, isSignedIn, stageDemo } from './demo/demo-stage.js';
+import { ALAN, DEMO_SETUPS, devicesOf, isSignedIn, stageDemo } from './demo/demo-stage.js';
 
 const NEW_PASSWORD = 'a halting problem';
 
@@ -68,6 +68,19 @@ describe.each(DEMO_SETUPS)('changing the password, with sessions in $store, on $
     expect(await isSignedIn([here, phone][first] ?? here)).toBe(true);
     const signIns = passwords.map((password) => demo.world.visitor().signIn({ ...user, password }));
     expect((await Promise.all(signIns)).map(({ status }) => status === 303)).toEqual([first === 0, first === 1]);
+  });
+
+  it('leaves no session behind whose old password was checked before, and that began right after', async () => {
+    const { user, here } = await stage();
+    const late = demo.world.visitor();
+    demo.world.switches.beforeCreate = async () => {
+      const body = { currentPassword: user.password, newPassword: NEW_PASSWORD };
+      expect((await here.api('PUT', '/password', body)).status).toBe(200);
+    };
+    const refused = await late.signIn(user);
+    expect([refused.status, refused.body.includes('Wrong email or password.')]).toEqual([401, true]);
+    expect([late.cookie, await isSignedIn(late)]).toEqual([undefined, false]);
+    expect(await devicesOf(here)).toHaveLength(1);
   });
 
   it('is for nobody who is not signed in', async () => {

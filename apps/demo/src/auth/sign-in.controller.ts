@@ -1,5 +1,5 @@
 import { Body, Get, Ip, Post, Query, Req, Res } from '@nestjs/common';
-import { CurrentHttpSession, Public, type HttpSession } from 'nest-sessions';
+import { CurrentHttpSession, Public, SessionSignInRefusedError, type HttpSession } from 'nest-sessions';
 import { findNotice, NOTICES } from '../pages/notices.js';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { holdsSessionCookie, type PageRequest } from '../pages/page-request.js';
@@ -7,6 +7,8 @@ import { Pages } from '../pages/pages.service.js';
 import { pathLeadingOn, readReturnPath } from '../pages/return-path.js';
 import { SecondFactors } from '../second-factor/second-factors.service.js';
 import { DEMO_USERS } from '../users/demo-users.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
 import { attemptRefusal, type AttemptRefusal, type RefusedAttempt } from './attempt-refusal.js';
 import { readTextField } from './form-fields.js';
 import { PasswordCheckService } from './password-check.service.js';
@@ -27,6 +29,7 @@ export class SignInController {
     private readonly passwords: PasswordCheckService,
     private readonly factors: SecondFactors,
     private readonly signedInUser: SignedInUserService,
+    private readonly users: UsersService,
   ) {}
 
   @Get()
@@ -62,17 +65,29 @@ export class SignInController {
       this.show(response, { returnTo, email, refusal: refuse(check) });
       return;
     }
-    const awaitsSecondFactor = await this.beginSession(http, check.user.id);
-    this.pages.redirect(response, awaitsSecondFactor ? pathLeadingOn({ page: '/sign-in/code', returnTo }) : returnTo);
+    try {
+      const awaitsSecondFactor = await this.beginSession(http, check.user);
+      this.pages.redirect(response, awaitsSecondFactor ? pathLeadingOn({ page: '/sign-in/code', returnTo }) : returnTo);
+    } catch (error) {
+      if (!(error instanceof SessionSignInRefusedError)) throw error;
+      this.show(response, { returnTo, email, refusal: refuse({ outcome: 'wrong' }) });
+    }
   }
 
-  /** @returns Whether the second factor is still to come. */
-  private async beginSession(http: HttpSession, userId: string): Promise<boolean> {
-    const hasSecondFactor = await this.factors.isOn(userId);
-    await http.signIn({ userId, amr: ['pwd'], awaitsSecondFactor: hasSecondFactor });
-    // One set up since has ended the sessions that there were, and this one may have begun right after that.
-    if (hasSecondFactor || !(await this.factors.isOn(userId))) return hasSecondFactor;
-    await http.signIn({ userId, amr: ['pwd'], awaitsSecondFactor: true });
+  /**
+   * A password changed, or a second factor set up, since the password was checked has ended the sessions that there were,
+   * and this one may have begun right after that. So both are looked at again once it has.
+   *
+   * @returns Whether the second factor is still to come.
+   * @throws {SessionSignInRefusedError} The password has been changed.
+   */
+  private async beginSession(http: HttpSession, user: User): Promise<boolean> {
+    const hasSecondFactor = await this.factors.isOn(user.id);
+    const isStillAllowed = () => this.users.hasPasswordStill(user);
+    const signIn = { userId: user.id, amr: ['pwd'], isStillAllowed };
+    await http.signIn({ ...signIn, awaitsSecondFactor: hasSecondFactor });
+    if (hasSecondFactor || !(await this.factors.isOn(user.id))) return hasSecondFactor;
+    await http.signIn({ ...signIn, awaitsSecondFactor: true });
     return true;
   }
 

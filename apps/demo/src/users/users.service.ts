@@ -44,6 +44,11 @@ export class UsersService implements OnModuleInit {
     return isRight && user ? user : undefined;
   }
 
+  /** Whether the user still has the password by which `findByPassword` found them. */
+  hasPasswordStill({ id, passwordHash }: User): Promise<boolean> {
+    return withOutagesAs503(() => this.users.existsBy({ id, passwordHash }));
+  }
+
   /**
    * Replaces the password by which `findByPassword` found the user. `false`, and nothing is changed, when they have another
    * one by now: of two who change the same password at once, one does.
