@@ -1,7 +1,17 @@
 import { randomBytes, scrypt, timingSafeEqual, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
+import { PasswordQueue } from './password-queue.js';
 
-const deriveKey = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
+/**
+ * Node hashes in the same four threads in which `pg` proves the password of a new connection and files are read. Were all
+ * of them taken by a flood of sign-ins, no page could be shown.
+ */
+const queue = new PasswordQueue({ maxAtOnce: 2, maxWaiting: 64 });
+const scryptKey = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
+
+function deriveKey(...[password, salt, keyBytes, options]: Parameters<typeof scryptKey>): Promise<Buffer> {
+  return queue.run(() => scryptKey(password, salt, keyBytes, options));
+}
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 16;
@@ -15,7 +25,11 @@ interface ScryptCost {
   readonly p: number;
 }
 
-/** Hashes with a new salt; the parameters travel in the result, so that they can be raised later. */
+/**
+ * Hashes with a new salt; the parameters travel in the result, so that they can be raised later.
+ *
+ * @throws {ServiceUnavailableException} Too many passwords wait to be hashed.
+ */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const key = await deriveKey(password.normalize(), salt, KEY_BYTES, toOptions(COST));
@@ -23,7 +37,10 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$ln=${logN},r=${r},p=${p}$${salt.toString('base64url')}$${key.toString('base64url')}`;
 }
 
-/** @throws {Error} The stored hash is not one of ours. */
+/**
+ * @throws {ServiceUnavailableException} Too many passwords wait to be hashed.
+ * @throws {Error} The stored hash is not one of ours.
+ */
 export async function verifyPassword(password: string, storedHash: string): Promise<boolean> {
   const [, logN, r, p, salt, key] = FORMAT.exec(storedHash) ?? [];
   if (!salt || !key) throw new Error('a stored password hash is not in the format of this application');
