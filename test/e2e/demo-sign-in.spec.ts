@@ -34,6 +34,11 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
       expect((await visitor.follow(signedIn)).body).toContain('Active sessions');
     });
 
+    it('leads on to any path of this site, whatever characters it has', async () => {
+      const answer = await demo.world.visitor().signIn(ALAN, '/\uff0fevil.example');
+      expect([answer.status, answer.location]).toEqual([303, '/%EF%BC%8Fevil.example']);
+    });
+
     it('gives a cookie that scripts do not see and other sites do not send (ASVS 3.3.2, 3.3.4)', async () => {
       const { cookies, headers } = await demo.world.visitor().signIn(GRACE);
       expect(cookies).toHaveLength(1);

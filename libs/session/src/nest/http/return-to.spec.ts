@@ -7,6 +7,15 @@ describe('safeReturnTo (ASVS 3.7.2)', () => {
   });
 
   it.each([
+    ['/caf\u00e9?q=\u00fc#\u2028', '/caf%C3%A9?q=%C3%BC#%E2%80%A8'],
+    ['/\uff0fevil.example', '/%EF%BC%8Fevil.example'],
+    ['/\u{1f600}', '/%F0%9F%98%80'],
+    ['/\ud800', '/%EF%BF%BD'],
+  ])('encodes what no header can hold, as browsers do: %j', (path, encoded) => {
+    expect(safeReturnTo(path)).toBe(encoded);
+  });
+
+  it.each([
     '//evil.example',
     '///evil.example',
     '/\\evil.example',
