@@ -36,6 +36,14 @@ describe.each(DEMO_SETUPS)('a second factor, with sessions in $store, on $httpAd
       expect(await isSignedIn(user.here)).toBe(true);
     });
 
+    it('with the password alone, however often, signs nobody out who has proved both factors', async () => {
+      const user = await addTwoFactorUser(demo);
+      for (let attempt = 0; attempt <= 20; attempt++) {
+        expectPage(await demo.world.visitor().signIn(user), '/sign-in/code');
+      }
+      expect(await isSignedIn(user.here)).toBe(true);
+    });
+
     it('is complete with a code of the app: a new token, two factors, and on to where one was going (ASVS 7.2.4)', async () => {
       const user = await addTwoFactorUser(demo);
       const visitor = demo.world.visitor();

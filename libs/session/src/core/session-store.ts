@@ -112,7 +112,10 @@ export interface NewSession extends SessionAuthentication {
   readonly replaces?: string;
 }
 
-/** The most live sessions a user may have, and what to do with one more: end the oldest by creation, or refuse. */
+/**
+ * The most live sessions a user may have, and what to do with one more: end the oldest by creation, or refuse. Those that
+ * await their second factor go before any other: whoever began them has perhaps no more than the password.
+ */
 export interface SessionLimit {
   readonly max: number;
   readonly onLimit: 'revoke-oldest' | 'reject';

@@ -58,7 +58,10 @@ export interface SessionModuleOptions {
   readonly rotationGrace?: Duration;
   /** The most live sessions of one user. Default no limit. */
   readonly maxSessionsPerUser?: number;
-  /** What one session more does: end the oldest, or fail with `SessionLimitReachedError`. Default `'revoke-oldest'`. */
+  /**
+   * What one session more does: end the oldest, those that await their second factor first, or fail with
+   * `SessionLimitReachedError`. Default `'revoke-oldest'`.
+   */
   readonly onLimit?: 'revoke-oldest' | 'reject';
   /** The most bytes of a session's data as JSON in UTF-8. Default 4096. */
   readonly maxDataSize?: number;

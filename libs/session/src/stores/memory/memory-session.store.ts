@@ -28,6 +28,7 @@ import type {
   UpdateOutcome,
   UserRevocation,
 } from '../../core/session-store.js';
+import { byEviction } from './eviction-order.js';
 
 /** `data` as JSON text, so that nobody shares objects with the store. */
 type StoredSession = Omit<SessionRecord, 'data'> & { readonly data: string };
@@ -225,7 +226,7 @@ export class MemorySessionStore implements SessionStore {
     const excess = live.length + 1 - limit.max;
     if (excess <= 0) return [];
     if (limit.onLimit === 'reject') return 'limit';
-    return live.toSorted(byCreation).slice(0, excess);
+    return live.toSorted(byEviction).slice(0, excess);
   }
 
   private makeRoom(now: Date, leaving: number): void {
@@ -293,8 +294,4 @@ function restsOn({ identityProvider, userId }: StoredSession, revocation: Provid
 /** Shares nothing with the store: a date that somebody changes must not extend a session. */
 function toRecord(stored: StoredSession): SessionRecord {
   return { ...structuredClone(stored), data: JSON.parse(stored.data) as JsonObject };
-}
-
-function byCreation(a: StoredSession, b: StoredSession): number {
-  return a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1);
 }

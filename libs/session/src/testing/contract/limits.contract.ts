@@ -27,6 +27,33 @@ export const limitsContract: ContractGroup = {
       assert.deepEqual(await world.listIds(userId), [middle.id, newest.id, outcome.record.id].toSorted());
     });
 
+    prove(
+      'ends those that await their second factor first, so that a password alone pushes nobody out',
+      async (world) => {
+        const userId = world.newUserId();
+        const [complete] = await createInOrder(world, userId, 1);
+        assert(complete);
+        const waiting = { userId, limit: revokeOldest(3), awaitsSecondFactor: true };
+        const created: string[] = [];
+        const evicted: string[] = [];
+        for (let attempt = 0; attempt < 5; attempt++) {
+          const outcome = await world.store.create(aNewSession(waiting));
+          assert(outcome.created);
+          created.push(outcome.record.id);
+          evicted.push(...outcome.ended.map(({ id }) => id));
+          await world.waitUntilPast(outcome.record.createdAt);
+        }
+        assert.deepEqual(evicted, created.slice(0, 3));
+        const next = await world.other.create(aNewSession({ userId, limit: revokeOldest(3) }));
+        assert(next.created);
+        assert.deepEqual(
+          next.ended.map(({ id }) => id),
+          [created[3]],
+        );
+        await world.getLive(complete.id);
+      },
+    );
+
     prove('ends as many of the oldest as a lowered limit asks for', async (world) => {
       const userId = world.newUserId();
       const records = await createInOrder(world, userId, 6);

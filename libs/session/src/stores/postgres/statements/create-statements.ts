@@ -32,7 +32,7 @@ export function createStatements(tables: TableNames, userIdType: UserIdType, end
     create: defineStatement('create', createText({ tables, userIdType, endable, limit: UNLIMITED })),
 
     /**
-     * $18 the most live sessions, $19 whether the oldest make room. Only exact while the user's lock is held that was
+     * $18 the most live sessions, $19 whether the oldest make room, those that await their second factor first. Only exact while the user's lock is held that was
      * taken by an earlier statement of the same READ COMMITTED transaction.
      */
     createLimited: defineStatement('create-limited', createText({ tables, userIdType, endable, limit })),
@@ -46,13 +46,13 @@ function limited(tables: TableNames, userIdType: UserIdType, endable: Endable): 
   select s.id from ${sessions} s, clock
   where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at <= clock.at`;
   return `others as (
-  select s.id, s.created_at from ${sessions} s, clock
+  select s.id, s.created_at, s.awaits_second_factor from ${sessions} s, clock
   where s.user_id = $2::${userIdType} and s.ended_at is null and s.expires_at > clock.at and s.id is distinct from $11::uuid
     and ${isAboveFloor(tables)}
 ),
 room as (select $19::boolean or (select count(*) from others) < $18::bigint as is_free),
 victims as (
-  (select id from others order by created_at, id
+  (select id from others order by awaits_second_factor desc, created_at, id
   limit case when $19::boolean then greatest(0, (select count(*) from others) + 1 - $18::bigint) else 0 end)${
     endable === 'live' ? '' : expired
   }

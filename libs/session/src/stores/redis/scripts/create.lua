@@ -11,7 +11,7 @@
   ARGV[7]   authentication, JSON
   ARGV[8]   data, JSON
   ARGV[9]   limit of live sessions of the user; empty: none
-  ARGV[10]  'revoke-oldest' or 'reject'
+  ARGV[10]  'revoke-oldest', those that await their second factor first, or 'reject'
   ARGV[11]  id of the session to replace, if it is in this hash; else empty
   ARGV[12]  not after, Unix ms: later than this the caller has given up
 
@@ -23,6 +23,12 @@
 ]]
 -- A session created after everything was ended stands, even if the clock was set back since.
 --@include session-hash
+-- The text stands for itself: inside a JSON string its quotes would be escaped.
+local function awaits_second_factor(value)
+  local authentication = string.match(value, '^[^\n]*\n[^\n]*\n([^\n]*)') or ''
+  return string.find(authentication, '"pending":true', 1, true) ~= nil
+end
+
 local id, hash, user, replaces = ARGV[1], ARGV[2], ARGV[3], ARGV[11]
 local now = server_now()
 if now > tonumber(ARGV[12]) then return { 'late', integer(now) } end
@@ -48,7 +54,9 @@ end
 local excess = limit and user ~= '' and #mine + 1 - limit or 0
 if excess > 0 and ARGV[10] == 'reject' then return { 'limit' } end
 if excess > 0 then
+  for _, session in ipairs(mine) do session.awaits = awaits_second_factor(session.value) end
   table.sort(mine, function(a, b)
+    if a.awaits ~= b.awaits then return a.awaits end
     if a.created ~= b.created then return a.created < b.created end
     return a.id < b.id
   end)
