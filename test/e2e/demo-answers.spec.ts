@@ -49,8 +49,15 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
     });
 
     it('to a target that is no address is not 500', async () => {
-      expect(await statusOfTarget(demo.world.url, 'http://[')).toBeLessThan(500);
-      expect(await statusOfTarget(demo.world.url, '/sessions')).toBe(303);
+      expect((await answerToTarget(demo.world.url, { target: 'http://[' })).status).toBeLessThan(500);
+      expect((await answerToTarget(demo.world.url, { target: '/sessions' })).status).toBe(303);
+    });
+
+    it('has those headers even to a target that is no path', async () => {
+      for (const method of ['GET', 'OPTIONS']) {
+        const { status, headers } = await answerToTarget(demo.world.url, { method, target: '*' });
+        expect([status, headers['cache-control'], headers['x-frame-options']]).toEqual([404, 'no-store', 'DENY']);
+      }
     });
 
     it('needs no script, no inline style and no other site', async () => {
@@ -146,11 +153,16 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
   });
 });
 
+interface RequestLine {
+  readonly method?: string;
+  readonly target: string;
+}
+
 /** Sends a request line that `fetch` would mend first. */
-async function statusOfTarget(url: string, path: string): Promise<number | undefined> {
+async function answerToTarget(url: string, { method = 'GET', target }: RequestLine) {
   const { hostname, port } = new URL(url);
-  const request = httpRequest({ hostname, port, path, headers: { accept: 'text/html' } }).end();
+  const request = httpRequest({ hostname, port, method, path: target, headers: { accept: 'text/html' } }).end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   response.resume();
-  return response.statusCode;
+  return { status: response.statusCode, headers: response.headers };
 }

@@ -1,11 +1,11 @@
 import type { INestApplication, LoggerService } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import type { KeyObject } from 'node:crypto';
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { SessionStoreDefinition } from 'nest-sessions';
 import type { DemoConfig } from './config/demo-config.js';
 import { DemoModule } from './demo.module.js';
-import { securityHeaders, type SecurityHeaders } from './pages/security-headers.js';
+import { securityHeaders } from './pages/security-headers.js';
 import { sessionStoreFor } from './session-store.js';
 
 export interface DemoAppSettings {
@@ -29,32 +29,26 @@ export async function createDemoApp({
   nowMs = Date.now,
   store = sessionStoreFor(config),
 }: DemoAppSettings): Promise<INestApplication> {
-  const setHeaders = securityHeaders({ https: config.production });
   const app = await NestFactory.create(
     DemoModule.register({ config, databaseUrl, store, secondFactor: { key: secondFactorKey, nowMs } }),
-    await createHttpAdapter(config, setHeaders),
+    await createHttpAdapter(config),
     { logger, abortOnError: false },
   );
-  app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
-    setHeaders(request, response);
-    next();
-  });
+  // Before either framework: Fastify answers targets that are no path, or that its router cannot read, without any hook.
+  const server = app.getHttpServer() as Server;
+  server.prependListener('request', securityHeaders({ https: config.production }));
   return app;
 }
 
-async function createHttpAdapter(
-  { httpAdapter }: DemoConfig,
-  setHeaders: SecurityHeaders,
-): Promise<AbstractHttpAdapter> {
+async function createHttpAdapter({ httpAdapter }: DemoConfig): Promise<AbstractHttpAdapter> {
   if (httpAdapter === 'fastify') {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     return new FastifyAdapter({
-      // An address that the router cannot read is answered before any hook or middleware runs.
-      frameworkErrors: (error: { statusCode?: number }, request: { raw: unknown }, reply: { raw: unknown }) => {
+      // An address that the router cannot read gets Fastify's own words otherwise.
+      frameworkErrors: (error: { statusCode?: number }, _request: unknown, reply: { raw: unknown }) => {
         // Of HTTP/1, because nothing here turns HTTP/2 on.
         const response = reply.raw as ServerResponse;
         const statusCode = error.statusCode ?? 500;
-        setHeaders(request.raw as IncomingMessage, response);
         response.setHeader('Content-Type', 'application/json');
         response.statusCode = statusCode;
         response.end(JSON.stringify({ statusCode, message: STATUS_CODES[statusCode] }));
