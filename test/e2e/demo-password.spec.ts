@@ -83,6 +83,22 @@ describe.each(DEMO_SETUPS)('changing the password, with sessions in $store, on $
     expect(await devicesOf(here)).toHaveLength(1);
   });
 
+  it('is not done by a device that was signed out meanwhile', async () => {
+    const { user, here, phone } = await stage();
+    for (const change of [
+      () => phone.api('PUT', '/password', { currentPassword: user.password, newPassword: NEW_PASSWORD }),
+      () => phone.post('/account/password', { currentPassword: user.password, newPassword: NEW_PASSWORD }),
+    ]) {
+      await phone.signIn(user);
+      demo.world.switches.afterFind = async () => {
+        expect((await here.api('DELETE', '/devices')).status).toBe(200);
+      };
+      expect([401, 303]).toContain((await change()).status);
+      expect(await Promise.all([here, phone].map(isSignedIn))).toEqual([true, false]);
+    }
+    expect((await phone.signIn({ ...user, password: NEW_PASSWORD })).status).toBe(401);
+  });
+
   it('is for nobody who is not signed in', async () => {
     const visitor = demo.world.visitor();
     expect((await visitor.get('/account/password')).status).toBe(303);

@@ -7,12 +7,14 @@ import {
 
 const AGE_MS = 11 * 60_000;
 
-/** A real store with three switches. Everything else is the store's own doing. */
+/** A real store with four switches. Everything else is the store's own doing. */
 export class StoreSwitches {
   private readonly aged = new Set<string>();
   isDown = false;
   /** What happens between a request to create a session and its creation, once. */
   beforeCreate: (() => Promise<void>) | undefined;
+  /** What happens between the look at a session and what its request does, once. */
+  afterFind: (() => Promise<void>) | undefined;
 
   /** From now on the session's user proved who they are 11 minutes earlier, until they prove it anew. */
   age(sessionId: string): void {
@@ -41,6 +43,9 @@ export class StoreSwitches {
       },
       find: async (id) => {
         const found = await whenUp(() => store.find(id));
+        const meanwhile = this.afterFind;
+        this.afterFind = undefined;
+        await meanwhile?.();
         return found.live ? { ...found, record: this.withAge(found.record) } : found;
       },
       touch: (touch) => whenUp(() => store.touch(touch)),

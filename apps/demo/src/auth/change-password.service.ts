@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, UnauthorizedException } from '@nestjs/common';
 import type { HttpSession } from 'nest-sessions';
 import type { User } from '../users/user.entity.js';
+import { hashPassword } from '../users/password-hash.js';
 import { UsersService } from '../users/users.service.js';
 import { PasswordCheckService, type PasswordCheck } from './password-check.service.js';
 
@@ -28,13 +29,20 @@ export class ChangePasswordService {
     private readonly passwords: PasswordCheckService,
   ) {}
 
-  /** The new password is stored before sessions end: whoever is signed out cannot come back with the old one. */
+  /**
+   * The new password is stored before sessions end: whoever is signed out cannot come back with the old one.
+   *
+   * @throws {UnauthorizedException} The session has ended meanwhile.
+   */
   async change(http: HttpSession, request: PasswordChange): Promise<PasswordChangeOutcome> {
     const { user, currentPassword, newPassword, ipAddress } = request;
     const check = await this.passwords.check({ email: user.email, password: currentPassword, ipAddress });
     if (check.outcome !== 'right') return check;
     if (newPassword.length < MIN_LENGTH) return { outcome: 'too-short' };
-    if (!(await this.users.replacePassword(check.user, newPassword))) return { outcome: 'wrong' };
+    const passwordHash = await hashPassword(newPassword);
+    // Hashing takes long enough for this device to be signed out meanwhile, and then it must not change anything any more.
+    if (!(await http.reauthenticate({ amr: ['pwd'] }))) throw new UnauthorizedException();
+    if (!(await this.users.replacePassword(check.user, passwordHash))) return { outcome: 'wrong' };
     const { ended } = await http.credentialsChanged({ amr: ['pwd'] });
     return { outcome: 'changed', ended };
   }

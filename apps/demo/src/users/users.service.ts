@@ -52,9 +52,10 @@ export class UsersService implements OnModuleInit {
   /**
    * Replaces the password by which `findByPassword` found the user. `false`, and nothing is changed, when they have another
    * one by now: of two who change the same password at once, one does.
+   *
+   * @param passwordHash - Of the new one.
    */
-  async replacePassword({ id, passwordHash: known }: User, password: string): Promise<boolean> {
-    const passwordHash = await hashPassword(password);
+  async replacePassword({ id, passwordHash: known }: User, passwordHash: string): Promise<boolean> {
     const { affected } = await withOutagesAs503(() => this.users.update({ id, passwordHash: known }, { passwordHash }));
     return affected === 1;
   }
