@@ -31,6 +31,12 @@ export class AttemptThrottle {
     return 0;
   }
 
+  /** The attempt was never checked. */
+  takeBack(key: string): void {
+    const known = this.attempts.get(key);
+    if (known && known.count > 0) known.count--;
+  }
+
   /** The attempt was right. */
   forget(key: string): void {
     this.attempts.delete(key);

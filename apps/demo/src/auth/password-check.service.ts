@@ -18,7 +18,11 @@ export class PasswordCheckService {
     const key = JSON.stringify([email.trim().toLowerCase(), ipAddress]);
     const retryAfterSeconds = this.throttle.begin(key);
     if (retryAfterSeconds > 0) return { outcome: 'too-many-attempts', retryAfterSeconds };
-    const user = await this.users.findByPassword({ email, password });
+    const user = await this.users.findByPassword({ email, password }).catch((error: unknown) => {
+      // During an outage or a flood nothing was learnt, and who tries again must not be kept out for it afterwards.
+      this.throttle.takeBack(key);
+      throw error;
+    });
     if (!user) return { outcome: 'wrong' };
     this.throttle.forget(key);
     return { outcome: 'right', user };
