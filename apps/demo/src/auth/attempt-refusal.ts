@@ -32,6 +32,11 @@ export function attemptRefusal(attempt: RefusedAttempt, kind: ProofKind): Attemp
   return { status: 429, error: 'too_many_attempts', message: `Too many attempts. Please wait ${wait}.` };
 }
 
+/** The same of a proof that was asked for. */
+export function proofRefusal({ attempt, kind }: { attempt: RefusedAttempt; kind: ProofKind }): AttemptRefusal {
+  return attemptRefusal(attempt, kind);
+}
+
 /** The same for clients of the JSON API. */
 export function attemptException(attempt: RefusedAttempt, kind: ProofKind): HttpException {
   const { status, error, message } = attemptRefusal(attempt, kind);

@@ -1,9 +1,9 @@
-import { Body, Get, Ip, Post, Query, Res, UnauthorizedException } from '@nestjs/common';
+import { Body, Get, Ip, Post, Query, Res } from '@nestjs/common';
 import { CurrentHttpSession, CurrentSession, type HttpSession, type Session } from 'nest-sessions';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { Pages } from '../pages/pages.service.js';
 import { pathLeadingOn, readReturnPath } from '../pages/return-path.js';
-import { attemptRefusal, type AttemptRefusal } from './attempt-refusal.js';
+import { proofRefusal, type AttemptRefusal } from './attempt-refusal.js';
 import { readTextField } from './form-fields.js';
 import { ProofService } from './proof.service.js';
 import { SignedInUserService } from './signed-in-user.service.js';
@@ -46,14 +46,9 @@ export class ConfirmController {
   ): Promise<void> {
     const returnTo = readReturnPath(readTextField(body, 'returnTo'));
     const user = await this.signedInUser.get(session);
-    const check = await this.proofs.check({ user, session, body, ipAddress });
-    if (check.outcome !== 'right') {
-      const { attempt, kind } = check;
-      await this.show(response, { session, returnTo, wanted: kind, refusal: attemptRefusal(attempt, kind) });
-      return;
-    }
-    if (!(await http.reauthenticate(check.authentication))) throw new UnauthorizedException();
-    this.pages.redirect(response, returnTo);
+    const refused = await this.proofs.prove(http, { user, session, body, ipAddress });
+    if (refused) await this.show(response, { session, returnTo, wanted: refused.kind, refusal: proofRefusal(refused) });
+    else this.pages.redirect(response, returnTo);
   }
 
   private async show(response: unknown, { session, returnTo, wanted, refusal }: ConfirmForm): Promise<void> {

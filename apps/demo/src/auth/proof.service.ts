@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import type { AuthenticationInput, Session } from 'nest-sessions';
+import { Injectable, UnauthorizedException } from '@nestjs/common';
+import type { HttpSession, Session } from 'nest-sessions';
 import type { ProofQuestion } from '../pages/views.js';
 import { SecondFactors } from '../second-factor/second-factors.service.js';
 import type { User } from '../users/user.entity.js';
@@ -27,9 +27,11 @@ export interface ProofPage extends Prover {
   readonly error?: string;
 }
 
-export type ProofCheck =
-  | { readonly outcome: 'right'; readonly authentication: AuthenticationInput & { readonly amr: readonly string[] } }
-  | { readonly outcome: 'refused'; readonly attempt: RefusedAttempt; readonly kind: ProofKind };
+/** What was sent instead of a proof, and of which kind it was. */
+export interface RefusedProof {
+  readonly attempt: RefusedAttempt;
+  readonly kind: ProofKind;
+}
 
 /**
  * What a proof is worth. A code raises a session that began with the password to `aal2`; a recovery code is a look-up
@@ -41,7 +43,7 @@ const WORTH = {
   'recovery-code': { amr: ['recovery-code'], assuranceLevel: 'aal2' },
 } as const;
 
-/** Asks users to prove that it is them, and checks what they answer: by password, code or recovery code. */
+/** Asks users to prove that it is them, and takes what they answer: a password, code or recovery code. */
 @Injectable()
 export class ProofService {
   constructor(
@@ -55,11 +57,18 @@ export class ProofService {
     return proofQuestion({ offered, wanted, path, email: prover.user.email, error });
   }
 
-  async check({ body, ipAddress, ...prover }: ProofRequest): Promise<ProofCheck> {
+  /**
+   * Checks what was sent, and if it is right gives the session a new token for it.
+   *
+   * @returns What was wrong with it, if anything was.
+   * @throws {UnauthorizedException} It was right, and the session has ended meanwhile.
+   */
+  async prove(http: HttpSession, { body, ipAddress, ...prover }: ProofRequest): Promise<RefusedProof | undefined> {
     const proof = readProof(body, acceptedProofs(await this.findNeed(prover)));
     const attempt = await this.attempt({ user: prover.user, proof, ipAddress });
-    if (attempt.outcome !== 'right') return { outcome: 'refused', attempt, kind: proof.kind };
-    return { outcome: 'right', authentication: WORTH[proof.kind] };
+    if (attempt.outcome !== 'right') return { attempt, kind: proof.kind };
+    if (!(await http.reauthenticate(WORTH[proof.kind]))) throw new UnauthorizedException();
+    return undefined;
   }
 
   private attempt({ user, proof, ipAddress }: { user: User; proof: Proof; ipAddress: string }) {

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Ip, Post, UnauthorizedException } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { AllowPendingFactor, CurrentHttpSession, CurrentSession, type HttpSession, type Session } from 'nest-sessions';
 import { attemptException } from './attempt-refusal.js';
 import { ProofService } from './proof.service.js';
@@ -26,8 +26,7 @@ export class ReauthenticateController {
     @CurrentHttpSession() http: HttpSession,
   ): Promise<void> {
     const user = await this.signedInUser.get(session);
-    const check = await this.proofs.check({ user, session, body, ipAddress });
-    if (check.outcome !== 'right') throw attemptException(check.attempt, check.kind);
-    if (!(await http.reauthenticate(check.authentication))) throw new UnauthorizedException();
+    const refused = await this.proofs.prove(http, { user, session, body, ipAddress });
+    if (refused) throw attemptException(refused.attempt, refused.kind);
   }
 }

@@ -1,9 +1,9 @@
-import { Body, Get, Ip, Post, Query, Res, UnauthorizedException } from '@nestjs/common';
+import { Body, Get, Ip, Post, Query, Res } from '@nestjs/common';
 import { AllowPendingFactor, CurrentHttpSession, CurrentSession, type HttpSession, type Session } from 'nest-sessions';
 import { PageController } from '../pages/page-controller.decorator.js';
 import { Pages } from '../pages/pages.service.js';
 import { pathLeadingOn, readReturnPath } from '../pages/return-path.js';
-import { attemptRefusal, type AttemptRefusal } from './attempt-refusal.js';
+import { proofRefusal, type AttemptRefusal } from './attempt-refusal.js';
 import { readTextField } from './form-fields.js';
 import { ProofService } from './proof.service.js';
 import { SignedInUserService } from './signed-in-user.service.js';
@@ -50,13 +50,11 @@ export class SignInCodeController {
     const returnTo = readReturnPath(readTextField(body, 'returnTo'));
     if (session.awaitsSecondFactor) {
       const user = await this.signedInUser.get(session);
-      const check = await this.proofs.check({ user, session, body, ipAddress });
-      if (check.outcome !== 'right') {
-        const { attempt, kind } = check;
-        await this.show(response, { session, returnTo, wanted: kind, refusal: attemptRefusal(attempt, kind) });
+      const refused = await this.proofs.prove(http, { user, session, body, ipAddress });
+      if (refused) {
+        await this.show(response, { session, returnTo, wanted: refused.kind, refusal: proofRefusal(refused) });
         return;
       }
-      if (!(await http.reauthenticate(check.authentication))) throw new UnauthorizedException();
     }
     this.pages.redirect(response, returnTo);
   }

@@ -1,6 +1,6 @@
-import { Body, Get, Ip, Param, Post, Query, Res, UnauthorizedException } from '@nestjs/common';
+import { Body, Get, Ip, Param, Post, Query, Res } from '@nestjs/common';
 import { CurrentHttpSession, CurrentSession, SessionService, type HttpSession, type Session } from 'nest-sessions';
-import { attemptRefusal, type AttemptRefusal } from '../auth/attempt-refusal.js';
+import { proofRefusal, type AttemptRefusal } from '../auth/attempt-refusal.js';
 import { ProofService } from '../auth/proof.service.js';
 import { SignedInUserService } from '../auth/signed-in-user.service.js';
 import type { NoticeKey } from '../pages/notices.js';
@@ -97,14 +97,9 @@ export class SignOutConfirmationController {
     act: () => Promise<NoticeKey>,
   ): Promise<void> {
     const user = await this.signedInUser.get(session);
-    const check = await this.proofs.check({ user, session, body, ipAddress });
-    if (check.outcome !== 'right') {
-      const { attempt, kind } = check;
-      await this.ask({ session, wanted: kind, response }, question, attemptRefusal(attempt, kind));
-      return;
-    }
-    if (!(await http.reauthenticate(check.authentication))) throw new UnauthorizedException();
-    this.pages.redirect(response, '/sessions', await act());
+    const refused = await this.proofs.prove(http, { user, session, body, ipAddress });
+    if (refused) await this.ask({ session, wanted: refused.kind, response }, question, proofRefusal(refused));
+    else this.pages.redirect(response, '/sessions', await act());
   }
 
   private async ask(
