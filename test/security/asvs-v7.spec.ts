@@ -197,7 +197,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V7, session management, on %s', (adapter) => {
     },
   );
 
-  it('V7.1.3 and V7.6.1 end what rests on a session at the identity provider when that one ends', async () => {
+  it('V7.1.3 ends what rests on a session at the identity provider when that one ends', async () => {
     const app = await start();
     const identityProvider = { issuer: 'https://idp.example', sessionId: 'sid-7', authenticatedAt: new Date() };
     const elsewhere = { ...identityProvider, issuer: 'https://other.example' };
