@@ -114,6 +114,7 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ tokenKeys: [] }, 'tokenKeys'],
     [{ tokenKeys: KEY }, 'tokenKeys'],
     [{ tokenKeys: [KEY, undefined] }, 'tokenKeys[1]'],
+    [{ tokenKeys: [KEY, `${KEY}, another`, new TextEncoder().encode(KEY)] }, 'tokenKeys[2]'],
     [{ resourceIsolation: 'true' }, 'resourceIsolation'],
     [{ resourceIsolation: null }, 'resourceIsolation'],
     [{ resourceIsolation: {} }, 'resourceIsolation'],
@@ -277,5 +278,16 @@ describe('a wrong option', () => {
       imports: [SessionModule.forRootAsync({ useFactory: () => optionsOf(options) })],
     });
     await expect(later.compile()).rejects.toThrow(message);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [undefined, /^options must be an object, but is undefined/],
+    ['redis', /^options must be an object, but is "redis"/],
+    [optionsOf({ isGlobal: 'yes' }), /^isGlobal must be true or false, but is "yes"/],
+  ])('for the module itself, such as %j, is refused where it is given', (options, message) => {
+    for (const method of ['forRoot', 'forRootAsync'] as const) {
+      expect(() => SessionModule[method](options as never)).toThrow(message);
+      expect(() => SessionModule[method](options as never)).toThrow(SessionConfigurationError);
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { SessionStartup } from './lifecycle/session-startup.js';
+import { assertFlag, assertObject } from './options/option-checks.js';
 import type {
   SessionModuleAsyncOptions,
   SessionModuleRootOptions,
@@ -15,14 +16,23 @@ import { SessionCoreModule } from './session-core.module.js';
 // eslint-disable-next-line typescript/no-extraneous-class -- Nest configures modules by static methods
 export class SessionModule {
   /** With a store that names providers, such as a `DataSource`, Nest injects them; they must be global or have no scope. */
-  static forRoot({ isGlobal = true, ...options }: SessionModuleRootOptions): DynamicModule {
-    return surround(SessionCoreModule.forRoot(options), isGlobal);
+  static forRoot(options: SessionModuleRootOptions): DynamicModule {
+    const { isGlobal, rest } = takeIsGlobal(options);
+    return surround(SessionCoreModule.forRoot(rest), isGlobal);
   }
 
   /** The store must not name providers here: inject them into the factory and hand them to the store. */
-  static forRootAsync({ isGlobal = true, ...options }: SessionModuleAsyncOptions): DynamicModule {
-    return surround(SessionCoreModule.forRootAsync(options), isGlobal);
+  static forRootAsync(options: SessionModuleAsyncOptions): DynamicModule {
+    const { isGlobal, rest } = takeIsGlobal(options);
+    return surround(SessionCoreModule.forRootAsync(rest), isGlobal);
   }
+}
+
+function takeIsGlobal<Options extends { readonly isGlobal?: boolean }>(options: Options) {
+  assertObject(options, 'options');
+  const { isGlobal = true, ...rest } = options;
+  assertFlag(isGlobal, 'isGlobal');
+  return { isGlobal, rest };
 }
 
 function surround(core: DynamicModule, isGlobal: boolean): DynamicModule {

@@ -180,6 +180,15 @@ function resolveTokenKeys(tokenKeys: SessionModuleOptions['tokenKeys']): Session
     if (typeof key === 'string' || key instanceof Uint8Array) return;
     throw new SessionConfigurationError(`tokenKeys[${index}]`, `must be a string or bytes, but is ${typeof key}`);
   });
+  const spelled = tokenKeys.map((key: string | Uint8Array) => Buffer.from(key).toString('hex'));
+  spelled.forEach((key, index) => {
+    const first = spelled.indexOf(key);
+    if (first === index) return;
+    throw new SessionConfigurationError(
+      `tokenKeys[${index}]`,
+      `is the same as tokenKeys[${first}]: name each key once`,
+    );
+  });
   return tokenKeys;
 }
 
