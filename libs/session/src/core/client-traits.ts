@@ -52,7 +52,9 @@ interface News {
 }
 
 function userAgentNews({ record, client }: ClientToCompare): News | undefined {
-  if (record.userAgent === null || client.userAgent === undefined) return undefined;
+  // Before anything is made of either: nearly every request comes from the client that the session began with.
+  if (record.userAgent === null || client.userAgent === undefined || client.userAgent === record.userAgent)
+    return undefined;
   const userAgent = normalizeUserAgent(client.userAgent);
   if (userAgent === record.userAgent) return undefined;
   const kind = toUserAgentKind(userAgent);
@@ -61,7 +63,7 @@ function userAgentNews({ record, client }: ClientToCompare): News | undefined {
 }
 
 function networkNews({ record, client, toStoredIpAddress }: ClientToCompare): News | undefined {
-  if (record.ipAddress === null) return undefined;
+  if (record.ipAddress === null || client.ipAddress === record.ipAddress) return undefined;
   const network = toNetwork(toStoredIpAddress(client.ipAddress));
   if (network === null || network === toNetwork(record.ipAddress)) return undefined;
   return { change: 'network', value: network };
