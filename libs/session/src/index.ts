@@ -49,14 +49,8 @@ export type {
   SessionEndReason,
   SessionRecord,
 } from './core/session-record.js';
-export {
-  SessionService,
-  type AuthenticateOutcome,
-  type CreatedSession,
-  type CreateSession,
-  type RevokeOptions,
-  type RotatedSession,
-} from './core/session-service.js';
+export { SessionService, type CreatedSession, type CreateSession } from './core/session-service.js';
+export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/session-service.interface.js';
 export type { SessionSignalListener, SessionSignals } from './core/session-signals.js';
 export type {
   CleanUpOutcome,

@@ -81,8 +81,8 @@ type Verdict = AnomalyDecision | 'gone';
  * Asks the application what to do about a session that another client uses (ASVS 8.2.4), once for each such client: what
  * was decided is stored beside the token hash, and so holds on every instance. Anonymous sessions are not looked at.
  *
- * Parallel requests of one client with one token ask once in a process. A store that does not take the decision lets nobody in by that:
- * what was allowed is allowed once, what was refused is refused.
+ * Parallel requests of one client with one token ask once in a process. A store that does not take the decision lets
+ * nobody in by that: what was allowed is allowed once, what was refused is refused.
  */
 export class SessionAnomalies {
   private readonly underWay = new Map<string, Promise<Verdict>>();

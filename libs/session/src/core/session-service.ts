@@ -26,7 +26,6 @@ import type { TokenSignals } from './token-signals.js';
 import type { TouchRecorder } from './touch-recorder.js';
 
 export type { CreatedSession, CreateSession } from './session-creator.js';
-export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './session-service.interface.js';
 
 export interface SessionServiceParts {
   readonly store: SessionStore;

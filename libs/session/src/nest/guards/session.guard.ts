@@ -18,8 +18,9 @@ import { SessionContextError } from './session-context.error.js';
  * resolvers and handlers of gateways.
  *
  * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`, one that awaits a second
- * factor unless it is `@AllowPendingFactor()` or, after an anomaly, another proof unless it is `@AllowReauthentication()`, and one that falls short of what the handler requires; a store that does
- * not answer is 503 with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
+ * factor unless it is `@AllowPendingFactor()`, one that awaits another proof after an anomaly unless it is
+ * `@AllowReauthentication()`, and one that falls short of what the handler requires; a store that does not answer is 503
+ * with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
  * Gateways tell it their clients as a `WsException` with the same body, and a client without a live session is closed.
  * Handlers of any other kind are refused unless they are `@Public()`. Subclasses change single steps; what
  * they need themselves they inject as properties, so that the constructor stays this one.

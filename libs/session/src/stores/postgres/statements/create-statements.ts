@@ -32,8 +32,8 @@ export function createStatements(tables: TableNames, userIdType: UserIdType, end
     create: defineStatement('create', createText({ tables, userIdType, endable, limit: UNLIMITED })),
 
     /**
-     * $18 the most live sessions, $19 whether the oldest make room, those that await their second factor first. Only exact while the user's lock is held that was
-     * taken by an earlier statement of the same READ COMMITTED transaction.
+     * $18 the most live sessions, $19 whether the oldest make room, those that await their second factor first. Only exact
+     * while the user's lock is held that was taken by an earlier statement of the same READ COMMITTED transaction.
      */
     createLimited: defineStatement('create-limited', createText({ tables, userIdType, endable, limit })),
   };
