@@ -12,6 +12,9 @@ if (isMainThread) register(import.meta.url);
 export function resolve(specifier, context, next) {
   const entry = ENTRY.exec(specifier);
   if (entry) return next(new URL(`libs/session/src/${folderOf(entry[1])}index.ts`, ROOT).href, context);
+  if (specifier.startsWith('#src/')) {
+    return next(new URL(`libs/session/src/${specifier.slice(5).replace(/\.js$/, '.ts')}`, ROOT).href, context);
+  }
   const isOurs = specifier.startsWith('.') && context.parentURL?.endsWith('.ts');
   return next(isOurs ? specifier.replace(/\.js$/, '.ts') : specifier, context);
 }

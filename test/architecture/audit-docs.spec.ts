@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AUDIT_EVENTS } from '../../libs/session/src/core/audit-record.js';
+import { AUDIT_EVENTS } from '#src/core/audit-record.js';
 import { LIBRARY, ROOT } from './module-graph.js';
 
 const DOCS = readFileSync(join(ROOT, 'docs/audit.md'), 'utf8');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { MemorySessionStore, type SessionStore } from 'nest-sessions';
 import { FakeClock, type StoreHarness } from 'nest-sessions/testing';
-import { CONTRACT } from '../../libs/session/src/testing/contract/index.js';
-import { StoreWorld } from '../../libs/session/src/testing/store-world.js';
+import { CONTRACT } from '#src/testing/contract/index.js';
+import { StoreWorld } from '#src/testing/store-world.js';
 import { RACE_SABOTAGES } from './sabotages/race.sabotages.js';
 import { RULE_SABOTAGES } from './sabotages/rule.sabotages.js';
 import type { Sabotage } from './sabotages/sabotage.js';

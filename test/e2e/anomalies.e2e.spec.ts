@@ -16,7 +16,7 @@ import {
   type SessionModuleOptions,
   type SignIn,
 } from 'nest-sessions';
-import { OpenConnections } from '../../libs/session/src/nest/connections/open-connections.js';
+import { OpenConnections } from '#src/nest/connections/open-connections.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 import { startSocketApp } from './support/socket-app.js';
 import { closeWithinASecond, SOCKET_LIBRARIES } from './support/test-sockets.js';

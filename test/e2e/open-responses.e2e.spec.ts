@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { CloseWithSession, CurrentSession, Public, SessionGuard, type Session } from 'nest-sessions';
 import { Observable } from 'rxjs';
-import { OpenConnections } from '../../libs/session/src/nest/connections/open-connections.js';
+import { OpenConnections } from '#src/nest/connections/open-connections.js';
 import { Gate } from '../support/barrier.js';
 import { SHARED_BACKENDS, shareMemory, type SharedBackend } from '../support/shared-backends.js';
 import { waitUntil } from '../support/poll.js';

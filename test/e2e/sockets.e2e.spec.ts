@@ -192,7 +192,7 @@ describe.each(SOCKET_LIBRARIES)('SessionGuard before gateways of %s (pain 34)', 
     hasty.close();
     await hasty.closed;
     letPass();
-    const { OpenConnections } = await import('../../libs/session/src/nest/connections/open-connections.js');
+    const { OpenConnections } = await import('#src/nest/connections/open-connections.js');
     const connections = app.nest.get(OpenConnections, { strict: false });
     const [first, second] = [await app.connect(token), await app.connect(token)];
     for (const { event } of await Promise.all([first.ask('who'), second.ask('who')])) expect(event).toBe('you');

@@ -5,7 +5,7 @@ import { HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from 'nest-sessions/postgres';
 import { redisHotSessions } from 'nest-sessions/redis';
 import type { CreatedSession, SessionService } from 'nest-sessions';
-import { CircuitBreaker } from '../../libs/session/src/core/circuit-breaker.js';
+import { CircuitBreaker } from '#src/core/circuit-breaker.js';
 import { PostgresWorld } from '../integration/postgres-world.js';
 import { aroundCalls } from '../support/port-calls.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';

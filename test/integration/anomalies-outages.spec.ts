@@ -6,8 +6,8 @@ import {
   type SessionRotation,
   type SessionStore,
 } from 'nest-sessions';
-import { StoreWorld } from '../../libs/session/src/testing/store-world.js';
-import type { DecideAnomaly } from '../../libs/session/src/core/session-anomalies.js';
+import { StoreWorld } from '#src/testing/store-world.js';
+import type { DecideAnomaly } from '#src/core/session-anomalies.js';
 import { STORE_HARNESSES } from '../contract/harnesses/index.js';
 import { setUpService, type ServiceSetUp } from '../contract/harnesses/service-setup.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { FLOOR_LEASE_MS } from '../../libs/session/src/stores/redis/floor-lease.js';
+import { FLOOR_LEASE_MS } from '#src/stores/redis/floor-lease.js';
 
 const PAUSE_MS = 25;
 /** By then the caller has looked whether what it wrote is there. */

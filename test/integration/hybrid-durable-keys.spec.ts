@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { SessionDataUnavailableError } from 'nest-sessions';
 import { aTokenHash } from 'nest-sessions/testing';
-import type { JsonObject } from '../../libs/session/src/core/session-data.js';
-import type { SessionRecord } from '../../libs/session/src/core/session-record.js';
+import type { JsonObject } from '#src/core/session-data.js';
+import type { SessionRecord } from '#src/core/session-record.js';
 import { END, HybridWorld, signIn, type HybridInstance } from './hybrid-world.js';
 
 const OTHER_SERVER = 'e'.repeat(40);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SessionStoreUnavailableError } from '../../libs/session/src/core/session-errors.js';
+import { SessionStoreUnavailableError } from '#src/core/session-errors.js';
 import { PortCalls } from '../support/port-calls.js';
 import { readWhileLost } from './floor-losses.js';
 import { HybridWorld, listIds, signIn, type HybridInstance } from './hybrid-world.js';

@@ -4,11 +4,11 @@ import { HybridSessionStore, hybridStore, type HybridStoreOptions } from 'nest-s
 import { postgresDurableSessions } from 'nest-sessions/postgres';
 import { redisHotSessions } from 'nest-sessions/redis';
 import { aNewSession } from 'nest-sessions/testing';
-import { CircuitBreaker } from '../../libs/session/src/core/circuit-breaker.js';
-import type { DurableSessions } from '../../libs/session/src/core/durable-sessions.js';
-import type { HotSessions } from '../../libs/session/src/core/hot-sessions.js';
-import type { SessionRecord } from '../../libs/session/src/core/session-record.js';
-import type { NewSession, SessionStore } from '../../libs/session/src/core/session-store.js';
+import { CircuitBreaker } from '#src/core/circuit-breaker.js';
+import type { DurableSessions } from '#src/core/durable-sessions.js';
+import type { HotSessions } from '#src/core/hot-sessions.js';
+import type { SessionRecord } from '#src/core/session-record.js';
+import type { NewSession, SessionStore } from '#src/core/session-store.js';
 import { PostgresWorld } from './postgres-world.js';
 
 export const END = { reason: 'revoked', endedBy: null } as const;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { HybridSessionStore } from 'nest-sessions/hybrid';
 import { aNewSession, anIdLike, aTokenHash } from 'nest-sessions/testing';
-import { SessionStoreUnavailableError } from '../../libs/session/src/core/session-errors.js';
+import { SessionStoreUnavailableError } from '#src/core/session-errors.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 import { END, ReconcileWorld, signIn, signInMany } from './hybrid-reconcile-world.js';
 import { eventually } from './redis-hot-world.js';

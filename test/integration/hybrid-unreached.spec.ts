@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions';
 import { anAuthentication, aTokenHash } from 'nest-sessions/testing';
-import type { SessionRecord } from '../../libs/session/src/core/session-record.js';
+import type { SessionRecord } from '#src/core/session-record.js';
 import { END, HybridWorld, signIn, type HybridInstance } from './hybrid-world.js';
 
 const PROVIDER = { issuer: 'https://idp.example', sessionId: 'sid-1' };

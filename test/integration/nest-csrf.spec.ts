@@ -143,7 +143,7 @@ describe.each(ADAPTERS)('GraphQL resolvers that need a CSRF token on %s', (adapt
     await app.init();
     const save = resolverOf(app, 'save');
     const { token } = await app.get(SessionService).create({ userId: 'ada' });
-    const { mintCsrfToken } = await import('../../libs/session/src/nest/csrf/csrf-token.js');
+    const { mintCsrfToken } = await import('#src/nest/csrf/csrf-token.js');
     const req = (headers: object) => ({ method: 'POST', headers: { cookie: `__Host-session=${token}`, ...headers } });
     const res = { headersSent: false, destroyed: false, getHeader: () => undefined, setHeader: () => undefined };
     const right = req({ 'x-csrf-token': mintCsrfToken(token) });

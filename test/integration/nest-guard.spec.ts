@@ -15,7 +15,7 @@ import {
   type Duration,
   type Session,
 } from 'nest-sessions';
-import { findAccessRule } from '../../libs/session/src/nest/decorators/session-metadata.js';
+import { findAccessRule } from '#src/nest/decorators/session-metadata.js';
 import { ADAPTERS, startTestApp } from '../e2e/support/test-app.js';
 
 @Controller('mixed')

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import { memoryStore, SessionConfigurationError, SessionModule, type SessionModuleOptions } from 'nest-sessions';
-import { listCookieWarnings } from '../../libs/session/src/nest/options/cookie-settings.js';
-import { resolveSessionSettings } from '../../libs/session/src/nest/options/session-settings.js';
+import { listCookieWarnings } from '#src/nest/options/cookie-settings.js';
+import { resolveSessionSettings } from '#src/nest/options/session-settings.js';
 
 const KEY = 'k'.repeat(32);
 

@@ -11,8 +11,8 @@ import {
   type SessionProfile,
 } from 'nest-sessions';
 import { postgresStore } from 'nest-sessions/postgres';
-import { resolveSessionSettings } from '../../libs/session/src/nest/options/session-settings.js';
-import { describePolicy, formatPolicy } from '../../libs/session/src/nest/policy/describe-policy.js';
+import { resolveSessionSettings } from '#src/nest/options/session-settings.js';
+import { describePolicy, formatPolicy } from '#src/nest/policy/describe-policy.js';
 import { CollectingLogger } from '../e2e/support/test-app.js';
 
 const HOUR_MS = 3_600_000;

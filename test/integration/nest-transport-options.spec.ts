@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { memoryStore, SessionConfigurationError, type SessionModuleOptions } from 'nest-sessions';
-import { listCookieNotices, listCookieWarnings } from '../../libs/session/src/nest/options/cookie-settings.js';
-import { resolveSessionSettings } from '../../libs/session/src/nest/options/session-settings.js';
+import { listCookieNotices, listCookieWarnings } from '#src/nest/options/cookie-settings.js';
+import { resolveSessionSettings } from '#src/nest/options/session-settings.js';
 
 /** As JavaScript, or a configuration file, would hand it over. */
 const optionsOf = (options: object) => ({ store: memoryStore(), ...options }) as SessionModuleOptions;

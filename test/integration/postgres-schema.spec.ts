@@ -11,7 +11,7 @@ import {
   type SessionMigrationOptions,
 } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
-import { endStatements } from '../../libs/session/src/stores/postgres/statements/end-statements.js';
+import { endStatements } from '#src/stores/postgres/statements/end-statements.js';
 import { PostgresWorld } from './postgres-world.js';
 
 function namesOf(options: Partial<SessionMigrationOptions> = {}) {

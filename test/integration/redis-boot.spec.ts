@@ -3,7 +3,7 @@ import { Cluster, type Redis } from 'ioredis';
 import { isNativeError } from 'node:util/types';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
-import { openClient } from '../../libs/session/src/stores/redis/redis-connection.js';
+import { openClient } from '#src/stores/redis/redis-connection.js';
 import { eventually, RedisFixture } from './redis-fixture.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { Cluster, Redis, type ClusterOptions } from 'ioredis';
-import { createSessionId } from '../../libs/session/src/core/session-id.js';
+import { createSessionId } from '#src/core/session-id.js';
 import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
 import { eventually, RedisFixture } from './redis-fixture.js';

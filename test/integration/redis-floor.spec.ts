@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Cluster, Redis } from 'ioredis';
 import type { NewSession, SessionStore } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
-import { FLOOR_LEASE_MS, FloorLease } from '../../libs/session/src/stores/redis/floor-lease.js';
+import { FLOOR_LEASE_MS, FloorLease } from '#src/stores/redis/floor-lease.js';
 import { countCalls, eventually, RedisFixture, rejection } from './redis-fixture.js';
 import { readWhileLost } from './floor-losses.js';
 import { startProxy } from './redis-proxy.js';

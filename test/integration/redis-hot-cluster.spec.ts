@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type Redis } from 'ioredis';
-import type { HotSessions } from '../../libs/session/src/core/hot-sessions.js';
+import type { HotSessions } from '#src/core/hot-sessions.js';
 import { startRedisCluster, type RedisCluster } from '../support/servers.js';
 import { aLiveSession, confirm, HotWorld, listCopiedIds, promote, TOUCH } from './redis-hot-world.js';
 

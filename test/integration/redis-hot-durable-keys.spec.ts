@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Command, Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
-import type { HotSessions } from '../../libs/session/src/core/hot-sessions.js';
-import type { LiveSession } from '../../libs/session/src/core/session-store.js';
-import { SCRIPTS } from '../../libs/session/src/stores/redis/scripts.generated.js';
+import type { HotSessions } from '#src/core/hot-sessions.js';
+import type { LiveSession } from '#src/core/session-store.js';
+import { SCRIPTS } from '#src/stores/redis/scripts.generated.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 import { aLiveSession, confirm, HotWorld } from './redis-hot-world.js';
 

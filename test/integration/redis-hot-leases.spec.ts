@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Redis } from 'ioredis';
 import { isDeepStrictEqual } from 'node:util';
 import { anIdLike } from 'nest-sessions/testing';
-import type { HotSessions } from '../../libs/session/src/core/hot-sessions.js';
+import type { HotSessions } from '#src/core/hot-sessions.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 import { aLiveSession, confirm, HotWorld, MINUTE_MS, promote, SUFFIXES, TOUCH } from './redis-hot-world.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { aTokenHash } from 'nest-sessions/testing';
-import type { HotLease, HotSessions } from '../../libs/session/src/core/hot-sessions.js';
-import type { LiveSession } from '../../libs/session/src/core/session-store.js';
+import type { HotLease, HotSessions } from '#src/core/hot-sessions.js';
+import type { LiveSession } from '#src/core/session-store.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 import { aLiveSession, confirm, HotWorld, promote, TOUCH } from './redis-hot-world.js';
 

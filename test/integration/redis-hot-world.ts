@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { redisHotSessions, type RedisStoreOptions } from 'nest-sessions/redis';
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
-import type { HotLease, HotRead, HotSessions } from '../../libs/session/src/core/hot-sessions.js';
-import type { SessionRecord } from '../../libs/session/src/core/session-record.js';
-import type { LiveSession } from '../../libs/session/src/core/session-store.js';
+import type { HotLease, HotRead, HotSessions } from '#src/core/hot-sessions.js';
+import type { SessionRecord } from '#src/core/session-record.js';
+import type { LiveSession } from '#src/core/session-store.js';
 
 export const MINUTE_MS = 60_000;
 

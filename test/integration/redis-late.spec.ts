@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { createSessionId } from '../../libs/session/src/core/session-id.js';
-import { SCRIPTS } from '../../libs/session/src/stores/redis/scripts.generated.js';
+import { createSessionId } from '#src/core/session-id.js';
+import { SCRIPTS } from '#src/stores/redis/scripts.generated.js';
 import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { startRedisServer, type RedisServer } from '../support/servers.js';

@@ -1,12 +1,9 @@
-import {
-  createSessionService,
-  type SessionServiceSettings,
-} from '../../../libs/session/src/core/create-session-service.js';
-import type { SessionPolicy } from '../../../libs/session/src/core/session-policy.js';
-import type { SessionService } from '../../../libs/session/src/core/session-service.js';
-import type { TouchRecorder } from '../../../libs/session/src/core/touch-recorder.js';
+import { createSessionService, type SessionServiceSettings } from '#src/core/create-session-service.js';
+import type { SessionPolicy } from '#src/core/session-policy.js';
+import type { SessionService } from '#src/core/session-service.js';
+import type { TouchRecorder } from '#src/core/touch-recorder.js';
 import type { SessionEventMap, SessionStore } from 'nest-sessions';
-import { RecordingLogger } from '../../../libs/session/src/testing/recording-logger.js';
+import { RecordingLogger } from '#src/testing/recording-logger.js';
 import { watchStore, type WatchedStore } from './watch-store.js';
 
 export const POLICY: SessionPolicy = {

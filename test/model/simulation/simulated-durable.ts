@@ -1,16 +1,6 @@
-import type {
-  DurableDataChange,
-  DurableFindOutcome,
-  DurableSessions,
-  HotChange,
-} from '../../../libs/session/src/core/durable-sessions.js';
-import type {
-  EndedEverything,
-  EndedSession,
-  SessionEndReason,
-  SessionRecord,
-} from '../../../libs/session/src/core/session-record.js';
-import { expiriesFrom } from '../../../libs/session/src/core/session-policy.js';
+import type { DurableDataChange, DurableFindOutcome, DurableSessions, HotChange } from '#src/core/durable-sessions.js';
+import type { EndedEverything, EndedSession, SessionEndReason, SessionRecord } from '#src/core/session-record.js';
+import { expiriesFrom } from '#src/core/session-policy.js';
 import type {
   CleanUpOutcome,
   CreateOutcome,
@@ -25,7 +15,7 @@ import type {
   TotalRevocation,
   UpdateOutcome,
   UserRevocation,
-} from '../../../libs/session/src/core/session-store.js';
+} from '#src/core/session-store.js';
 import { SimulatedSide, type SimulatedParts } from './simulated-side.js';
 
 interface MinAge {

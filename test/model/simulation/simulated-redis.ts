@@ -1,5 +1,5 @@
-import type { AnyRevocation } from '../../../libs/session/src/core/hot-sessions.js';
-import type { SessionRecord } from '../../../libs/session/src/core/session-record.js';
+import type { AnyRevocation } from '#src/core/hot-sessions.js';
+import type { SessionRecord } from '#src/core/session-record.js';
 import { Link } from './simulated-side.js';
 
 export interface Copy {
