@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const STORE = fileURLToPath(new URL('../libs/session/src/stores/redis/', import.meta.url));
 const SCRIPTS = join(STORE, 'scripts');
-const TARGET = join(STORE, 'scripts.generated.ts');
+const TARGET = join(SCRIPTS, 'scripts.generated.ts');
 const INCLUDE = /^--@include (\S+)$/gm;
 
 function compile(file) {

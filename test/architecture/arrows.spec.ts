@@ -17,7 +17,7 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
 };
 
 /** Where the hybrid store is put together from the parts of the two others. */
-const COMPOSITION = { file: 'stores/hybrid/hybrid-store.ts', rooms: ['stores/redis', 'stores/postgres'] };
+const COMPOSITION = { file: 'stores/hybrid/store/hybrid-store.ts', rooms: ['stores/redis', 'stores/postgres'] };
 
 const OPTIONAL_PEERS = ['ioredis', 'typeorm', 'pg', '@nestjs/typeorm', '@nestjs/websockets'];
 

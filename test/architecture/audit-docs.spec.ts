@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AUDIT_EVENTS } from '#src/core/audit-record.js';
+import { AUDIT_EVENTS } from '#src/core/events/audit-record.js';
 import { LIBRARY, ROOT } from './module-graph.js';
 
 const DOCS = readFileSync(join(ROOT, 'docs/audit.md'), 'utf8');
@@ -25,7 +25,7 @@ describe('docs/audit.md', () => {
   });
 
   it('marks with a row exactly what the audit table knows', () => {
-    const inTable = listUnion('stores/postgres/session-audit.entity.ts', 'export type SessionAuditEvent');
+    const inTable = listUnion('stores/postgres/schema/session-audit.entity.ts', 'export type SessionAuditEvent');
     expect(ROWS.filter(({ row }) => row === 'yes').map(({ event }) => event)).toEqual(inTable);
     const ofSessions = listUnion('stores/postgres/statements/audit-insert.ts', 'readonly event:');
     expect([...ofSessions, 'everything.ended']).toEqual(inTable);
@@ -34,7 +34,7 @@ describe('docs/audit.md', () => {
   });
 
   it('explains every reason for which a session ends', () => {
-    const source = readFileSync(join(LIBRARY, 'core/session-record.ts'), 'utf8');
+    const source = readFileSync(join(LIBRARY, 'core/session/session-record.ts'), 'utf8');
     const list = source.slice(source.indexOf('SESSION_END_REASONS = ['), source.indexOf('] as const'));
     const reasons = [...list.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => String(reason));
     const section = DOCS.slice(DOCS.indexOf('| `reason` of `session.ended`'));

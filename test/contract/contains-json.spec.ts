@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { Client } from 'pg';
-import { containsJson, type JsonObject } from '#src/core/session-data.js';
+import { containsJson, type JsonObject } from '#src/core/session/session-data.js';
 import { DATA_CONTAINS_CASES } from '#src/testing/contract/data-contains.cases.js';
 import { getServerUrl } from './harnesses/store-context.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionModuleOptions } from 'nest-sessions';
-import { BearerTokenFormat } from '#src/core/bearer-token.js';
+import { BearerTokenFormat } from '#src/core/token/bearer-token.js';
 import { AccountController } from './support/account.controller.js';
 import { MobileController, type Handed } from './support/mobile.controller.js';
 import { ADAPTERS, startTestApp, type AdapterName, type TestApp } from './support/test-app.js';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { toAuditRecord, type AuditRecord } from 'nest-sessions';
-import { createSessionId, sessionIdBytes } from '#src/core/session-id.js';
-import type { TokenSignals } from '#src/core/token-signals.js';
-import { SESSION_CORE } from '#src/nest/session.constants.js';
+import { createSessionId, sessionIdBytes } from '#src/core/session/session-id.js';
+import type { TokenSignals } from '#src/core/service/suspicious-tokens.js';
+import { SESSION_CORE } from '#src/nest/options/session.constants.js';
 import { openPostgres, type E2eStore } from './support/e2e-stores.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 

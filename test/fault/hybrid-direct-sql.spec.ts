@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { hybridStore, type HybridSessionStore } from 'nest-sessions/hybrid';
 import type { CreatedSession, SessionService } from 'nest-sessions';
-import { PostgresWorld } from '../integration/postgres-world.js';
+import { PostgresWorld } from '../integration/postgres/world.js';
 import { waitUntil } from '../support/poll.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
 import { keyOf, serviceOn } from './fault-world.js';

@@ -5,8 +5,8 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SessionModule, SessionService, type SessionStoreDefinition } from 'nest-sessions';
 import { hybridStore, type HybridSessionStore } from 'nest-sessions/hybrid';
-import { CircuitBreaker } from '#src/core/circuit-breaker.js';
-import { SessionTokens } from '#src/core/session-token.js';
+import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { SessionTokens } from '#src/core/token/session-token.js';
 import { aroundCalls } from '../support/port-calls.js';
 import type { FromProcess, HybridCommands, ProcessSettings, ToProcess } from './hybrid-process.js';
 

@@ -3,9 +3,9 @@ import { Controller, Post, UseGuards } from '@nestjs/common';
 import { createHash, randomBytes } from 'node:crypto';
 import { memoryStore, RequireFreshSession, SessionGuard, toAuditRecord, type AuditRecord } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
-import { createSessionId, sessionIdBytes } from '#src/core/session-id.js';
-import type { TokenSignals } from '#src/core/token-signals.js';
-import { SESSION_CORE } from '#src/nest/session.constants.js';
+import { createSessionId, sessionIdBytes } from '#src/core/session/session-id.js';
+import type { TokenSignals } from '#src/core/service/suspicious-tokens.js';
+import { SESSION_CORE } from '#src/nest/options/session.constants.js';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';
 

@@ -1,5 +1,5 @@
 import type { EndedSession, SessionStore } from 'nest-sessions';
-import { createSessionId } from '#src/core/session-id.js';
+import { createSessionId } from '#src/core/session/session-id.js';
 
 let millisecond = 1_750_000_000_000;
 

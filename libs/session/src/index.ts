@@ -1,8 +1,8 @@
-export { toAuditRecord, type AuditEventName, type AuditLevel, type AuditRecord } from './core/audit-record.js';
-export type { Duration } from './core/duration.js';
-export type { IpAddressMode } from './core/ip-address-form.js';
-export type { AbsenceReason } from './core/session-authenticator.js';
-export type { JsonObject, SessionData, SessionDataPatch } from './core/session-data.js';
+export { toAuditRecord, type AuditEventName, type AuditLevel, type AuditRecord } from './core/events/audit-record.js';
+export type { Duration } from './core/session/duration.js';
+export type { IpAddressMode } from './core/client/ip-address-form.js';
+export type { AbsenceReason } from './core/service/session-authenticator.js';
+export type { JsonObject, SessionData, SessionDataPatch } from './core/session/session-data.js';
 export {
   RevocationIncompleteError,
   SessionArgumentError,
@@ -15,7 +15,7 @@ export {
   SessionStoreFullError,
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
-} from './core/session-errors.js';
+} from './core/session/session-errors.js';
 export {
   SessionEvents,
   type AnyEventListener,
@@ -24,7 +24,7 @@ export {
   type DetectedReuse,
   type SessionEventMap,
   type SessionEventScope,
-} from './core/session-events.js';
+} from './core/events/session-events.js';
 export type {
   AmbiguousCredentials,
   IsolationRejection,
@@ -36,10 +36,15 @@ export type {
   UnknownTokenReason,
   UnknownTokens,
   UseAfterEnd,
-} from './core/security-events.js';
-export type { ClientChange } from './core/client-traits.js';
-export type { AnomalyDecision, DecideAnomaly, DecidedAnomaly, SessionAnomaly } from './core/session-anomalies.js';
-export type { AuthenticationInput, IdentityProviderInput } from './core/session-authentication.js';
+} from './core/events/security-events.js';
+export type { ClientChange } from './core/client/client-traits.js';
+export type {
+  AnomalyDecision,
+  DecideAnomaly,
+  DecidedAnomaly,
+  SessionAnomaly,
+} from './core/service/session-anomalies.js';
+export type { AuthenticationInput, IdentityProviderInput } from './core/authentication/session-authentication.js';
 export type {
   AssuranceLevel,
   EndedEverything,
@@ -48,10 +53,10 @@ export type {
   SessionAuthentication,
   SessionEndReason,
   SessionRecord,
-} from './core/session-record.js';
-export { SessionService, type CreatedSession, type CreateSession } from './core/session-service.js';
-export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/session-service.interface.js';
-export type { SessionSignalListener, SessionSignals } from './core/session-signals.js';
+} from './core/session/session-record.js';
+export { SessionService, type CreatedSession, type CreateSession } from './core/service/session-service.js';
+export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/service/session-service.interface.js';
+export type { SessionSignalListener, SessionSignals } from './core/events/session-signals.js';
 export type {
   CleanUpOutcome,
   CleanUpStep,
@@ -78,8 +83,8 @@ export type {
   TotalRevocation,
   UpdateOutcome,
   UserRevocation,
-} from './core/session-store.js';
-export type { Session, UserSession } from './core/session.js';
+} from './core/ports/session-store.js';
+export type { Session, UserSession } from './core/session/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';
 export { AllowReauthentication } from './nest/decorators/allow-reauthentication.decorator.js';
@@ -94,17 +99,17 @@ export { NoTouch } from './nest/decorators/no-touch.decorator.js';
 export { Public } from './nest/decorators/public.decorator.js';
 export { RequireConfirmation } from './nest/decorators/require-confirmation.decorator.js';
 export { RequireFreshSession } from './nest/decorators/require-fresh-session.decorator.js';
-export type { AccessRule, SessionAllowance, SessionRequirement } from './nest/decorators/session-metadata.js';
-export type { SessionShortfall } from './nest/guards/find-shortfall.js';
-export type { SessionPageRefusal, SessionRedirect, SessionRefusal } from './nest/guards/session-refusal.js';
-export { safeReturnTo } from './nest/http/return-to.js';
-export { SessionContextError } from './nest/guards/session-context.error.js';
+export type { AccessRule, SessionAllowance, SessionRequirement } from './nest/access/session-metadata.js';
+export type { SessionShortfall } from './nest/access/find-shortfall.js';
+export type { SessionPageRefusal, SessionRedirect, SessionRefusal } from './nest/access/session-refusal.js';
+export { safeReturnTo } from './nest/request/return-to.js';
+export { SessionContextError } from './nest/access/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
-export { SessionClientGoneError } from './nest/http/client-gone.error.js';
+export { SessionClientGoneError } from './nest/request/client-gone.error.js';
 export type { HttpSession, SignIn, SignOut, StartSession } from './nest/http/http-session.interface.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
-export type { SessionTransportName } from './nest/http/session-transport.interface.js';
+export type { SessionTransportName } from './nest/transport/session-transport.interface.js';
 export type { PolicyDeviation } from './nest/options/policy-deviations.js';
 export type {
   ClearSiteData,
@@ -122,8 +127,8 @@ export type {
 } from './nest/options/session-module-options.interface.js';
 export type { DescribedSessionPolicy } from './nest/policy/describe-policy.js';
 export { SessionPolicyDescription } from './nest/policy/session-policy-description.js';
-export { SESSION_OPTIONS, SESSION_STORE } from './nest/session.constants.js';
-export { SessionModule } from './nest/session.module.js';
+export { SESSION_OPTIONS, SESSION_STORE } from './nest/options/session.constants.js';
+export { SessionModule } from './nest/module/session.module.js';
 export type { HandshakeHeaders } from './nest/sockets/handshake-origin.js';
 export { SessionSockets, type AcceptSocketOptions } from './nest/sockets/session-sockets.js';
 export { MemorySessionStore, memoryStore, type MemoryStoreOptions } from './stores/memory/index.js';

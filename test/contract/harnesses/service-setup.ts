@@ -1,7 +1,7 @@
-import { createSessionService, type SessionServiceSettings } from '#src/core/create-session-service.js';
-import type { SessionPolicy } from '#src/core/session-policy.js';
-import type { SessionService } from '#src/core/session-service.js';
-import type { TouchRecorder } from '#src/core/touch-recorder.js';
+import { createSessionService, type SessionServiceSettings } from '#src/core/service/create-session-service.js';
+import type { SessionPolicy } from '#src/core/session/session-policy.js';
+import type { SessionService } from '#src/core/service/session-service.js';
+import type { TouchRecorder } from '#src/core/service/touch-recorder.js';
 import type { SessionEventMap, SessionStore } from 'nest-sessions';
 import { RecordingLogger } from '#src/testing/recording-logger.js';
 import { watchStore, type WatchedStore } from './watch-store.js';

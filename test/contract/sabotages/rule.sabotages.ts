@@ -1,5 +1,5 @@
 import { anAuthentication } from 'nest-sessions/testing';
-import { containsJson } from '#src/core/session-data.js';
+import { containsJson } from '#src/core/session/session-data.js';
 import { SessionStoreUnavailableError, type NewSession, type SessionRecord } from 'nest-sessions';
 import { remember } from './remember.js';
 import type { Sabotage } from './sabotage.js';

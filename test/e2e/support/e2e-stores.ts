@@ -6,7 +6,7 @@ import { hybridStore } from 'nest-sessions/hybrid';
 import { postgresStore, sessionMigrations } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';
 import { DataSource } from 'typeorm';
-import { PostgresWorld } from '../../integration/postgres-world.js';
+import { PostgresWorld } from '../../integration/postgres/world.js';
 import { createTestSchema } from '../../support/postgres.js';
 import { createTestPrefix } from '../../support/redis.js';
 import { getServerUrl } from '../../support/servers.js';

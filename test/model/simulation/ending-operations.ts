@@ -1,5 +1,5 @@
-import { RevocationIncompleteError } from '#src/core/session-errors.js';
-import type { HybridSessionStore } from '#src/stores/hybrid/hybrid-session.store.js';
+import { RevocationIncompleteError } from '#src/core/session/session-errors.js';
+import type { HybridSessionStore } from '#src/stores/hybrid/store/hybrid-session.store.js';
 import type { Known } from './ledger.js';
 import { ISSUER, PROVIDER_SESSIONS, USERS, type Covered, type Operation } from './operation.js';
 import type { World } from './world.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionRecord } from '#src/core/session-record.js';
+import type { SessionRecord } from '#src/core/session/session-record.js';
 import { DURABLE_KEY } from './operation.js';
 import type { SeededRandom } from './random.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createSessionId } from '#src/core/session-id.js';
-import type { RenewedAuthentication, SessionRotation } from '#src/core/session-store.js';
-import type { HybridSessionStore } from '#src/stores/hybrid/hybrid-session.store.js';
+import { createSessionId } from '#src/core/session/session-id.js';
+import type { RenewedAuthentication, SessionRotation } from '#src/core/ports/session-store.js';
+import type { HybridSessionStore } from '#src/stores/hybrid/store/hybrid-session.store.js';
 import { endingOperations } from './ending-operations.js';
 import {
   DURABLE_KEY,

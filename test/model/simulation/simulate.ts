@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { SessionStoreUnavailableError } from '#src/core/session-errors.js';
+import { SessionStoreUnavailableError } from '#src/core/session/session-errors.js';
 import { checkHealed, checkStep } from './checks.js';
 import type { Covered } from './operation.js';
 import { pickOperation } from './operations.js';

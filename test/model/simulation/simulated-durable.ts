@@ -1,6 +1,16 @@
-import type { DurableDataChange, DurableFindOutcome, DurableSessions, HotChange } from '#src/core/durable-sessions.js';
-import type { EndedEverything, EndedSession, SessionEndReason, SessionRecord } from '#src/core/session-record.js';
-import { expiriesFrom } from '#src/core/session-policy.js';
+import type {
+  DurableDataChange,
+  DurableFindOutcome,
+  DurableSessions,
+  HotChange,
+} from '#src/core/ports/durable-sessions.js';
+import type {
+  EndedEverything,
+  EndedSession,
+  SessionEndReason,
+  SessionRecord,
+} from '#src/core/session/session-record.js';
+import { expiriesFrom } from '#src/core/session/session-policy.js';
 import type {
   CleanUpOutcome,
   CreateOutcome,
@@ -15,7 +25,7 @@ import type {
   TotalRevocation,
   UpdateOutcome,
   UserRevocation,
-} from '#src/core/session-store.js';
+} from '#src/core/ports/session-store.js';
 import { SimulatedSide, type SimulatedParts } from './simulated-side.js';
 
 interface MinAge {

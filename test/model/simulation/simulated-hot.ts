@@ -7,11 +7,11 @@ import type {
   HotRead,
   HotSessions,
   KeptRevocation,
-} from '#src/core/hot-sessions.js';
-import { patchData, pickData } from '#src/core/session-data.js';
-import { userReferenceFor, userReferenceOf } from '#src/core/session-id.js';
-import type { SessionRecord } from '#src/core/session-record.js';
-import type { LiveSession, SessionDataChange, SessionTouch, UpdateOutcome } from '#src/core/session-store.js';
+} from '#src/core/ports/hot-sessions.js';
+import { patchData, pickData } from '#src/core/session/session-data.js';
+import { userReferenceFor, userReferenceOf } from '#src/core/session/session-id.js';
+import type { SessionRecord } from '#src/core/session/session-record.js';
+import type { LiveSession, SessionDataChange, SessionTouch, UpdateOutcome } from '#src/core/ports/session-store.js';
 import type { SimulatedClock } from './simulated-clock.js';
 import { SimulatedEpoch } from './simulated-epoch.js';
 import { without, withEntry, type Copy, type SimulatedRedis } from './simulated-redis.js';

@@ -1,5 +1,5 @@
-import type { AnyRevocation } from '#src/core/hot-sessions.js';
-import type { SessionRecord } from '#src/core/session-record.js';
+import type { AnyRevocation } from '#src/core/ports/hot-sessions.js';
+import type { SessionRecord } from '#src/core/session/session-record.js';
 import { Link } from './simulated-side.js';
 
 export interface Copy {

@@ -1,4 +1,4 @@
-import { SessionStoreUnavailableError } from '#src/core/session-errors.js';
+import { SessionStoreUnavailableError } from '#src/core/session/session-errors.js';
 import type { SeededRandom } from './random.js';
 import type { SimulatedClock } from './simulated-clock.js';
 import type { Scheduler } from './scheduler.js';

@@ -1,5 +1,5 @@
-import { CircuitBreaker } from '#src/core/circuit-breaker.js';
-import { HybridSessionStore } from '#src/stores/hybrid/hybrid-session.store.js';
+import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { HybridSessionStore } from '#src/stores/hybrid/store/hybrid-session.store.js';
 import { Ledger } from './ledger.js';
 import { DURABLE_KEY } from './operation.js';
 import { SeededRandom } from './random.js';

@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import type { EndedEverywhere } from '../../core/ended-everywhere.js';
-import { isUnavailable } from '../../core/session-errors.js';
-import { SessionService } from '../../core/session-service.js';
-import type { Session } from '../../core/session.js';
+import type { EndedEverywhere } from '../../core/events/end-notifier.js';
+import { isUnavailable } from '../../core/session/session-errors.js';
+import { SessionService } from '../../core/service/session-service.js';
+import type { Session } from '../../core/session/session.js';
 import type { SessionSettings } from '../options/session-settings.js';
-import { LOG_CONTEXT, SESSION_CORE, SESSION_SETTINGS } from '../session.constants.js';
+import { LOG_CONTEXT, SESSION_CORE, SESSION_SETTINGS } from '../options/session.constants.js';
 
 /** Something that stays open in a session's name. */
 export interface OpenConnection {

@@ -1,8 +1,8 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Session } from '../../core/session.js';
-import { closesWithSession } from '../decorators/session-metadata.js';
-import { findHttpParts } from '../http/http-parts.js';
+import type { Session } from '../../core/session/session.js';
+import { closesWithSession } from '../access/session-metadata.js';
+import { findHttpParts } from '../request/http-parts.js';
 import { OpenConnections } from './open-connections.js';
 
 /** Node's response, or HTTP/2's compatible one. */

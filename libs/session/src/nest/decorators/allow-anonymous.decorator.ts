@@ -1,4 +1,4 @@
-import { allowAccess } from './session-metadata.js';
+import { allowAccess } from '../access/session-metadata.js';
 
 /**
  * Lets anonymous sessions in as well, on a handler or on a whole class: for a cart or an OAuth callback. Without it

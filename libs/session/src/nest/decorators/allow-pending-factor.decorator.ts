@@ -1,4 +1,4 @@
-import { allowAccess } from './session-metadata.js';
+import { allowAccess } from '../access/session-metadata.js';
 
 /**
  * Lets in a session that awaits a second factor, and complete ones, on a handler or on a whole class: for the page that

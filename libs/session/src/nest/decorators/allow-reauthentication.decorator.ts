@@ -1,4 +1,4 @@
-import { allowAccess } from './session-metadata.js';
+import { allowAccess } from '../access/session-metadata.js';
 
 /**
  * Lets in a session that `onAnomaly` stopped by `step-up`, and complete ones, on a handler or on a whole class: for the page

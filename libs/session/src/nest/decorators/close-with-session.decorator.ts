@@ -1,4 +1,4 @@
-import { setClosing } from './session-metadata.js';
+import { setClosing } from '../access/session-metadata.js';
 
 /**
  * Cuts the response off when the session ends that `SessionGuard` let in, within about a second on every instance: for

@@ -1,5 +1,5 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import type { Session } from '../../core/session.js';
+import type { Session } from '../../core/session/session.js';
 import { HttpSessions } from '../http/http-sessions.js';
 import { SessionSockets } from '../sockets/session-sockets.js';
 import { fromContext, type ContextCarrier } from './context-carrier.js';

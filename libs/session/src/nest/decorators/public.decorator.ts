@@ -1,4 +1,4 @@
-import { allowAccess } from './session-metadata.js';
+import { allowAccess } from '../access/session-metadata.js';
 
 /**
  * Lets everybody in where `SessionGuard` stands, on a handler or on a whole class. A rule on the handler wins over one on

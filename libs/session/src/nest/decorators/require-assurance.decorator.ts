@@ -1,7 +1,7 @@
-import { isAssuranceLevel } from '../../core/assurance-level.js';
-import { SessionConfigurationError } from '../../core/session-errors.js';
-import type { AssuranceLevel } from '../../core/session-record.js';
-import { requireOfSession } from './session-metadata.js';
+import { isAssuranceLevel } from '../../core/authentication/assurance-level.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import type { AssuranceLevel } from '../../core/session/session-record.js';
+import { requireOfSession } from '../access/session-metadata.js';
 
 /**
  * Lets only sessions in that have reached this level of NIST SP 800-63B. Others get 401 with `error: 'reauth_required'` and

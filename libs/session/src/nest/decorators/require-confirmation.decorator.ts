@@ -1,5 +1,5 @@
-import { assertAction } from '../../core/session-confirmations.js';
-import { requireOfSession } from './session-metadata.js';
+import { assertAction } from '../../core/authentication/confirmations.js';
+import { requireOfSession } from '../access/session-metadata.js';
 
 /**
  * Lets a request in that was confirmed by `HttpSession.confirm(action)` shortly before, once: the confirmation is used up

@@ -1,7 +1,7 @@
-import { toAuthenticationMethods } from '../../core/authentication-methods.js';
-import { parseDuration, type Duration } from '../../core/duration.js';
-import { SessionArgumentError, SessionConfigurationError } from '../../core/session-errors.js';
-import { requireOfSession } from './session-metadata.js';
+import { toAuthenticationMethods } from '../../core/authentication/authentication-methods.js';
+import { parseDuration, type Duration } from '../../core/session/duration.js';
+import { SessionArgumentError, SessionConfigurationError } from '../../core/session/session-errors.js';
+import { requireOfSession } from '../access/session-metadata.js';
 
 /**
  * Lets only users in who proved who they are less than `maxAge` ago: by `signIn` or `reauthenticate`. Others get 401 with

@@ -1,17 +1,17 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Session } from '../../core/session.js';
-import { findAccessRule, isTouching, type AccessRule } from '../decorators/session-metadata.js';
-import { findHttpParts } from '../http/http-parts.js';
+import type { Session } from '../../core/session/session.js';
+import { findAccessRule, isTouching, type AccessRule } from '../access/session-metadata.js';
+import { findHttpParts } from '../request/http-parts.js';
 import { HttpSessions } from '../http/http-sessions.js';
 import { SessionHttpErrors } from '../http/session-http-errors.js';
 import type { SessionSettings } from '../options/session-settings.js';
-import { SESSION_SETTINGS } from '../session.constants.js';
-import { findShortfall } from './find-shortfall.js';
-import { refusalException, type SessionRefusal } from './session-refusal.js';
+import { SESSION_SETTINGS } from '../options/session.constants.js';
+import { findShortfall } from '../access/find-shortfall.js';
+import { refusalException, type SessionRefusal } from '../access/session-refusal.js';
 import { SessionSockets } from '../sockets/session-sockets.js';
 import { toWsException } from '../sockets/ws-exception.js';
-import { SessionContextError } from './session-context.error.js';
+import { SessionContextError } from '../access/session-context.error.js';
 
 /**
  * Lets calls with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`, before controllers, GraphQL

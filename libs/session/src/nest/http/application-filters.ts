@@ -1,6 +1,6 @@
 import { Injectable, type ArgumentsHost, type ExceptionFilter, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { SessionError } from '../../core/session-errors.js';
+import { SessionError } from '../../core/session/session-errors.js';
 
 export interface ApplicationFilter {
   /** What its `@Catch()` names; empty: everything. */

@@ -1,6 +1,6 @@
-import { SessionArgumentError } from '../../core/session-errors.js';
-import { SessionClientGoneError } from './client-gone.error.js';
-import type { HttpExchange } from './http-exchange.js';
+import { SessionArgumentError } from '../../core/session/session-errors.js';
+import { SessionClientGoneError } from '../request/client-gone.error.js';
+import type { HttpExchange } from '../request/http-exchange.js';
 
 /**
  * @throws {SessionClientGoneError} The client hung up.

@@ -1,9 +1,9 @@
-import type { Duration } from '../../core/duration.js';
-import type { SessionData } from '../../core/session-data.js';
-import type { AuthenticationInput } from '../../core/session-authentication.js';
-import type { Session, UserSession } from '../../core/session.js';
+import type { Duration } from '../../core/session/duration.js';
+import type { SessionData } from '../../core/session/session-data.js';
+import type { AuthenticationInput } from '../../core/authentication/session-authentication.js';
+import type { Session, UserSession } from '../../core/session/session.js';
 import type { ClearSiteData } from '../options/session-module-options.interface.js';
-import type { SessionTransportName } from './session-transport.interface.js';
+import type { SessionTransportName } from '../transport/session-transport.interface.js';
 
 export interface SignIn extends AuthenticationInput {
   readonly userId: string;

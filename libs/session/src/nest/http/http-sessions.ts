@@ -1,24 +1,24 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { takeConfirmation } from '../../core/session-confirmations.js';
-import { normalizeUserAgent } from '../../core/client-details.js';
-import { SessionArgumentError } from '../../core/session-errors.js';
-import { SessionService } from '../../core/session-service.js';
-import type { SessionStore } from '../../core/session-store.js';
-import type { Session } from '../../core/session.js';
-import { CsrfProtection } from '../csrf/csrf-protection.js';
-import { ResourceIsolation } from '../csrf/resource-isolation.js';
-import { isTouching } from '../decorators/session-metadata.js';
-import type { SessionRefusal } from '../guards/session-refusal.js';
+import { takeConfirmation } from '../../core/authentication/confirmations.js';
+import { normalizeUserAgent } from '../../core/client/client-details.js';
+import { SessionArgumentError } from '../../core/session/session-errors.js';
+import { SessionService } from '../../core/service/session-service.js';
+import type { SessionStore } from '../../core/ports/session-store.js';
+import type { Session } from '../../core/session/session.js';
+import { CsrfProtection } from '../cross-site/csrf-protection.js';
+import { ResourceIsolation } from '../cross-site/resource-isolation.js';
+import { isTouching } from '../access/session-metadata.js';
+import type { SessionRefusal } from '../access/session-refusal.js';
 import type { SessionSettings } from '../options/session-settings.js';
-import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../session.constants.js';
+import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../options/session.constants.js';
 import { OpenResponses } from '../connections/open-responses.js';
-import { HttpExchange } from './http-exchange.js';
-import { findHttpParts } from './http-parts.js';
+import { HttpExchange } from '../request/http-exchange.js';
+import { findHttpParts } from '../request/http-parts.js';
 import type { HttpSession } from './http-session.interface.js';
 import type { RequestSessionParts } from './request-session-parts.interface.js';
 import { RequestSession } from './request-session.js';
-import { SessionTransports } from './session-transports.js';
+import { SessionTransports } from '../transport/session-transports.js';
 
 interface OpenedSession {
   readonly http: RequestSession;

@@ -1,8 +1,8 @@
 import type { Logger } from '@nestjs/common';
-import type { IpAddressForm } from '../../core/ip-address-form.js';
-import type { SessionService } from '../../core/session-service.js';
-import type { SessionStore } from '../../core/session-store.js';
-import type { SessionTransports } from './session-transports.js';
+import type { IpAddressForm } from '../../core/client/ip-address-form.js';
+import type { SessionService } from '../../core/service/session-service.js';
+import type { SessionStore } from '../../core/ports/session-store.js';
+import type { SessionTransports } from '../transport/session-transports.js';
 
 export interface RequestSessionParts {
   readonly service: SessionService;

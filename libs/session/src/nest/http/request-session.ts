@@ -1,20 +1,27 @@
-import type { AuthenticationInput } from '../../core/session-authentication.js';
-import { parseDuration, type Duration } from '../../core/duration.js';
-import { addConfirmation, assertAction } from '../../core/session-confirmations.js';
-import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
-import type { CreatedSession, CreateSession } from '../../core/session-creator.js';
-import type { RotatedSession } from '../../core/session-service.interface.js';
-import { assertUserId } from '../../core/session-id.js';
-import { awaitsProof, hasUser, isDoubted, toSession, type Session, type UserSession } from '../../core/session.js';
-import { isCsrfTokenOf, mintCsrfToken } from '../csrf/csrf-token.js';
+import type { AuthenticationInput } from '../../core/authentication/session-authentication.js';
+import { parseDuration, type Duration } from '../../core/session/duration.js';
+import { addConfirmation, assertAction } from '../../core/authentication/confirmations.js';
+import { isUnavailable, SessionArgumentError } from '../../core/session/session-errors.js';
+import type { CreatedSession, CreateSession } from '../../core/service/session-creator.js';
+import type { RotatedSession } from '../../core/service/session-service.interface.js';
+import { assertUserId } from '../../core/session/session-id.js';
+import {
+  awaitsProof,
+  hasUser,
+  isDoubted,
+  toSession,
+  type Session,
+  type UserSession,
+} from '../../core/session/session.js';
+import { isCsrfTokenOf, mintCsrfToken } from '../cross-site/csrf-token.js';
 import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import { assertAnswerable } from './assert-answerable.js';
-import type { HttpExchange } from './http-exchange.js';
+import type { HttpExchange } from '../request/http-exchange.js';
 import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
-import { RequestClient } from './request-client.js';
+import { RequestClient } from '../request/request-client.js';
 import type { RequestSessionParts } from './request-session-parts.interface.js';
-import type { SessionTransport, SessionTransportName } from './session-transport.interface.js';
-import { chooseTransport, type OpenedTransports } from './session-transports.js';
+import type { SessionTransport, SessionTransportName } from '../transport/session-transport.interface.js';
+import { chooseTransport, type OpenedTransports } from '../transport/session-transports.js';
 import { tellOfAmbiguity } from './tell-of-ambiguity.js';
 
 /** `HttpSession` for one exchange. Its fields are private to the engine, so that logging it shows no token. */

@@ -1,8 +1,8 @@
 import { Catch, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { SessionError } from '../../core/session-errors.js';
+import { SessionError } from '../../core/session/session-errors.js';
 import { ApplicationFilters } from './application-filters.js';
-import { findHttpParts } from './http-parts.js';
+import { findHttpParts } from '../request/http-parts.js';
 import { SessionHttpErrors } from './session-http-errors.js';
 
 /**

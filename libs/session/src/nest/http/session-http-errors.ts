@@ -14,10 +14,10 @@ import {
   SessionSignInRefusedError,
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
-} from '../../core/session-errors.js';
-import { LOG_CONTEXT } from '../session.constants.js';
-import { SessionClientGoneError } from './client-gone.error.js';
-import { HttpExchange } from './http-exchange.js';
+} from '../../core/session/session-errors.js';
+import { LOG_CONTEXT } from '../options/session.constants.js';
+import { SessionClientGoneError } from '../request/client-gone.error.js';
+import { HttpExchange } from '../request/http-exchange.js';
 
 const RETRY_AFTER_SECONDS = 5;
 const OUTAGE_LOG_INTERVAL_MS = 10_000;

@@ -1,6 +1,6 @@
-import { normalizeUserAgent } from '../../core/client-details.js';
-import type { AmbiguousCredentials } from '../../core/security-events.js';
-import type { RequestClient } from './request-client.js';
+import { normalizeUserAgent } from '../../core/client/client-details.js';
+import type { AmbiguousCredentials } from '../../core/events/security-events.js';
+import type { RequestClient } from '../request/request-client.js';
 import type { RequestSessionParts } from './request-session-parts.interface.js';
 
 /** Says that a request carried what could be read as several sessions. */

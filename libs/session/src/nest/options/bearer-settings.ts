@@ -1,5 +1,5 @@
-import { BearerTokenFormat } from '../../core/bearer-token.js';
-import { SessionConfigurationError } from '../../core/session-errors.js';
+import { BearerTokenFormat } from '../../core/token/bearer-token.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertKnownOptions, describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 

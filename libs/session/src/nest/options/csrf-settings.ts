@@ -1,6 +1,6 @@
-import { SessionConfigurationError } from '../../core/session-errors.js';
-import type { CrossOriginRules } from '../csrf/cross-origin-check.js';
-import { formatOrigin, isWebOrigin, parseOrigin, type Origin } from '../csrf/origin.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import type { CrossOriginRules } from '../cross-site/cross-origin-check.js';
+import { formatOrigin, isWebOrigin, parseOrigin, type Origin } from './origin.js';
 import { assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 

@@ -1,6 +1,6 @@
-import { createIpAddressForm, type IpAddressForm, type IpAddressMode } from '../../core/ip-address-form.js';
-import { SessionConfigurationError } from '../../core/session-errors.js';
-import { MIN_KEY_BYTES } from '../../core/session-token.js';
+import { createIpAddressForm, type IpAddressForm, type IpAddressMode } from '../../core/client/ip-address-form.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import { MIN_KEY_BYTES } from '../../core/token/session-token.js';
 import { assertOneOf } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 

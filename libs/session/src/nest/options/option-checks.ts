@@ -1,4 +1,4 @@
-import { SessionConfigurationError } from '../../core/session-errors.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
 
 /**
  * Checks that the value is an object with no other names than these.

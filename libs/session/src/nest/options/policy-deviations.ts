@@ -1,4 +1,4 @@
-import { SessionConfigurationError } from '../../core/session-errors.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertObject, assertOneOf, describeValue } from './option-checks.js';
 import type { JustifiableOption, SessionModuleOptions, SessionProfile } from './session-module-options.interface.js';
 import { listProfileRules, PROFILES, type ProfiledSettings } from './session-profiles.js';

@@ -1,4 +1,4 @@
-import { SessionConfigurationError } from '../../core/session-errors.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 

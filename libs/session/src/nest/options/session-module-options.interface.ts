@@ -1,9 +1,9 @@
-import type { DecideAnomaly } from '../../core/session-anomalies.js';
-import type { SessionRedirect } from '../guards/session-refusal.js';
+import type { DecideAnomaly } from '../../core/service/session-anomalies.js';
+import type { SessionRedirect } from '../access/session-refusal.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
-import type { Duration } from '../../core/duration.js';
-import type { IpAddressMode } from '../../core/ip-address-form.js';
-import type { SessionStoreDefinition } from '../../core/session-store.js';
+import type { Duration } from '../../core/session/duration.js';
+import type { IpAddressMode } from '../../core/client/ip-address-form.js';
+import type { SessionStoreDefinition } from '../../core/ports/session-store.js';
 
 /** What `SessionModule` is told. Every value is checked at boot; an unknown name is refused. */
 export interface SessionModuleOptions {

@@ -1,5 +1,5 @@
-import { formatDuration, parseDuration, type Duration } from '../../core/duration.js';
-import type { SessionPolicy } from '../../core/session-policy.js';
+import { formatDuration, parseDuration, type Duration } from '../../core/session/duration.js';
+import type { SessionPolicy } from '../../core/session/session-policy.js';
 import type { CookieSettings } from './cookie-settings.js';
 import type { JustifiableOption, SessionModuleOptions, SessionProfile } from './session-module-options.interface.js';
 

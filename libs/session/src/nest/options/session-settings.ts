@@ -1,7 +1,7 @@
-import { parseDuration, type Duration } from '../../core/duration.js';
-import { SessionConfigurationError } from '../../core/session-errors.js';
-import type { SessionPolicy } from '../../core/session-policy.js';
-import type { SessionStoreDefinition } from '../../core/session-store.js';
+import { parseDuration, type Duration } from '../../core/session/duration.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import type { SessionPolicy } from '../../core/session/session-policy.js';
+import type { SessionStoreDefinition } from '../../core/ports/session-store.js';
 import { resolveBearerSettings, type BearerSettings } from './bearer-settings.js';
 import { findClearSiteDataProblem } from './clear-site-data.js';
 import { resolveCookieSettings, type CookieSettings } from './cookie-settings.js';

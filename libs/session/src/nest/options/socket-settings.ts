@@ -1,5 +1,5 @@
-import { parseDuration } from '../../core/duration.js';
-import { SessionConfigurationError } from '../../core/session-errors.js';
+import { parseDuration } from '../../core/session/duration.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertFlag, assertKnownOptions, describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 

@@ -1,6 +1,6 @@
-import { parseDuration } from '../../core/duration.js';
-import { SessionConfigurationError } from '../../core/session-errors.js';
-import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from '../../core/session-policy.js';
+import { parseDuration } from '../../core/session/duration.js';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from '../../core/session/session-policy.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 
 const MIN_GRACE_MS = 1_000;

@@ -1,7 +1,7 @@
-import { formatDuration } from '../../core/duration.js';
-import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from '../../core/session-policy.js';
-import { TOKEN_ENTROPY_BITS } from '../../core/session-token.js';
-import { deepFreeze } from '../../core/session.js';
+import { formatDuration } from '../../core/session/duration.js';
+import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from '../../core/session/session-policy.js';
+import { TOKEN_ENTROPY_BITS } from '../../core/token/session-token.js';
+import { deepFreeze } from '../../core/session/session.js';
 import type { CookieSettings } from '../options/cookie-settings.js';
 import type { CsrfSettings } from '../options/csrf-settings.js';
 import { describeDeviation } from '../options/policy-deviations.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SessionSettings } from '../options/session-settings.js';
-import { SESSION_SETTINGS } from '../session.constants.js';
+import { SESSION_SETTINGS } from '../options/session.constants.js';
 import { describePolicy, formatPolicy, type DescribedSessionPolicy } from './describe-policy.js';
 
 /**

@@ -1,13 +1,13 @@
-import { normalizeUserAgent } from '../../core/client-details.js';
+import { normalizeUserAgent } from '../../core/client/client-details.js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { isUnavailable, SessionArgumentError } from '../../core/session-errors.js';
-import { SessionService } from '../../core/session-service.js';
-import { awaitsProof, type Session } from '../../core/session.js';
+import { isUnavailable, SessionArgumentError } from '../../core/session/session-errors.js';
+import { SessionService } from '../../core/service/session-service.js';
+import { awaitsProof, type Session } from '../../core/session/session.js';
 import { OpenConnections } from '../connections/open-connections.js';
-import { SessionTransports } from '../http/session-transports.js';
+import { SessionTransports } from '../transport/session-transports.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import type { SocketSettings } from '../options/socket-settings.js';
-import { LOG_CONTEXT, SESSION_SETTINGS } from '../session.constants.js';
+import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { isTrustedHandshake, type HandshakeHeaders } from './handshake-origin.js';
 import { toSocketClient, type Refusal, type SocketClient } from './socket-client.js';
 

@@ -1,3 +1,3 @@
-export { HybridSessionStore } from './hybrid-session.store.js';
-export { hybridStore, type HybridStoreOptions } from './hybrid-store.js';
-export type { ReconcileQuery, ReconcileResult } from './session-reconciler.js';
+export { HybridSessionStore } from './store/hybrid-session.store.js';
+export { hybridStore, type HybridStoreOptions } from './store/hybrid-store.js';
+export type { ReconcileQuery, ReconcileResult } from './upkeep/session-reconciler.js';

@@ -1,2 +1,2 @@
-export { MemorySessionStore } from './memory-session.store.js';
-export { memoryStore, type MemoryStoreOptions } from './memory-store.js';
+export { MemorySessionStore } from './store/memory-session.store.js';
+export { memoryStore, type MemoryStoreOptions } from './store/memory-store.js';

@@ -1,4 +1,9 @@
 export { redisHotSessions, type RedisHotSessionsDefinition } from './hot/redis-hot.js';
-export type { RedisClient } from './redis-client.js';
-export { RedisSessionStore } from './redis-session.store.js';
-export { redisStore, type RedisClientSource, type RedisStoreOptions, type RedisStoreSettings } from './redis-store.js';
+export type { RedisClient } from './connection/redis-client.js';
+export { RedisSessionStore } from './store/redis-session.store.js';
+export {
+  redisStore,
+  type RedisClientSource,
+  type RedisStoreOptions,
+  type RedisStoreSettings,
+} from './store/redis-store.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionData } from '../../core/session-data.js';
+import type { SessionData } from '../../core/session/session-data.js';
 import { Gate } from '../gate.js';
 import type { ContractGroup } from './contract-group.js';
 

@@ -1,4 +1,4 @@
-import type { SessionAuthentication } from '../../core/session-record.js';
+import type { SessionAuthentication } from '../../core/session/session-record.js';
 import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
 import { aNewSession, aTokenHash } from '../new-session.js';

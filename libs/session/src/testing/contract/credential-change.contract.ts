@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionRecord } from '../../core/session-record.js';
+import type { SessionRecord } from '../../core/session/session-record.js';
 import { anAuthentication, anIdLike, aTokenHash } from '../new-session.js';
 import type { StoreWorld } from '../store-world.js';
 import type { ContractGroup } from './contract-group.js';

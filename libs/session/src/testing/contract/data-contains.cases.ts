@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/session-data.js';
+import type { JsonObject } from '../../core/session/session-data.js';
 
 export interface DataContainsCase {
   readonly data: JsonObject;

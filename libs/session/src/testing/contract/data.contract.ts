@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { JsonObject } from '../../core/session-data.js';
+import type { JsonObject } from '../../core/session/session-data.js';
 import type { ContractGroup } from './contract-group.js';
 
 /** Values that a serialisation could lose: empty containers, names that objects inherit, numbers at their limits. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { SessionStoreUnavailableError } from '../../core/session-errors.js';
-import type { CleanUpOutcome, SessionStore } from '../../core/session-store.js';
+import { SessionStoreUnavailableError } from '../../core/session/session-errors.js';
+import type { CleanUpOutcome, SessionStore } from '../../core/ports/session-store.js';
 import { aNewSession, aTokenHash } from '../new-session.js';
 import { plain } from '../store-world.js';
 import type { ContractGroup } from './contract-group.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { EndedSession, SessionRecord } from '../../core/session-record.js';
-import type { NewSession, SessionStore } from '../../core/session-store.js';
+import type { EndedSession, SessionRecord } from '../../core/session/session-record.js';
+import type { NewSession, SessionStore } from '../../core/ports/session-store.js';
 import { anAuthentication, anIdLike, aTokenHash } from '../new-session.js';
 import type { StoreWorld } from '../store-world.js';
 import type { ContractGroup } from './contract-group.js';

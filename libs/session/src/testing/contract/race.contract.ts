@@ -1,7 +1,7 @@
 import { anAuthentication } from '../new-session.js';
 import assert from 'node:assert/strict';
-import type { SessionRecord } from '../../core/session-record.js';
-import type { SessionStore } from '../../core/session-store.js';
+import type { SessionRecord } from '../../core/session/session-record.js';
+import type { SessionStore } from '../../core/ports/session-store.js';
 import { aNewSession, aTokenHash } from '../new-session.js';
 import type { StoreWorld } from '../store-world.js';
 import type { ContractGroup } from './contract-group.js';

@@ -1,9 +1,9 @@
-import type { EndedSession } from '../../../core/session-record.js';
-import type { ProviderRevocation, UserRevocation } from '../../../core/session-store.js';
-import { runOperation } from '../operation.js';
-import { SessionEnder } from '../session-ender.js';
-import { toEnded, type EndedRow } from '../session-row.js';
-import type { Statement } from '../statement.js';
+import type { EndedSession } from '../../../core/session/session-record.js';
+import type { ProviderRevocation, UserRevocation } from '../../../core/ports/session-store.js';
+import { runOperation } from '../connection/operation.js';
+import { SessionEnder } from '../operations/session-ender.js';
+import { toEnded, type EndedRow } from '../schema/session-row.js';
+import type { Statement } from '../connection/statement.js';
 
 interface LeastAge {
   /** Only sessions that began at least so many ms before the call. Default all. */

@@ -1,5 +1,5 @@
-import type { DurableFindOutcome } from '../../../core/durable-sessions.js';
-import { SessionFinder, toOutcome } from '../session-finder.js';
+import type { DurableFindOutcome } from '../../../core/ports/durable-sessions.js';
+import { SessionFinder, toOutcome } from '../operations/session-finder.js';
 
 /** What its statements have to find besides. */
 export const DURABLE_COLUMNS = ['s.hot_data_version'];

@@ -1,9 +1,9 @@
-import type { TableNames } from '../identifiers.js';
-import { ENDED_COLUMNS } from '../session-row.js';
-import { CLOCK_TIME, defineStatement, interval, isAboveFloor, purgeHour } from '../statement.js';
-import { auditEnded } from '../statements/audit-insert.js';
-import { restsOnProvider, revokeEverythingStatement } from '../statements/end-statements.js';
-import type { UserIdType } from '../user-id-type.js';
+import type { TableNames } from '../schema/identifiers.js';
+import { ENDED_COLUMNS } from '../schema/session-row.js';
+import { CLOCK_TIME, defineStatement, interval, isAboveFloor, purgeHour } from '../connection/statement.js';
+import { auditEnded } from '../operations/audit-insert.js';
+import { restsOnProvider, revokeEverythingStatement } from '../operations/end-statements.js';
+import type { UserIdType } from '../schema/user-id-type.js';
 
 export type DurableStatements = ReturnType<typeof durableStatements>;
 

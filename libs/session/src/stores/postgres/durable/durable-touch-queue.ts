@@ -1,6 +1,6 @@
-import { isUnavailable } from '../../../core/session-errors.js';
-import type { SessionTouch } from '../../../core/session-store.js';
-import { TouchQueue, type TouchQueueSettings } from '../touch-queue.js';
+import { isUnavailable } from '../../../core/session/session-errors.js';
+import type { SessionTouch } from '../../../core/ports/session-store.js';
+import { TouchQueue, type TouchQueueSettings } from '../operations/touch-queue.js';
 import type { UnwrittenTouches } from './unwritten-touches.js';
 
 /**

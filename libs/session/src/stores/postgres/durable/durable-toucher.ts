@@ -1,7 +1,7 @@
-import { runOperation } from '../operation.js';
-import type { PostgresPool } from '../postgres-pool.js';
-import type { Statement } from '../statement.js';
-import type { AgedTouch } from '../touch-queue.js';
+import { runOperation } from '../connection/operation.js';
+import type { PostgresPool } from '../connection/postgres-pool.js';
+import type { Statement } from '../connection/statement.js';
+import type { AgedTouch } from '../operations/touch-queue.js';
 
 export interface DurableToucherParts {
   readonly pool: PostgresPool;

@@ -1,8 +1,8 @@
-import { SessionConfigurationError } from '../../../core/session-errors.js';
-import type { TableNames } from '../identifiers.js';
-import type { Operation } from '../operation.js';
-import type { PostgresPool } from '../postgres-pool.js';
-import { defineStatement } from '../statement.js';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import type { TableNames } from '../schema/identifiers.js';
+import type { Operation } from '../connection/operation.js';
+import type { PostgresPool } from '../connection/postgres-pool.js';
+import { defineStatement } from '../connection/statement.js';
 import { HOT_TRIGGERS } from './hot-changes-sql.js';
 
 const ADVICE =

@@ -1,6 +1,6 @@
-import type { DurableDataChange, HotChange } from '../../../core/durable-sessions.js';
-import { runOperation } from '../operation.js';
-import type { PostgresPool } from '../postgres-pool.js';
+import type { DurableDataChange, HotChange } from '../../../core/ports/durable-sessions.js';
+import { runOperation } from '../connection/operation.js';
+import type { PostgresPool } from '../connection/postgres-pool.js';
 import type { DurableStatements } from './durable-statements.js';
 
 export interface HotChangesParts {

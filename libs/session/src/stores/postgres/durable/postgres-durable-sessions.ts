@@ -3,11 +3,11 @@ import type {
   DurableFindOutcome,
   DurableSessions,
   HotChange,
-} from '../../../core/durable-sessions.js';
-import { isSessionId } from '../../../core/session-id.js';
-import type { EndedEverything, EndedSession } from '../../../core/session-record.js';
-import type { FindOutcome, TotalRevocation } from '../../../core/session-store.js';
-import { PostgresSessionStore } from '../postgres-session.store.js';
+} from '../../../core/ports/durable-sessions.js';
+import { isSessionId } from '../../../core/session/session-id.js';
+import type { EndedEverything, EndedSession } from '../../../core/session/session-record.js';
+import type { FindOutcome, TotalRevocation } from '../../../core/ports/session-store.js';
+import { PostgresSessionStore } from '../store/postgres-session.store.js';
 import type { AgedProviderRevocation, AgedUserRevocation } from './durable-ender.js';
 import type { HotChanges } from './hot-changes.js';
 import { toDurableParts, type DurableParts, type DurableSettings } from './durable-parts.js';

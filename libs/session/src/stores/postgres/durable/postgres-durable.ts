@@ -1,7 +1,7 @@
-import { parseDuration, type Duration } from '../../../core/duration.js';
-import { SessionConfigurationError } from '../../../core/session-errors.js';
-import { definePostgres, type PostgresDefinition, type PostgresStoreOptions } from '../postgres-store.js';
-import type { PostgresSettings } from '../postgres-parts.js';
+import { parseDuration, type Duration } from '../../../core/session/duration.js';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import { definePostgres, type PostgresDefinition, type PostgresStoreOptions } from '../store/postgres-store.js';
+import type { PostgresSettings } from '../store/postgres-parts.js';
 import { PostgresDurableSessions } from './postgres-durable-sessions.js';
 
 export type PostgresDurableOptions = PostgresStoreOptions & {

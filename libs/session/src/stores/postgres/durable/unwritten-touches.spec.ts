@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionArgumentError, SessionStoreUnavailableError } from '../../../core/session-errors.js';
+import { SessionArgumentError, SessionStoreUnavailableError } from '../../../core/session/session-errors.js';
 import { RecordingLogger } from '../../../testing/recording-logger.js';
-import type { AgedTouch } from '../touch-queue.js';
+import type { AgedTouch } from '../operations/touch-queue.js';
 import { UnwrittenTouches } from './unwritten-touches.js';
 
 const IDLE_MS = 60_000;

@@ -1,6 +1,6 @@
-import { isUnavailable } from '../../../core/session-errors.js';
-import type { SessionLogger, SessionTouch } from '../../../core/session-store.js';
-import type { AgedTouch } from '../touch-queue.js';
+import { isUnavailable } from '../../../core/session/session-errors.js';
+import type { SessionLogger, SessionTouch } from '../../../core/ports/session-store.js';
+import type { AgedTouch } from '../operations/touch-queue.js';
 
 export interface UnwrittenTouchesSettings {
   /** Pause between two attempts. */

@@ -1,7 +1,7 @@
-import type { HotRead } from '../../../core/hot-sessions.js';
-import type { RedisBackend } from '../redis-backend.js';
-import { hasReplyCode } from '../redis-errors.js';
-import type { SessionKeys } from '../session-keys.js';
+import type { HotRead } from '../../../core/ports/hot-sessions.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
+import { hasReplyCode } from '../connection/redis-errors.js';
+import type { SessionKeys } from '../schema/session-keys.js';
 import { findConfirmed, judge, UNCONFIRMED, type CopyFields, type CopyReader } from './copy-reader.js';
 import type { GenerationWatch } from './generation-watch.js';
 import { inEpoch } from './server-generation.js';

@@ -1,6 +1,6 @@
-import type { HotRead } from '../../../core/hot-sessions.js';
-import type { SessionRecord } from '../../../core/session-record.js';
-import { decodeRecord } from '../record-format.js';
+import type { HotRead } from '../../../core/ports/hot-sessions.js';
+import type { SessionRecord } from '../../../core/session/session-record.js';
+import { decodeRecord } from '../schema/record-format.js';
 
 /** Reads one hot copy and says whether it is to be believed. One round trip, no write. */
 export interface CopyReader {

@@ -1,9 +1,9 @@
-import type { HotCopy, HotCopyPage } from '../../../core/hot-sessions.js';
-import { isSessionId } from '../../../core/session-id.js';
-import { decodeUserId } from '../record-format.js';
-import type { RedisBackend } from '../redis-backend.js';
-import { bindCommand, listMasters, type RedisClient } from '../redis-client.js';
-import type { SessionKeys } from '../session-keys.js';
+import type { HotCopy, HotCopyPage } from '../../../core/ports/hot-sessions.js';
+import { isSessionId } from '../../../core/session/session-id.js';
+import { decodeUserId } from '../schema/record-format.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
+import { bindCommand, listMasters, type RedisClient } from '../connection/redis-client.js';
+import type { SessionKeys } from '../schema/session-keys.js';
 
 const PARTS_OF_COPY = 4;
 

@@ -1,4 +1,4 @@
-import type { RedisBackend } from '../redis-backend.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
 import { parseGeneration } from './server-generation.js';
 
 const REFRESH_INTERVAL_MS = 1_000;

@@ -1,10 +1,10 @@
-import { SessionConfigurationError } from '../../../core/session-errors.js';
-import { connectBackend, type BackendSettings } from '../connect-backend.js';
-import { DeadlineGate } from '../deadline-gate.js';
-import type { RedisBackend } from '../redis-backend.js';
-import { describeRedisError } from '../redis-errors.js';
-import { SessionHash } from '../session-hash.js';
-import { SessionKeys } from '../session-keys.js';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import { connectBackend, type BackendSettings } from '../connection/connect-backend.js';
+import { DeadlineGate } from '../connection/deadline-gate.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
+import { describeRedisError } from '../connection/redis-errors.js';
+import { SessionHash } from '../operations/session-hash.js';
+import { SessionKeys } from '../schema/session-keys.js';
 import { ConnectionCopyReader } from './connection-copy-reader.js';
 import type { CopyReader } from './copy-reader.js';
 import { CopyScanner } from './copy-scanner.js';

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { HotLease, HotPromotion } from '../../../core/hot-sessions.js';
-import { patchData, pickData } from '../../../core/session-data.js';
-import type { LiveSession, SessionLogger } from '../../../core/session-store.js';
-import { encodeActivity, encodeRecord } from '../record-format.js';
-import type { RedisBackend } from '../redis-backend.js';
-import { ForeignKeys } from '../foreign-keys.js';
-import { unavailable } from '../redis-errors.js';
-import { readInstant, readLive } from '../script-replies.js';
-import type { SessionKeys } from '../session-keys.js';
+import type { HotLease, HotPromotion } from '../../../core/ports/hot-sessions.js';
+import { patchData, pickData } from '../../../core/session/session-data.js';
+import type { LiveSession, SessionLogger } from '../../../core/ports/session-store.js';
+import { encodeActivity, encodeRecord } from '../schema/record-format.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
+import { ForeignKeys } from '../schema/foreign-keys.js';
+import { unavailable } from '../connection/redis-errors.js';
+import { readInstant, readLive } from '../schema/script-replies.js';
+import type { SessionKeys } from '../schema/session-keys.js';
 
 const OWNER_BYTES = 9;
 

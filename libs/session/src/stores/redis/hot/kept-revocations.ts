@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { AnyRevocation, KeptRevocation } from '../../../core/hot-sessions.js';
-import type { SessionLogger } from '../../../core/session-store.js';
-import type { RedisBackend } from '../redis-backend.js';
+import type { AnyRevocation, KeptRevocation } from '../../../core/ports/hot-sessions.js';
+import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
 
 const KEY_BYTES = 12;
 const STORED = /^(\d+)\|(\{.*\})$/s;

@@ -7,9 +7,9 @@ import type {
   HotRead,
   HotSessions,
   KeptRevocation,
-} from '../../../core/hot-sessions.js';
-import { isUnavailable } from '../../../core/session-errors.js';
-import { userReferenceFor, userReferenceOf } from '../../../core/session-id.js';
+} from '../../../core/ports/hot-sessions.js';
+import { isUnavailable } from '../../../core/session/session-errors.js';
+import { userReferenceFor, userReferenceOf } from '../../../core/session/session-id.js';
 import type {
   LiveSession,
   SessionDataChange,
@@ -17,11 +17,11 @@ import type {
   SessionTouch,
   UpdateOutcome,
   UserRevocation,
-} from '../../../core/session-store.js';
-import { DeadlineGate } from '../deadline-gate.js';
-import type { RedisSessionStoreSettings } from '../redis-session.store.js';
-import { unavailable } from '../redis-errors.js';
-import { RedisSignals } from '../redis-signals.js';
+} from '../../../core/ports/session-store.js';
+import { DeadlineGate } from '../connection/deadline-gate.js';
+import type { RedisSessionStoreSettings } from '../store/redis-session.store.js';
+import { unavailable } from '../connection/redis-errors.js';
+import { RedisSignals } from '../signals/redis-signals.js';
 import { connectHot, type HotConnection } from './hot-connection.js';
 
 /**

@@ -1,6 +1,6 @@
-import type { HotSessions } from '../../../core/hot-sessions.js';
-import type { SessionDependencyToken, SessionStoreContext } from '../../../core/session-store.js';
-import { resolveRedisOptions, type RedisStoreOptions } from '../redis-store.js';
+import type { HotSessions } from '../../../core/ports/hot-sessions.js';
+import type { SessionDependencyToken, SessionStoreContext } from '../../../core/ports/session-store.js';
+import { resolveRedisOptions, type RedisStoreOptions } from '../store/redis-store.js';
 import { RedisHotSessions } from './redis-hot-sessions.js';
 
 /** The hot side still to be made; `inject` names the providers that Nest must hand to `create`, in order. */

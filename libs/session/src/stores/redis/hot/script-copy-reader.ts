@@ -1,6 +1,6 @@
-import type { HotRead } from '../../../core/hot-sessions.js';
-import type { RedisBackend } from '../redis-backend.js';
-import type { SessionKeys } from '../session-keys.js';
+import type { HotRead } from '../../../core/ports/hot-sessions.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
+import type { SessionKeys } from '../schema/session-keys.js';
 import { findConfirmed, judge, UNCONFIRMED, type CopyReader } from './copy-reader.js';
 
 /**

@@ -1,0 +1,107 @@
+import { higherLevel, isAssuranceLevel, levelOfMethods } from './assurance-level.js';
+import { toAuthenticationMethods } from './authentication-methods.js';
+import { SessionArgumentError } from '../session/session-errors.js';
+import type { AssuranceLevel, IdentityProviderSession, SessionAuthentication } from '../session/session-record.js';
+
+const MAX_TEXT = 512;
+// eslint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** What an application says of an authentication. */
+export interface AuthenticationInput {
+  /** Methods as in RFC 8176, such as `['pwd', 'otp']`. Default none. */
+  readonly amr?: readonly string[];
+  /** NIST SP 800-63B level. Default what the methods tell: two kinds of factors are `aal2`, anything else is `aal1`. */
+  readonly assuranceLevel?: AssuranceLevel;
+  /** The sign-in at an identity provider that this rests on. Default none. */
+  readonly identityProvider?: IdentityProviderInput;
+}
+
+export interface IdentityProviderInput {
+  /** `iss` in OpenID Connect. */
+  readonly issuer: string;
+  /** `sid` in OpenID Connect, by which a back-channel logout names the session. */
+  readonly sessionId?: string | null;
+  /** `auth_time` in OpenID Connect. */
+  readonly authenticatedAt?: Date | null;
+}
+
+/** @throws {SessionArgumentError} Something in it cannot be stored, or an anonymous session is said to be authenticated. */
+export function toAuthentication(
+  input: AuthenticationInput & { readonly awaitsSecondFactor?: boolean },
+  userId: string | null,
+): SessionAuthentication {
+  const { awaitsSecondFactor = false, assuranceLevel, identityProvider } = input;
+  const amr = toAuthenticationMethods(input.amr);
+  if (userId !== null) {
+    return {
+      amr,
+      assuranceLevel: toLevel(assuranceLevel) ?? levelOfMethods(amr),
+      awaitsSecondFactor: toFlag(awaitsSecondFactor),
+      identityProvider: toIdentityProvider(identityProvider),
+    };
+  }
+  if (awaitsSecondFactor || assuranceLevel !== undefined || identityProvider !== undefined) {
+    throw new SessionArgumentError(
+      'an anonymous session has no assuranceLevel, identityProvider or second factor: give the userId that was authenticated',
+    );
+  }
+  return { amr, assuranceLevel: null, awaitsSecondFactor: false, identityProvider: null };
+}
+
+/**
+ * What holds after the user proved again who they are. A factor that a session waited for adds its methods to those
+ * before; otherwise the methods are those of this time, and the level is the highest that the session has reached.
+ *
+ * @param options.isInDoubt - Somebody else may have had the session meanwhile: the level is what was proved this time.
+ */
+export function renewAuthentication(
+  before: SessionAuthentication,
+  input: AuthenticationInput,
+  { isInDoubt = false }: { isInDoubt?: boolean } = {},
+): SessionAuthentication {
+  const given = toAuthenticationMethods(input.amr);
+  const amr = before.awaitsSecondFactor ? [...new Set([...before.amr, ...given])] : given;
+  const reached = isInDoubt ? null : before.assuranceLevel;
+  return {
+    amr,
+    assuranceLevel: toLevel(input.assuranceLevel) ?? higherLevel(reached, levelOfMethods(amr)),
+    awaitsSecondFactor: false,
+    identityProvider: toIdentityProvider(input.identityProvider) ?? before.identityProvider,
+  };
+}
+
+function toLevel(level: unknown): AssuranceLevel | undefined {
+  if (level === undefined || isAssuranceLevel(level)) return level;
+  throw new SessionArgumentError(`assuranceLevel must be 'aal1', 'aal2' or 'aal3'`);
+}
+
+function toFlag(flag: unknown): boolean {
+  if (typeof flag === 'boolean') return flag;
+  throw new SessionArgumentError('awaitsSecondFactor must be true or false');
+}
+
+function toIdentityProvider(input: IdentityProviderInput | undefined): IdentityProviderSession | null {
+  if (input === undefined) return null;
+  const { issuer, sessionId = null, authenticatedAt = null } = input;
+  if (!isText(issuer) || (sessionId !== null && !isText(sessionId))) throw notAProviderSession();
+  if (authenticatedAt !== null && !(authenticatedAt instanceof Date && authenticatedAt.getTime() >= 0)) {
+    throw new SessionArgumentError('identityProvider.authenticatedAt must be a valid Date: auth_time is in seconds');
+  }
+  return { issuer, sessionId, authenticatedAt };
+}
+
+/** @throws {SessionArgumentError} No session could rest on it, a missing session id included. */
+export function assertProviderSession({ issuer, sessionId }: Record<'issuer' | 'sessionId', unknown>): void {
+  if (!isText(issuer) || !isText(sessionId)) throw notAProviderSession();
+}
+
+function notAProviderSession(): SessionArgumentError {
+  return new SessionArgumentError(
+    `identityProvider.issuer and sessionId must be 1 to ${MAX_TEXT} characters without control characters`,
+  );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT && !CONTROL.test(value);
+}

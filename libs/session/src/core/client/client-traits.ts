@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { normalizeUserAgent } from './client-details.js';
+import { createIpAddressForm, type IpAddressForm } from './ip-address-form.js';
+import type { SessionClient } from '../events/security-events.js';
+import type { SessionRecord } from '../session/session-record.js';
+import { equalHashes } from '../token/session-token.js';
+import { CLIENT_TRAIT_BYTES } from '../token/token-state.js';
+import { isSameKind, toUserAgentKind, type UserAgentKind } from './user-agent-kind.js';
+
+/**
+ * What a client has that the session's clients so far had not. `user-agent`: another browser family or system, versions do
+ * not count. `network`: an address of another network, /24 of IPv4 and /48 of IPv6; with `ipAddresses: 'hashed'` another
+ * address, with `'none'` never.
+ */
+export type ClientChange = 'user-agent' | 'network';
+
+export interface ChangedClient {
+  readonly changes: readonly ClientChange[];
+  /** What to know such a client by from now on. */
+  readonly traits: readonly Uint8Array[];
+}
+
+export interface ClientToCompare {
+  readonly record: Pick<SessionRecord, 'id' | 'ipAddress' | 'userAgent'>;
+  readonly client: SessionClient;
+  /** Traits of clients that the session did not begin with. */
+  readonly known: readonly Uint8Array[];
+  readonly toStoredIpAddress: IpAddressForm;
+}
+
+const LABEL = 'nest-sessions client trait\0';
+const toNetwork = createIpAddressForm('truncated');
+
+/**
+ * Compares a client with the one that the session began with, and those that came to it since. What is not known of either
+ * side is not compared; a client that sends no user agent where there was one is another client.
+ *
+ * @returns `undefined` when there is nothing new.
+ */
+export function findChangedClient(compared: ClientToCompare): ChangedClient | undefined {
+  const news = [userAgentNews(compared), networkNews(compared)].filter((one) => one !== undefined);
+  const unknown = news
+    .map(({ change, value }) => ({ change, trait: toTrait(compared.record.id, `${change}\0${value}`) }))
+    .filter(({ trait }) => !compared.known.some((one) => equalHashes(one, trait)));
+  if (unknown.length === 0) return undefined;
+  return { changes: unknown.map(({ change }) => change), traits: unknown.map(({ trait }) => trait) };
+}
+
+interface News {
+  readonly change: ClientChange;
+  readonly value: string;
+}
+
+function userAgentNews({ record, client }: ClientToCompare): News | undefined {
+  // Before anything is made of either: nearly every request comes from the client that the session began with.
+  if (record.userAgent === null || client.userAgent === undefined || client.userAgent === record.userAgent)
+    return undefined;
+  const userAgent = normalizeUserAgent(client.userAgent);
+  if (userAgent === record.userAgent) return undefined;
+  const kind = toUserAgentKind(userAgent);
+  if (isSameKind(kind, toUserAgentKind(record.userAgent))) return undefined;
+  return { change: 'user-agent', value: nameKind(kind) };
+}
+
+function networkNews({ record, client, toStoredIpAddress }: ClientToCompare): News | undefined {
+  if (record.ipAddress === null || client.ipAddress === record.ipAddress) return undefined;
+  const network = toNetwork(toStoredIpAddress(client.ipAddress));
+  if (network === null || network === toNetwork(record.ipAddress)) return undefined;
+  return { change: 'network', value: network };
+}
+
+/** The first may be named by the client itself and end in anything. */
+function nameKind({ browser, system }: UserAgentKind): string {
+  return `${system}\0${browser}`;
+}
+
+/** The same client has another trait in each session: what is stored of one says nothing about others. */
+function toTrait(sessionId: string, value: string): Uint8Array {
+  const digest = createHash('sha256').update(LABEL).update(sessionId).update('\0').update(value).digest();
+  return new Uint8Array(digest.subarray(0, CLIENT_TRAIT_BYTES));
+}

@@ -1,0 +1,91 @@
+import type { AbsenceReason } from '../service/session-authenticator.js';
+
+/** What is known of who sent a token. As it was seen: `ipAddresses` decides what of it is told. */
+export interface SessionClient {
+  readonly ipAddress?: string | null;
+  readonly userAgent?: string | null;
+}
+
+/** What every security event tells. `null`: not known. */
+export interface SecurityEvent {
+  readonly at: Date;
+  /** What `ipAddresses` keeps of it. */
+  readonly ipAddress: string | null;
+  /** At most 512 characters, without control characters. */
+  readonly userAgent: string | null;
+}
+
+/**
+ * A token of a session that is over was used: by a tab that was left open, or by somebody who kept a copy. Once per
+ * session and address in each instance, as far as it remembers. Redis keeps nothing of ended sessions: there, such a token
+ * is one of `unknown-tokens`.
+ */
+export interface UseAfterEnd extends SecurityEvent {
+  readonly id: string;
+  readonly reason: 'ended' | 'expired';
+  /** `false` without `tokenKeys`: what is kept cannot tell whether the secret was right, and ids are no secret. */
+  readonly isTokenProven: boolean;
+}
+
+/** Tokens that look like ours and are no session's, from one address in one window. The user agent is not known. */
+export interface UnknownTokens extends SecurityEvent {
+  readonly count: number;
+  /** `forged`: with a wrong MAC, refused without asking the store. */
+  readonly byReason: Readonly<Record<UnknownTokenReason, number>>;
+  /** From when on they were counted, until `at`. */
+  readonly since: Date;
+  /** All addresses beyond those that are counted one by one, together. */
+  readonly isOverflow: boolean;
+}
+
+export type UnknownTokenReason = Extract<AbsenceReason, 'unknown' | 'wrong-secret' | 'forged'>;
+
+/** A request or handshake carried what could be read as several sessions, and counts as signed out. */
+export interface AmbiguousCredentials extends SecurityEvent {
+  readonly contradiction: 'two cookies' | 'cookie and bearer' | 'several Authorization headers';
+}
+
+/** A page of another site wanted for itself what a session sees (`resourceIsolation`). Header values are cut at 200 characters. */
+export interface IsolationRejection extends SecurityEvent {
+  /**
+   * `embedded`: as a part of the page, such as an image, script, frame or object. `fetched`: a script asked to read it
+   * (CORS) from an origin that is not in `csrf.trustedOrigins`.
+   */
+  readonly refusal: 'embedded' | 'fetched';
+  /** `false`: it was let through, because `resourceIsolation` is `'log-only'`. */
+  readonly isEnforced: boolean;
+  readonly method: string | null;
+  readonly origin: string | null;
+  readonly secFetchSite: string | null;
+  readonly secFetchMode: string | null;
+  readonly secFetchDest: string | null;
+}
+
+/** A sign-in met `maxSessionsPerUser`. */
+export interface LimitExceeded extends SecurityEvent {
+  readonly userId: string;
+  readonly max: number;
+  /** `evicted`: the oldest made room, each with an event `ended`. `rejected`: nothing was created. */
+  readonly outcome: 'evicted' | 'rejected';
+  /** The session that began; `null` when none did. */
+  readonly id: string | null;
+}
+
+/** `SessionGuard` let a session in nowhere before its user proves more. Then `reauthenticated` follows. */
+export interface StepUpRequired extends SecurityEvent {
+  readonly id: string;
+  readonly userId: string | null;
+  readonly reason: 'reauth_required' | 'second_factor_required';
+}
+
+/**
+ * The store began not to answer, or answers again: the first call that succeeds after 10 s without a failure. Whether it is
+ * asked at all depends on the application: nothing is called to find out.
+ */
+export interface StoreAvailability extends SecurityEvent {
+  /** Of a hybrid store perhaps the side. */
+  readonly store: string;
+  readonly state: 'unavailable' | 'recovered';
+  /** Since the first failure, in ms; `null` while unavailable. */
+  readonly lastedMs: number | null;
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from '@jest/globals';
+import { RecordingLogger } from '../../testing/recording-logger.js';
+import { EndedEverywhere } from './end-notifier.js';
+import { createSessionId } from '../session/session-id.js';
+import type { EndedSession } from '../session/session-record.js';
+import { decodeSignal, encodeSignals, SignalListeners, type SessionSignals } from './session-signals.js';
+
+let millisecond = 1_750_000_000_000;
+
+const anEnd = (userId: string | null = 'ada'): EndedSession => ({
+  id: createSessionId(userId, millisecond++),
+  userId,
+  endedAt: new Date(1_750_000_000_123),
+  endReason: 'revoked',
+  endedBy: null,
+});
+
+class FakeSignals implements SessionSignals {
+  readonly listeners = new SignalListeners(new RecordingLogger());
+  readonly published: (readonly EndedSession[])[] = [];
+  subscriptions = 0;
+
+  async publish(ended: readonly EndedSession[]): Promise<void> {
+    this.published.push(ended);
+    this.listeners.ended(ended);
+  }
+
+  subscribe(...input: Parameters<SessionSignals['subscribe']>): () => void {
+    this.subscriptions += 1;
+    return this.listeners.add(...input);
+  }
+}
+
+describe('signals as text', () => {
+  it('are divided so that none is over the limit, in bytes, and nothing is lost', () => {
+    const ended = Array.from({ length: 200 }, (_, i) => anEnd(i % 2 ? 'ü'.repeat(255) : null));
+    const texts = encodeSignals(ended, 4096);
+    expect(texts.length).toBeGreaterThan(10);
+    expect(texts.filter((text) => Buffer.byteLength(text) > 4096)).toEqual([]);
+    expect(texts.flatMap(decodeSignal)).toEqual(ended);
+    expect(encodeSignals([], 4096)).toEqual(['["nest-sessions/1",[]]']);
+  });
+
+  it('hold what they are made of and nothing else that a caller may have put there', () => {
+    const withSecret = { ...anEnd(), tokenHash: 'c2VjcmV0', token: 'a token' } as EndedSession;
+    expect(encodeSignals([withSecret], 4096).join('')).not.toMatch(/c2VjcmV0|a token/);
+  });
+
+  it.each(['', '{}', 'null', '[]', '["nest-sessions/1"]', '["nest-sessions/1",[null,1,[]]]', '["other/1",[]]'])(
+    'that are not ours tell nothing: %j',
+    (text) => {
+      expect(decodeSignal(text)).toEqual([]);
+    },
+  );
+});
+
+describe('EndedEverywhere', () => {
+  const setUp = (signals?: SessionSignals) => {
+    const logger = new RecordingLogger();
+    const everywhere = new EndedEverywhere(logger, signals);
+    const heard: string[] = [];
+    const listen = () =>
+      everywhere.listen({
+        ended: (sessions) => heard.push(...sessions.map(({ id }) => id)),
+        resumed: () => heard.push('resumed'),
+      });
+    return { everywhere, heard, listen, lines: logger.lines };
+  };
+
+  it('listens to other instances for the first listener only, and not before', () => {
+    const signals = new FakeSignals();
+    const { heard, listen } = setUp(signals);
+    expect(signals.subscriptions).toBe(0);
+    listen();
+    listen();
+    expect(signals.subscriptions).toBe(1);
+    signals.listeners.resumed();
+    expect(heard).toEqual(['resumed', 'resumed']);
+  });
+
+  it('sends the ends of one turn together, and tells of each once though the sender hears itself', async () => {
+    const signals = new FakeSignals();
+    const { everywhere, heard, listen } = setUp(signals);
+    listen();
+    const ended = [anEnd(), anEnd(), anEnd()];
+    for (const one of ended) everywhere.tell(one);
+    await everywhere.settle();
+    signals.listeners.ended(ended);
+    expect(signals.published).toEqual([ended]);
+    expect(heard).toEqual(ended.map(({ id }) => id));
+    expect(ended.every(({ id }) => everywhere.knowsOf(id))).toBe(true);
+    expect(everywhere.knowsOf(anEnd().id)).toBe(false);
+  });
+
+  it('works without signals, on this instance', async () => {
+    const { everywhere, heard, listen } = setUp();
+    const stop = listen();
+    const [first, second] = [anEnd(), anEnd()];
+    everywhere.tell(first);
+    stop();
+    everywhere.tell(second);
+    await everywhere.settle();
+    expect(heard).toEqual([first.id]);
+  });
+
+  it('forgets the oldest of very many', () => {
+    const { everywhere } = setUp();
+    const first = anEnd();
+    everywhere.tell(first);
+    for (let i = 0; i < 20_000; i++) everywhere.tell(anEnd());
+    expect(everywhere.knowsOf(first.id)).toBe(false);
+  });
+
+  it('goes on when a listener throws', () => {
+    const { everywhere, heard, listen, lines } = setUp();
+    everywhere.listen({
+      ended: () => {
+        throw new Error('broken');
+      },
+      resumed: () => undefined,
+    });
+    listen();
+    const ended = anEnd();
+    everywhere.tell(ended);
+    expect(heard).toEqual([ended.id]);
+    expect(lines).toEqual(['error: a listener of session signals failed: Error: broken']);
+  });
+});

@@ -1,0 +1,68 @@
+import { EndedEverywhere } from '../events/end-notifier.js';
+import { createIpAddressForm, type IpAddressForm } from '../client/ip-address-form.js';
+import { NewDevices } from '../events/new-devices.js';
+import { SessionAnomalies, type DecideAnomaly } from './session-anomalies.js';
+import { SessionAuthenticator } from './session-authenticator.js';
+import { SessionCreator } from './session-creator.js';
+import { SessionEvents } from '../events/session-events.js';
+import type { SessionPolicy } from '../session/session-policy.js';
+import { SessionService } from './session-service.js';
+import type { SessionLogger, SessionStore } from '../ports/session-store.js';
+import { SessionTokens } from '../token/session-token.js';
+import { SessionUpdater } from './session-updater.js';
+import { StoreOutages } from '../events/watched-session.store.js';
+import { TokenReplacer } from './token-replacer.js';
+import { TokenRenewer } from './token-renewer.js';
+import { TokenSignals } from './suspicious-tokens.js';
+import { TouchRecorder } from './touch-recorder.js';
+
+export interface SessionServiceSettings {
+  readonly store: SessionStore;
+  readonly policy: SessionPolicy;
+  readonly logger: SessionLogger;
+  /** Newest first. None: tokens are stored as plain SHA-256. */
+  readonly tokenKeys?: readonly (string | Uint8Array)[];
+  /** Default all of the address. */
+  readonly toStoredIpAddress?: IpAddressForm;
+  /** What to do about a session that another client uses. Default nothing. */
+  readonly onAnomaly?: DecideAnomaly;
+}
+
+/** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops, and flushes `signals`. */
+export function createSessionService({
+  store: unwatched,
+  policy,
+  logger,
+  tokenKeys,
+  toStoredIpAddress = createIpAddressForm('full'),
+  onAnomaly: decide,
+}: SessionServiceSettings): {
+  readonly service: SessionService;
+  readonly touches: TouchRecorder;
+  readonly everywhere: EndedEverywhere;
+  readonly signals: TokenSignals;
+} {
+  const tokens = new SessionTokens(tokenKeys);
+  const everywhere = new EndedEverywhere(logger, unwatched.signals);
+  const devices = new NewDevices(unwatched);
+  const events = new SessionEvents(logger, everywhere, devices);
+  const store = new StoreOutages(events).watch(unwatched);
+  const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
+  const touches = new TouchRecorder(store, policy, logger);
+  const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
+  const signals = new TokenSignals({ events, tokens, toStoredIpAddress });
+  const anomalies = new SessionAnomalies({ store, authenticator, events, logger, toStoredIpAddress, decide });
+  const service = new SessionService({
+    store,
+    events,
+    creator: new SessionCreator({ store, policy, tokens, events, devices, authenticator, toStoredIpAddress }),
+    authenticator,
+    renewer,
+    updater: new SessionUpdater(store, policy.maxDataBytes),
+    touches,
+    signals,
+    anomalies,
+    replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer, anomalies }),
+  });
+  return { service, touches, everywhere, signals };
+}

@@ -1,0 +1,90 @@
+import type { SessionClient } from '../events/security-events.js';
+import type { SessionAnomalies } from './session-anomalies.js';
+import { renewAuthentication, type AuthenticationInput } from '../authentication/session-authentication.js';
+import type { LiveToken, SessionAuthenticator } from './session-authenticator.js';
+import { SessionArgumentError } from '../session/session-errors.js';
+import type { SessionPolicy } from '../session/session-policy.js';
+import type { EndedSession, SessionRecord } from '../session/session-record.js';
+import type { LiveSession, SessionRotation, SessionStore } from '../ports/session-store.js';
+import type { TokenRenewer } from './token-renewer.js';
+import type { TokenProof } from '../token/token-rotation.js';
+import type { SessionTokens } from '../token/session-token.js';
+
+/** More than other requests write while the token stays the same: a newer key, a successor, its promotion. */
+const MAX_ATTEMPTS = 8;
+
+export interface TokenReplacement {
+  /** Given when the user proved who they are. */
+  readonly authentication?: AuthenticationInput;
+  /** Who gave that proof: after a doubt, the one client that the session knows. Default those that it knows already. */
+  readonly client?: SessionClient;
+  /** All other sessions of the user end in the same step. */
+  readonly endOthers?: SessionRotation['endOthers'];
+}
+
+export type ReplacedToken =
+  | (LiveSession & { readonly replaced: true; readonly token: string; readonly ended: readonly EndedSession[] })
+  | {
+      readonly replaced: false;
+      readonly reason: 'absent' | 'superseded';
+      /** Whose session it was, as it was last seen. */
+      readonly last?: Pick<SessionRecord, 'id' | 'userId'>;
+    };
+
+export interface TokenReplacerParts {
+  readonly store: SessionStore;
+  readonly policy: SessionPolicy;
+  readonly tokens: SessionTokens;
+  readonly authenticator: SessionAuthenticator;
+  readonly renewer: TokenRenewer;
+  readonly anomalies: SessionAnomalies;
+}
+
+/** Gives a live session another token. Of parallel calls with the same token one succeeds. */
+export class TokenReplacer {
+  constructor(private readonly parts: TokenReplacerParts) {}
+
+  async replace(token: string, replacement: TokenReplacement = {}): Promise<ReplacedToken> {
+    const { store, tokens, authenticator, renewer } = this.parts;
+    const { authentication, endOthers, client } = replacement;
+    let last: SessionRecord | undefined;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const checked = await authenticator.check(token, { endReused: false });
+      if (!checked.live) {
+        const reason = checked.reason === 'wrong-secret' && attempt > 1 ? 'superseded' : 'absent';
+        return { replaced: false, reason, last };
+      }
+      last = checked.record;
+      const { id, userId, tokenHash: expectedTokenHash } = last;
+      if ((authentication || endOthers) && userId === null) {
+        throw new SessionArgumentError(
+          'an anonymous session has no user to reauthenticate: create one for the user with replacesToken',
+        );
+      }
+      const minted = tokens.mint(id);
+      const outcome = await store.rotate({
+        id,
+        expectedTokenHash,
+        tokenHash: renewer.replaceAll(checked, minted.hash, authentication && this.proofOf(checked, client)),
+        cause: 'rotation',
+        authentication: authentication && this.renew(checked, authentication),
+        endOthers,
+      });
+      if (outcome.applied) return { replaced: true, ...outcome, token: minted.token };
+      if (outcome.reason === 'absent') return { replaced: false, reason: 'absent', last };
+      // Superseded: by another rotation, or only by a newer key or a periodic successor. The next check tells.
+    }
+    return { replaced: false, reason: 'superseded', last };
+  }
+
+  private renew({ record, tokenState }: LiveToken, input: AuthenticationInput): SessionRotation['authentication'] {
+    const { idleTimeoutMs, absoluteTimeoutMs } = this.parts.policy;
+    const isInDoubt = tokenState.awaitsReauthentication;
+    return { ...renewAuthentication(record, input, { isInDoubt }), idleTimeoutMs, absoluteTimeoutMs };
+  }
+
+  private proofOf({ record, tokenState }: LiveToken, client: SessionClient | undefined): TokenProof {
+    if (!client || !tokenState.awaitsReauthentication) return {};
+    return { clients: this.parts.anomalies.knowOnly(record, client) };
+  }
+}

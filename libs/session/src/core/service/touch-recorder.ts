@@ -1,0 +1,75 @@
+import { isTouchDue, type SessionPolicy } from '../session/session-policy.js';
+import type { LiveSession, SessionLogger, SessionStore } from '../ports/session-store.js';
+
+/** A live session and, when its token is stored under an older key, the hash to store instead. */
+export type SeenSession = LiveSession & { readonly rehash?: Uint8Array };
+
+const MAX_REMEMBERED = 50_000;
+const WARNING_INTERVAL_MS = 60_000;
+
+/**
+ * Records activity off the response path: at most one store call per session and touch interval in this process,
+ * however many requests arrive at once. A failed touch costs freshness only and is tried again by the next request.
+ */
+export class TouchRecorder {
+  /** Session id to the monotonic time in ms of the last touch sent, oldest first. */
+  private readonly sentAtMs = new Map<string, number>();
+  private readonly pending = new Set<Promise<void>>();
+  private warnedAtMs = -Infinity;
+
+  constructor(
+    private readonly store: SessionStore,
+    private readonly policy: Pick<SessionPolicy, 'idleTimeoutMs' | 'touchIntervalMs'>,
+    private readonly logger: SessionLogger,
+  ) {}
+
+  record(seen: SeenSession): void {
+    const { record, now } = seen;
+    const { idleTimeoutMs, touchIntervalMs } = this.policy;
+    if (!isTouchDue(record.lastSeenAt, now, touchIntervalMs) || !this.claim(record.id)) return;
+    this.track(record.id, this.store.touch({ id: record.id, idleTimeoutMs, touchIntervalMs }));
+    if (seen.rehash) this.track(record.id, this.rehash(seen, seen.rehash));
+  }
+
+  /** Resolves when every touch that is under way now is written or has failed; later ones are not waited for. */
+  async settle(): Promise<void> {
+    if (this.pending.size === 0) return;
+    const waiting = [...this.pending];
+    await this.store.flush();
+    await Promise.all(waiting);
+  }
+
+  private rehash({ record }: LiveSession, tokenHash: Uint8Array): Promise<unknown> {
+    return this.store.rotate({ id: record.id, expectedTokenHash: record.tokenHash, tokenHash, cause: 'rehash' });
+  }
+
+  private track(id: string, write: Promise<unknown>): void {
+    const settled = write.then(
+      () => undefined,
+      (error: unknown) => this.forget(id, error),
+    );
+    this.pending.add(settled);
+    void settled.finally(() => this.pending.delete(settled));
+  }
+
+  private claim(id: string): boolean {
+    const nowMs = performance.now();
+    const sentAtMs = this.sentAtMs.get(id);
+    if (sentAtMs !== undefined && nowMs - sentAtMs < this.policy.touchIntervalMs) return false;
+    this.sentAtMs.delete(id);
+    this.sentAtMs.set(id, nowMs);
+    if (this.sentAtMs.size > MAX_REMEMBERED) {
+      const [oldest] = this.sentAtMs.keys();
+      if (oldest !== undefined) this.sentAtMs.delete(oldest);
+    }
+    return true;
+  }
+
+  private forget(id: string, error: unknown): void {
+    this.sentAtMs.delete(id);
+    const nowMs = performance.now();
+    if (nowMs - this.warnedAtMs < WARNING_INTERVAL_MS) return;
+    this.warnedAtMs = nowMs;
+    this.logger.warn(`a touch of session ${id} failed (further ones within a minute are not logged): ${String(error)}`);
+  }
+}

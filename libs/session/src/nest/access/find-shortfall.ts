@@ -1,0 +1,35 @@
+import { reaches } from '../../core/authentication/assurance-level.js';
+import { isFresh } from '../../core/session/session-policy.js';
+import type { Session } from '../../core/session/session.js';
+import type { SessionRequirement } from './session-metadata.js';
+
+/** What a session is asked for and does not have. */
+export interface SessionShortfall extends SessionRequirement {
+  /** The sign-in at the identity provider is too old: the user has to go there again. */
+  readonly isIdentityProviderDue?: true;
+  /** `onAnomaly` stopped the session: its user has to prove as much as at a sign-in. */
+  readonly isInDoubt?: true;
+}
+
+/** @returns `undefined` when the session meets all of it. */
+export function findShortfall(
+  session: Session,
+  required: SessionRequirement & { readonly maxIdentityProviderAgeMs?: number },
+): SessionShortfall | undefined {
+  const { maxAgeMs, amr, assuranceLevel, maxIdentityProviderAgeMs } = required;
+  const isMissingLevel = assuranceLevel !== undefined && !reaches(session.assuranceLevel, assuranceLevel);
+  const isStale =
+    maxAgeMs !== undefined &&
+    (!isFresh(session.authenticatedAt, session.checkedAt, maxAgeMs) ||
+      (amr ?? []).some((method) => !session.amr.includes(method)));
+  const isIdentityProviderDue =
+    maxIdentityProviderAgeMs !== undefined &&
+    session.identityProvider !== null &&
+    !isFresh(session.identityProvider.authenticatedAt, session.checkedAt, maxIdentityProviderAgeMs);
+  if (!isMissingLevel && !isStale && !isIdentityProviderDue) return undefined;
+  return {
+    ...(isStale && { maxAgeMs, ...(amr && { amr }) }),
+    ...(isMissingLevel && { assuranceLevel }),
+    ...(isIdentityProviderDue && { isIdentityProviderDue: true as const }),
+  };
+}

@@ -1,0 +1,92 @@
+import { HttpException, UnauthorizedException, type ArgumentsHost } from '@nestjs/common';
+import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import type { Session } from '../../core/session/session.js';
+import { HttpExchange } from '../request/http-exchange.js';
+import { isSameOriginPath } from '../request/return-to.js';
+import type { SessionShortfall } from './find-shortfall.js';
+
+/** Why `SessionGuard` does not let a request in. */
+export type SessionRefusal =
+  | { readonly reason: 'unauthenticated' }
+  | { readonly reason: 'second_factor_required'; readonly session: Session }
+  | { readonly reason: 'reauth_required'; readonly session: Session; readonly required: SessionShortfall };
+
+/** What the option `redirect` is asked about. */
+export type SessionPageRefusal = SessionRefusal & {
+  /** Path and query of the page that was asked for, safe to come back to; `/` where it is not. */
+  readonly path: string;
+};
+
+export type SessionRedirect = (refusal: SessionPageRefusal) => string | undefined;
+
+/**
+ * 401 with a machine-readable reason, without a word on why a session is not live: that is in the debug log only. 303 to
+ * the page that the application names, for requests by which a browser wants to show a page.
+ */
+export function refusalException(
+  refusal: SessionRefusal,
+  { host, redirect }: { host: ArgumentsHost; redirect?: SessionRedirect },
+): HttpException {
+  const exchange = new HttpExchange(host);
+  if (redirect) {
+    // What is shown depends on who asks for it and how.
+    if (!exchange.isAnswered) exchange.addVary('Cookie', 'Accept', 'Sec-Fetch-Mode');
+    const target = exchange.isPageRequest ? redirect({ ...refusal, path: exchange.path }) : undefined;
+    if (target !== undefined) return redirection(exchange, target);
+  }
+  const answer = answerTo(refusal);
+  // RFC 9470 names these parameters; a scheme that browsers do not know makes them show no dialogue.
+  if (!exchange.isAnswered) exchange.setHeader('www-authenticate', answer.challenge);
+  return new UnauthorizedException(answer.body);
+}
+
+function redirection(exchange: HttpExchange, target: string): HttpException {
+  if (!isSameOriginPath(target)) {
+    throw new SessionConfigurationError('redirect', 'must return a path of this site, such as /sign-in, or undefined');
+  }
+  if (!exchange.isAnswered) {
+    exchange.setHeader('location', target);
+    exchange.setHeader('cache-control', 'no-store');
+  }
+  return new HttpException({ statusCode: 303, error: 'see_other', message: 'See Other', location: target }, 303);
+}
+
+function answerTo(refusal: SessionRefusal): { readonly challenge: string; readonly body: object } {
+  if (refusal.reason === 'unauthenticated') {
+    return {
+      challenge: 'Session',
+      body: { statusCode: 401, error: 'unauthenticated', message: 'Unauthorized' },
+    };
+  }
+  if (refusal.reason === 'second_factor_required') {
+    return {
+      challenge: 'Session error="insufficient_user_authentication"',
+      body: { statusCode: 401, error: 'second_factor_required', message: 'Second factor required' },
+    };
+  }
+  const { maxAgeMs, amr, assuranceLevel, confirmation, isIdentityProviderDue, isInDoubt } = refusal.required;
+  const maxAgeSeconds = maxAgeMs === undefined ? undefined : Math.floor(maxAgeMs / 1000);
+  return {
+    challenge: [
+      'Session error="insufficient_user_authentication"',
+      ...(maxAgeSeconds === undefined ? [] : [`max_age=${maxAgeSeconds}`]),
+      ...(assuranceLevel === undefined ? [] : [`acr_values="${assuranceLevel}"`]),
+    ].join(', '),
+    body: {
+      statusCode: 401,
+      error: 'reauth_required',
+      message:
+        confirmation !== undefined
+          ? 'Confirmation required'
+          : assuranceLevel === undefined
+            ? 'Recent authentication required'
+            : 'Stronger authentication required',
+      maxAgeSeconds,
+      amr,
+      assuranceLevel,
+      confirmation,
+      identityProvider: isIdentityProviderDue,
+      anomaly: isInDoubt,
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { formatOrigin, isWebOrigin, parseOrigin } from '../options/origin.js';
+
+export interface CrossOriginRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+export interface CrossOriginRules {
+  /** Origins at which browsers see the application, in the spelling of `formatOrigin`. `undefined`: the request's own host. */
+  readonly publicOrigins: ReadonlySet<string> | undefined;
+  /** Other origins that may send unsafe requests. */
+  readonly trustedOrigins: ReadonlySet<string>;
+  /** What becomes of a request without both headers, which no current browser sends. */
+  readonly onMissing: 'allow' | 'reject';
+}
+
+/**
+ * `cross-site`: the browser says so, or sent something that is not in its standard. `foreign-origin`: the origin is not
+ * the application's own. `no-origin`: nothing tells where the request is from.
+ */
+export type CrossOriginRefusal = 'cross-site' | 'foreign-origin' | 'no-origin';
+
+/** Methods that must not change anything (RFC 9110 9.2.1). TRACE is not among them: nobody needs it. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Whether a browser was made to send the request by somebody else's page. Go's `http.CrossOriginProtection`: what the
+ * browser itself says in `Sec-Fetch-Site`, or else `Origin` against `Host`.
+ *
+ * Goes by method and these headers only: content type, `X-HTTP-Method-Override`, `Referer` and `X-Forwarded-Host` are what
+ * others can choose, or what only a proxy's configuration makes true.
+ */
+export function checkCrossOrigin(
+  { method, headers }: CrossOriginRequest,
+  rules: CrossOriginRules,
+): CrossOriginRefusal | undefined {
+  if (isSafeMethod(method)) return undefined;
+  const site = readHeader(headers, 'sec-fetch-site');
+  if (site === 'same-origin' || site === 'none') return undefined;
+  const text = readHeader(headers, 'origin');
+  const origin = parseOrigin(text);
+  if (origin && rules.trustedOrigins.has(formatOrigin(origin))) return undefined;
+  if (site !== '') return 'cross-site';
+  if (text === '') return rules.onMissing === 'allow' ? undefined : 'no-origin';
+  if (!origin || !isWebOrigin(origin)) return 'foreign-origin';
+  if (rules.publicOrigins) return rules.publicOrigins.has(formatOrigin(origin)) ? undefined : 'foreign-origin';
+  // The scheme is taken over, because behind a proxy that ends TLS nobody here knows it.
+  const own = parseOrigin(`${origin.scheme}://${readHost(headers)}`);
+  return own?.host === origin.host ? undefined : 'foreign-origin';
+}
+
+export function isSafeMethod(method: string): boolean {
+  return SAFE_METHODS.has(method);
+}
+
+/** HTTP/2 has `:authority`, a name that no HTTP/1 request can carry. */
+function readHost(headers: CrossOriginRequest['headers']): string {
+  return readHeader(headers, ':authority') || readHeader(headers, 'host');
+}
+
+/** Empty when absent. Several are joined as Node.js does it, which makes them a value that nothing accepts. */
+export function readHeader(headers: CrossOriginRequest['headers'], name: string): string {
+  return [headers[name] ?? []].flat().join(', ');
+}

@@ -1,0 +1,114 @@
+import type { DurableSessions, HotChange } from '../../../core/ports/durable-sessions.js';
+import { isUnavailable } from '../../../core/session/session-errors.js';
+import type { ProviderRevocation, UserRevocation } from '../../../core/ports/session-store.js';
+import type { HotTrust } from '../sides/hot-trust.js';
+import { callDurable, callHot, type HybridParts } from '../sides/hybrid-parts.js';
+
+const BATCH = 200;
+
+/**
+ * Works off what one side has done and the other has not followed yet. Every instance sweeps; each step may be done
+ * twice or by two at once: dropping a copy of an ended session and stopping belief in a live one are always safe.
+ */
+export class HotSweeper {
+  private running: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly parts: HybridParts,
+    private readonly settings: { readonly intervalMs: number; readonly trust: HotTrust },
+  ) {}
+
+  start(): void {
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running?.catch(() => undefined);
+  }
+
+  /** Resolves when nothing was pending any more. A call while one is running joins it. */
+  sweep(): Promise<void> {
+    const running = (this.running ??= this.settings.trust
+      .restoreAfter(() => this.workOff())
+      .finally(() => {
+        this.running = undefined;
+      }));
+    return running;
+  }
+
+  private async workOff(): Promise<void> {
+    const problems: unknown[] = [];
+    const steps = [() => this.followEpoch(), () => this.finishKeptRevocations(), () => this.followDurableChanges()];
+    // One that cannot be done, because a server refuses to write, must not keep back the others, which may only delete.
+    for (const step of steps) await step().catch((error: unknown) => void problems.push(error));
+    if (problems.length > 0) throw problems[0];
+  }
+
+  /** The hot side may have lost it, or not have heard of it. */
+  async followEpoch(): Promise<void> {
+    const epoch = await callDurable(this.parts, (durable) => durable.findEpoch());
+    if (epoch > 0) await callHot(this.parts, (hot) => hot.followEpoch(epoch));
+  }
+
+  private async finishKeptRevocations(): Promise<void> {
+    for (;;) {
+      const kept = await callHot(this.parts, (hot) => hot.listKeptRevocations(BATCH));
+      const listedAtMs = performance.now();
+      for (const { revocation, ageMs } of kept) {
+        if ('id' in revocation) await callDurable(this.parts, (durable) => durable.revoke(revocation));
+        else {
+          // Those before it in the list took their time, and who signed in meanwhile is not meant.
+          const minAgeMs = ageMs + performance.now() - listedAtMs;
+          await callDurable(this.parts, (durable) => endKept(durable, revocation, minAgeMs));
+        }
+      }
+      if (kept.length > 0) await callHot(this.parts, (hot) => hot.forgetRevocations(kept.map(({ key }) => key)));
+      if (kept.length < BATCH) return;
+    }
+  }
+
+  /**
+   * Resolves when the hot side has followed every change that was committed before the call, whoever follows them: a
+   * change is forgotten only after that.
+   */
+  async followDurableChanges(): Promise<void> {
+    for (;;) {
+      const changes = await callDurable(this.parts, (durable) => durable.listHotChanges(BATCH));
+      const idsOf = (kind: HotChange['kind']) => [
+        ...new Set(changes.filter((change) => change.kind === kind).map(({ id }) => id)),
+      ];
+      const ended = idsOf('ended');
+      const changed = idsOf('changed');
+      if (changed.length > 0) await callHot(this.parts, (hot) => hot.unconfirm(changed));
+      if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
+      if (changes.length > 0) await callDurable(this.parts, (durable) => durable.forgetHotChanges(changes));
+      if (changes.length < BATCH) return;
+    }
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    const jitteredMs = this.settings.intervalMs * (0.9 + Math.random() * 0.2);
+    this.timer = setTimeout(() => void this.tick(), jitteredMs).unref();
+  }
+
+  private async tick(): Promise<void> {
+    try {
+      await this.sweep();
+    } catch (error) {
+      // An outage is met again at the next tick, and reported by whoever needs the side meanwhile.
+      if (!isUnavailable(error)) this.parts.logger.error(`sweeping hot copies failed: ${String(error)}`);
+    }
+    this.schedule();
+  }
+}
+
+function endKept(durable: DurableSessions, revocation: UserRevocation | ProviderRevocation, minAgeMs: number) {
+  return 'issuer' in revocation
+    ? durable.revokeByIdentityProvider({ ...revocation, minAgeMs })
+    : durable.revokeAll({ ...revocation, minAgeMs });
+}

@@ -1,0 +1,115 @@
+import { DataSource } from 'typeorm';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import { describePostgresError, isRefusedLogin, toSessionError } from './postgres-errors.js';
+import type { PgPool } from './postgres-pool.js';
+import type { ListeningPgClient } from '../signals/signal-receiver.js';
+
+/** A pool to work with. */
+export interface PostgresConnection {
+  readonly pool: PgPool;
+  /** The DataSource's own schema, if it has one. */
+  readonly schema: string | undefined;
+  /** A client of its own, not connected, that connects as those of the pool do, or to another URL. */
+  readonly createClient: (url?: string) => ListeningPgClient;
+  /** Closes what the store opened; a DataSource handed in is left alone. */
+  close(): Promise<void>;
+}
+
+export type PostgresConnect = () => Promise<PostgresConnection>;
+
+/**
+ * Uses the primary's pool of a DataSource that somebody else opened and will close.
+ *
+ * @throws {SessionConfigurationError} Not a DataSource for Postgres, or not initialized.
+ */
+export function borrowDataSource(dataSource: unknown, option: string): PostgresConnection {
+  if (!isDataSource(dataSource)) throw new SessionConfigurationError(option, 'must be a TypeORM DataSource');
+  if (dataSource.options.type !== 'postgres') {
+    throw new SessionConfigurationError(
+      option,
+      `must be of type "postgres", but is of type "${dataSource.options.type}"`,
+    );
+  }
+  if (!dataSource.isInitialized) {
+    throw new SessionConfigurationError(option, 'is not initialized: await dataSource.initialize() first');
+  }
+  const pool = poolOf(dataSource, option);
+  return {
+    pool,
+    schema: dataSource.options.schema,
+    createClient: (url) => duplicateClient(pool, url),
+    close: () => Promise.resolve(),
+  };
+}
+
+export interface OwnDataSource {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly operationTimeoutMs: number;
+  /** `undefined`: the pooler in between accepts no such setting. */
+  readonly statementTimeoutMs: number | undefined;
+}
+
+/**
+ * Opens a DataSource that belongs to the store.
+ *
+ * @throws {SessionConfigurationError} The server refuses the user, the password or the database.
+ * @throws {SessionStoreUnavailableError} The server does not answer.
+ */
+export async function openDataSource(settings: OwnDataSource): Promise<PostgresConnection> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url: settings.url,
+    poolSize: settings.poolSize,
+    connectTimeoutMS: settings.operationTimeoutMs,
+    applicationName: 'nest-sessions',
+    poolErrorHandler: () => undefined,
+    extra: { keepAlive: true, statement_timeout: settings.statementTimeoutMs },
+  });
+  try {
+    await dataSource.initialize();
+  } catch (error) {
+    if (isRefusedLogin(error)) {
+      throw new SessionConfigurationError('postgresStore.url', `is refused: ${describePostgresError(error)}`);
+    }
+    throw toSessionError(error);
+  }
+  const pool = poolOf(dataSource, 'postgresStore.url');
+  return {
+    pool,
+    schema: undefined,
+    createClient: (url) => duplicateClient(pool, url),
+    close: async () => {
+      if (dataSource.isInitialized) await dataSource.destroy();
+    },
+  };
+}
+
+/** By shape, as an application may hold another copy of the typeorm package. */
+function isDataSource(value: unknown): value is DataSource {
+  return (
+    typeof value === 'object' && value !== null && 'options' in value && 'driver' in value && 'isInitialized' in value
+  );
+}
+
+/** Where a pool of `pg` keeps what its own clients are made of. The password is hidden from enumeration. */
+interface PoolInternals extends PgPool {
+  readonly Client?: new (options: object) => ListeningPgClient;
+  readonly options?: { readonly password?: unknown };
+}
+
+function duplicateClient({ Client, options }: PoolInternals, url?: string): ListeningPgClient {
+  if (!Client || !options) throw new TypeError('the pool does not tell how it connects');
+  const source = url === undefined ? { password: options.password } : { connectionString: url };
+  return new Client({ ...options, ...source, application_name: 'nest-sessions signals', keepAlive: true });
+}
+
+function poolOf(dataSource: DataSource, option: string): PgPool {
+  const pool: unknown = 'master' in dataSource.driver ? dataSource.driver.master : undefined;
+  if (isPool(pool)) return pool;
+  throw new SessionConfigurationError(option, 'has no pool of pg connections: use TypeORM with the package pg');
+}
+
+function isPool(value: unknown): value is PgPool {
+  return typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
+}

@@ -1,0 +1,10 @@
+import { DataSource } from 'typeorm';
+import type { SessionDependencyToken } from '../../../core/ports/session-store.js';
+
+/**
+ * The token under which `@nestjs/typeorm` provides a DataSource: what its `getDataSourceToken` returns, without
+ * importing Nest.
+ */
+export function dataSourceToken(name = 'default'): SessionDependencyToken {
+  return name === 'default' ? DataSource : `${name}DataSource`;
+}

@@ -1,0 +1,67 @@
+import { createSessionId, userReferenceOf } from '../../../core/session/session-id.js';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import type { SessionLogger } from '../../../core/ports/session-store.js';
+import { checkServers, waitUntilReady, warnWithoutErrorListener } from './boot-checks.js';
+import { DeadlineGate } from './deadline-gate.js';
+import type { FloorField } from './floor-lease.js';
+import { RedisBackend } from './redis-backend.js';
+import type { RedisConnection } from './redis-connection.js';
+import { describeRedisError } from './redis-errors.js';
+
+export interface BackendSettings {
+  readonly connect: () => Promise<RedisConnection>;
+  readonly keyPrefix: string;
+  readonly startTimeoutMs: number;
+  readonly logger: SessionLogger;
+}
+
+/** Connects and makes sure that sessions can live there; on failure nothing stays open. */
+export async function connectBackend(settings: BackendSettings, floorField: FloorField): Promise<RedisBackend> {
+  const { startTimeoutMs, logger } = settings;
+  const connection = await settings.connect();
+  let backend: RedisBackend | undefined;
+  try {
+    warnWithoutErrorListener(connection, logger);
+    await waitUntilReady(connection, startTimeoutMs);
+    const opened = (backend = new RedisBackend(connection, {
+      logger,
+      floorField,
+      floorKey: `${settings.keyPrefix}:floor`,
+    }));
+    await new DeadlineGate(startTimeoutMs).run(async (deadlineAtMs) => {
+      await checkServers(connection, logger);
+      await tryOut(opened, { settings, connection, deadlineAtMs });
+    });
+    return opened;
+  } catch (error) {
+    if (backend) backend.close();
+    else connection.close();
+    throw error;
+  }
+}
+
+/** Reads and touches a session that does not exist, with the commands and the key that real ones use. */
+async function tryOut(
+  backend: RedisBackend,
+  {
+    settings,
+    connection,
+    deadlineAtMs,
+  }: { settings: BackendSettings; connection: RedisConnection; deadlineAtMs: number },
+): Promise<void> {
+  const id = createSessionId(null);
+  const key = `${settings.keyPrefix}:{${userReferenceOf(id)}}`;
+  try {
+    await backend.readFields(key, id);
+    await backend.runBefore(deadlineAtMs, { name: 'touch', key, argsFor: (notAfter) => [id, '1', '1', notAfter] });
+  } catch (error) {
+    const problem = describeRedisError(error);
+    if (!/NOPERM|ACL failure|can't run this command/.test(problem)) throw error;
+    throw new SessionConfigurationError(
+      connection.option,
+      `connects as a user who lacks a permission at ${connection.address}: ${problem}. Needed are the keys ` +
+        `~${settings.keyPrefix}:* and +eval +evalsha +time +hmget +hget +hgetall +hkeys +hlen +hexists +hrandfield +hset ` +
+        '+hsetnx +hdel +pttl +pexpireat; +info lets the store warn of an eviction policy',
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { RedisConnection } from './redis-connection.js';
+import { describeRedisError } from './redis-errors.js';
+
+/**
+ * Says once when the connection of a client of ours is lost, and once when it is back.
+ *
+ * @returns A function that ends it.
+ */
+export function logConnection({ client, address }: RedisConnection, logger: SessionLogger): () => void {
+  let lastError: unknown;
+  let isLost = false;
+  const listeners = {
+    error: (error: unknown) => {
+      lastError = error;
+    },
+    close: () => {
+      if (isLost) return;
+      isLost = true;
+      const reason = lastError === undefined ? '' : ` (${describeRedisError(lastError)})`;
+      logger.warn(`lost the connection to Redis at ${address}${reason}: sessions are unavailable until it is back`);
+    },
+    ready: () => {
+      if (isLost) logger.log(`connected to Redis at ${address} again`);
+      isLost = false;
+      lastError = undefined;
+    },
+  };
+  const events = Object.entries(listeners);
+  for (const [event, listener] of events) client.on(event, listener);
+  return () => {
+    for (const [event, listener] of events) client.off(event, listener);
+  };
+}

@@ -1,0 +1,86 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { RedisOptions } from 'ioredis';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import { assertUsableClient, type RedisClient } from './redis-client.js';
+
+const CONNECT_TIMEOUT_MS = 2_000;
+const DISCONNECT_TIMEOUT_MS = 100;
+const MIN_SOCKET_TIMEOUT_MS = 2_000;
+const MAX_RETRY_DELAY_MS = 1_000;
+
+/** A client and whose it is. */
+export interface RedisConnection {
+  readonly client: RedisClient;
+  /** For messages: host and port, never credentials. */
+  readonly address: string;
+  /** The option it came from, for messages. */
+  readonly option: string;
+  readonly isOwned: boolean;
+  /** Closes the client if it is ours. */
+  close(): void;
+}
+
+export interface OwnClientOptions {
+  readonly url: string;
+  readonly tls?: ConnectionOptions;
+  readonly operationTimeoutMs: number;
+}
+
+/** Somebody else's client: used as it is and never closed. */
+export function borrowClient(client: unknown, option: string): RedisConnection {
+  assertUsableClient(client, option);
+  return { client, address: describeAddress(client), option, isOwned: false, close: () => undefined };
+}
+
+/**
+ * Opens a client of our own that fails at once instead of queueing, gives up half-open sockets, and reconnects within
+ * about a second for as long as the store runs.
+ *
+ * @throws {SessionConfigurationError} `ioredis`, an optional peer, is not installed.
+ */
+export async function openClient(
+  { url, tls, operationTimeoutMs }: OwnClientOptions,
+  load = () => import('ioredis'),
+): Promise<RedisConnection> {
+  const { Redis } = await load().catch((error: unknown) => {
+    throw new SessionConfigurationError('redisStore.url', 'needs the package ioredis: run "npm install ioredis"', {
+      cause: error,
+    });
+  });
+  const options: RedisOptions = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    socketTimeout: Math.max(MIN_SOCKET_TIMEOUT_MS, 4 * operationTimeoutMs),
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
+    // A master that became a replica keeps our connection: leave it, and ask again who is the master.
+    reconnectOnError: (error) => error.message.includes('READONLY'),
+    connectionName: 'nest-sessions',
+  };
+  const redis = new Redis(url, tls ? { ...options, tls } : options);
+  // Every operation reports for itself; without a listener ioredis would write each error to the console.
+  redis.on('error', () => undefined);
+  const client: RedisClient = redis;
+  return {
+    client,
+    address: describeAddress(client),
+    option: 'redisStore.url',
+    isOwned: true,
+    close: () => redis.disconnect(),
+  };
+}
+
+/** @throws {SessionConfigurationError} Not a URL of Redis; the message does not repeat it, for it may hold a password. */
+export function assertRedisUrl(url: unknown): asserts url is string {
+  if (typeof url === 'string' && URL.canParse(url) && /^rediss?:\/\/./i.test(url)) return;
+  throw new SessionConfigurationError('redisStore.url', 'must be a URL such as redis://localhost:6379 or rediss://…');
+}
+
+function describeAddress(client: RedisClient): string {
+  if (client.isCluster) return 'the cluster';
+  const { host, port, path, sentinels, name } = client.options as RedisOptions;
+  if (sentinels && sentinels.length > 0) return `the master "${name ?? ''}" of ${sentinels.length} sentinels`;
+  return path ?? `${host ?? 'localhost'}:${port ?? 6379}`;
+}

@@ -1,0 +1,31 @@
+import type { SessionLogger } from '../../../core/ports/session-store.js';
+import { hasReplyCode } from '../connection/redis-errors.js';
+
+const MAX_WARNINGS = 100;
+
+/** Somebody else's string or list under one of our keys: that is no session, and no outage either. Said once per key. */
+export class ForeignKeys {
+  private readonly warned = new Set<string>();
+
+  constructor(private readonly logger: SessionLogger) {}
+
+  /** @returns What the work does, or what `absent` gives when the key holds something of another type. */
+  async skip<T>(key: string, { work, absent }: { work: () => Promise<T>; absent: () => T }): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!hasReplyCode(error, 'WRONGTYPE')) throw error;
+      this.warnOnce(key);
+      return absent();
+    }
+  }
+
+  private warnOnce(key: string): void {
+    if (this.warned.has(key) || this.warned.size >= MAX_WARNINGS) return;
+    this.warned.add(key);
+    this.logger.warn(
+      `the key ${key} holds no hash (WRONGTYPE): somebody else writes to it. Sessions there count as absent and none can ` +
+        'be created; delete the key, or give the store a keyPrefix of its own',
+    );
+  }
+}

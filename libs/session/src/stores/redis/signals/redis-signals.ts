@@ -1,0 +1,88 @@
+import type { EndedSession } from '../../../core/session/session-record.js';
+import {
+  encodeSignals,
+  SignalListeners,
+  type SessionSignalListener,
+  type SessionSignals,
+} from '../../../core/events/session-signals.js';
+import type { SessionLogger } from '../../../core/ports/session-store.js';
+import { DeadlineGate } from '../connection/deadline-gate.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
+import { describeRedisError, unavailable } from '../connection/redis-errors.js';
+import { SignalSubscriber } from './signal-subscriber.js';
+
+export interface RedisSignalsSettings {
+  readonly keyPrefix: string;
+  readonly operationTimeoutMs: number;
+  readonly logger: SessionLogger;
+}
+
+/** Keeps one message, and what a subscriber holds in memory, small. */
+const MAX_MESSAGE_BYTES = 64_000;
+
+/**
+ * Signals on the channel `<prefix>:signals`, below the client's own key prefix. Databases of one server share channels.
+ *
+ * Sent by the store's client, in a Cluster too, where PUBLISH reaches every node. Received by a client of its own, opened
+ * for the first listener as a duplicate of the store's. A user with an ACL needs `&<prefix>:signals +publish +subscribe`.
+ */
+export class RedisSignals implements SessionSignals {
+  private readonly listeners: SignalListeners;
+  private readonly gate: DeadlineGate;
+  private backend: RedisBackend | undefined;
+  private subscriber: SignalSubscriber | undefined;
+  private isStopped = false;
+
+  constructor(private readonly settings: RedisSignalsSettings) {
+    this.listeners = new SignalListeners(settings.logger);
+    this.gate = new DeadlineGate(settings.operationTimeoutMs);
+  }
+
+  /** Works with this client from now on. */
+  start(backend: RedisBackend): void {
+    this.backend = backend;
+    if (this.listeners.size > 0) this.listen();
+  }
+
+  async publish(ended: readonly EndedSession[]): Promise<void> {
+    const { backend } = this;
+    if (!backend || this.isStopped) throw unavailable(this.isStopped ? 'it was stopped' : 'it was not started');
+    const channel = this.channelOf(backend);
+    await this.gate.run(() =>
+      Promise.all(encodeSignals(ended, MAX_MESSAGE_BYTES).map((text) => backend.publish(channel, text))),
+    );
+  }
+
+  subscribe(listener: SessionSignalListener): () => void {
+    const stop = this.listeners.add(listener);
+    this.listen();
+    return stop;
+  }
+
+  /** Idempotent. What is under way is waited for. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.subscriber?.close();
+    await this.gate.idle();
+  }
+
+  private listen(): void {
+    const { backend } = this;
+    if (!backend || this.subscriber || this.isStopped) return;
+    const { logger } = this.settings;
+    try {
+      this.subscriber = SignalSubscriber.open(backend.client, {
+        channel: this.channelOf(backend),
+        listeners: this.listeners,
+        logger,
+      });
+    } catch (error) {
+      logger.warn(`signals of other instances cannot be received: ${describeRedisError(error)}`);
+    }
+  }
+
+  private channelOf({ client }: RedisBackend): string {
+    const { keyPrefix: ownPrefix = '' } = client.options as { keyPrefix?: string };
+    return `${ownPrefix}${this.settings.keyPrefix}:signals`;
+  }
+}

@@ -1,0 +1,112 @@
+import type { SignalListeners } from '../../../core/events/session-signals.js';
+import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { RedisClient } from '../connection/redis-client.js';
+import { describeRedisError } from '../connection/redis-errors.js';
+
+/** What more a client that only listens has: `Redis` and `Cluster` of ioredis alike. */
+interface ListeningClient extends RedisClient {
+  subscribe(channel: string): Promise<unknown>;
+  ping(): Promise<unknown>;
+  disconnect(reconnect?: boolean): void;
+}
+
+interface DuplicableClient {
+  duplicate?(...overrides: unknown[]): ListeningClient;
+}
+
+export interface SignalSubscriberSettings {
+  readonly channel: string;
+  readonly listeners: SignalListeners;
+  readonly logger: SessionLogger;
+}
+
+const MAX_RETRY_DELAY_MS = 2_000;
+/** A connection that the network forgot looks alive for ever: it is asked so often, and has so long to answer. */
+const HEARTBEAT_INTERVAL_MS = 10_000;
+const HEARTBEAT_TIMEOUT_MS = 5_000;
+
+const OPTIONS = {
+  lazyConnect: true,
+  enableOfflineQueue: true,
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: null,
+  disconnectTimeout: 100,
+  commandTimeout: undefined,
+  // Would take the silence between two signals for a hung server.
+  socketTimeout: undefined,
+  retryStrategy: (attempt: number) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
+};
+
+/** A connection of its own that listens to one channel, and listens again whenever it was lost. */
+export class SignalSubscriber {
+  private heartbeat: NodeJS.Timeout | undefined;
+  private isLost = false;
+  private isClosed = false;
+
+  private constructor(
+    private readonly client: ListeningClient,
+    private readonly settings: SignalSubscriberSettings,
+  ) {}
+
+  /** Duplicates the client, whoever it belongs to, and connects in the background. */
+  static open(client: RedisClient, settings: SignalSubscriberSettings): SignalSubscriber {
+    const source = client as DuplicableClient;
+    if (typeof source.duplicate !== 'function') throw new TypeError('the client has no duplicate()');
+    const own = client.isCluster
+      ? source.duplicate([], { lazyConnect: true, enableOfflineQueue: true })
+      : source.duplicate({ ...OPTIONS, connectionName: 'nest-sessions-signals' });
+    const subscriber = new SignalSubscriber(own, settings);
+    subscriber.start();
+    return subscriber;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearInterval(this.heartbeat);
+    this.client.disconnect();
+  }
+
+  private start(): void {
+    const { client, settings } = this;
+    client.on('error', () => undefined);
+    client.on('message', (channel, text) => {
+      if (channel === settings.channel && typeof text === 'string') settings.listeners.deliver(text);
+    });
+    client.on('ready', () => void this.listen());
+    client.on('close', () => this.lose('the connection is lost'));
+    client.connect().catch((error: unknown) => this.lose(describeRedisError(error)));
+    // A Cluster finds another node to listen to by itself, and says nothing of what was missed in between.
+    if (!client.isCluster) this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_INTERVAL_MS).unref();
+  }
+
+  private async listen(): Promise<void> {
+    try {
+      await this.client.subscribe(this.settings.channel);
+    } catch (error) {
+      this.lose(describeRedisError(error));
+      return;
+    }
+    if (this.isClosed) return;
+    if (this.isLost) this.settings.logger.log('signals of other instances arrive again');
+    this.isLost = false;
+    this.settings.listeners.resumed();
+  }
+
+  private lose(problem: string): void {
+    if (this.isLost || this.isClosed) return;
+    this.isLost = true;
+    this.settings.logger.warn(
+      `signals of other instances do not arrive (${problem}): open connections of ended sessions close at their next check`,
+    );
+  }
+
+  private beat(): void {
+    if (this.client.status !== 'ready') return;
+    const giveUp = setTimeout(() => this.client.disconnect(true), HEARTBEAT_TIMEOUT_MS).unref();
+    this.client.ping().then(
+      () => clearTimeout(giveUp),
+      () => clearTimeout(giveUp),
+    );
+  }
+}

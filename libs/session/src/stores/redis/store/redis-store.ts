@@ -1,0 +1,112 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { Duration } from '../../../core/session/duration.js';
+import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import type {
+  SessionDependencyToken,
+  SessionLogger,
+  SessionStoreDefinition,
+} from '../../../core/ports/session-store.js';
+import { assertStoreOptions, parseShortDuration } from '../../../core/ports/store-options.js';
+import { assertUsableClient, type RedisClient } from '../connection/redis-client.js';
+import { assertRedisUrl, borrowClient, openClient } from '../connection/redis-connection.js';
+import type { BackendSettings } from '../connection/connect-backend.js';
+import { RedisSessionStore, type RedisSessionStoreSettings } from './redis-session.store.js';
+
+/** Where the client comes from, and how it is used. */
+export type RedisStoreOptions = RedisClientSource & RedisStoreSettings;
+
+export type RedisClientSource =
+  /** The store opens a client of its own and closes it. Credentials and database as in `redis://user:password@host:6379/2`. */
+  | { readonly url: string; readonly tls?: ConnectionOptions; readonly client?: never; readonly clientToken?: never }
+  /** A `Redis` or `Cluster` of ioredis 5 or 6: direct, by Sentinel, or Cluster. Never closed. */
+  | { readonly client: RedisClient; readonly url?: never; readonly clientToken?: never }
+  /** The token under which Nest provides such a client. Never closed. */
+  | { readonly clientToken: SessionDependencyToken; readonly url?: never; readonly client?: never };
+
+export interface RedisStoreSettings {
+  /** Starts every key, before the client's own `keyPrefix` if that has one. Default `'nest-sessions'`. */
+  readonly keyPrefix?: string;
+  /** How long an operation may take before it fails, whatever the client's own options are; at most `'1h'`. Default `'500ms'`. */
+  readonly operationTimeout?: Duration;
+  /** How long to wait for Redis at boot, at most `'1h'`. Default `'5s'`. */
+  readonly startTimeout?: Duration;
+}
+
+const OPTION_NAMES = ['url', 'tls', 'client', 'clientToken', 'keyPrefix', 'operationTimeout', 'startTimeout'] as const;
+
+/**
+ * Sessions in Redis 6.2 or newer, or Valkey.
+ *
+ * @throws {SessionConfigurationError} An option is wrong.
+ */
+export function redisStore(options: RedisStoreOptions): SessionStoreDefinition {
+  const { inject, settingsFor } = resolveRedisOptions(options);
+  return {
+    name: 'redis',
+    inject,
+    create: ({ logger }, injected) => new RedisSessionStore(settingsFor(logger, injected)),
+  };
+}
+
+export interface ResolvedRedisOptions {
+  readonly inject: readonly SessionDependencyToken[];
+  /** @param injected - What Nest provides under the token of `inject`. */
+  readonly settingsFor: (logger: SessionLogger, injected: unknown) => RedisSessionStoreSettings;
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws {SessionConfigurationError} An option is wrong.
+ */
+export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
+  assertStoreOptions(options, 'redisStore', OPTION_NAMES);
+  const { keyPrefix = 'nest-sessions', operationTimeout = '500ms', startTimeout = '5s' } = options;
+  assertOneSource(options);
+  assertKeyPrefix(keyPrefix);
+  const settings = {
+    keyPrefix,
+    operationTimeoutMs: parseShortDuration(operationTimeout, 'redisStore.operationTimeout'),
+    startTimeoutMs: parseShortDuration(startTimeout, 'redisStore.startTimeout'),
+  };
+  return {
+    inject: options.clientToken === undefined ? [] : [options.clientToken],
+    settingsFor: (logger, injected) => ({
+      ...settings,
+      logger,
+      connect: chooseConnect(options, injected, settings),
+    }),
+  };
+}
+
+function chooseConnect(
+  options: RedisStoreOptions,
+  injected: unknown,
+  { operationTimeoutMs }: { operationTimeoutMs: number },
+): BackendSettings['connect'] {
+  const { url, client, clientToken } = options;
+  if (url !== undefined) {
+    const { tls } = options;
+    return () => openClient({ url, tls, operationTimeoutMs });
+  }
+  const option = clientToken === undefined ? 'redisStore.client' : 'redisStore.clientToken';
+  const connection = borrowClient(clientToken === undefined ? client : injected, option);
+  return () => Promise.resolve(connection);
+}
+
+function assertOneSource({ url, client, clientToken }: RedisStoreOptions): void {
+  const given = [url, client, clientToken].filter((source) => source !== undefined);
+  if (given.length !== 1) {
+    throw new SessionConfigurationError('redisStore', 'needs exactly one of url, client and clientToken');
+  }
+  if (url !== undefined) assertRedisUrl(url);
+  if (client !== undefined) assertUsableClient(client, 'redisStore.client');
+}
+
+function assertKeyPrefix(keyPrefix: unknown): void {
+  if (typeof keyPrefix === 'string' && /^[^\s{}]+$/.test(keyPrefix)) return;
+  throw new SessionConfigurationError(
+    'redisStore.keyPrefix',
+    'must be a non-empty text without white space and braces, which would decide the slot in a Cluster',
+  );
+}

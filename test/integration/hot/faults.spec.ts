@@ -1,0 +1,200 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { SessionStoreUnavailableError } from 'nest-sessions';
+import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+import { aLiveSession, confirm, countCalls, eventually, HotWorld, promote, readUntil, TOUCH, urlOf } from './world.js';
+
+const UNCONFIRMED = { state: 'unconfirmed' };
+const BELIEVED = { state: 'believed' };
+const TIMEOUT_MS = 200;
+
+describe('hot sessions when Redis fails', () => {
+  let server: RedisServer;
+  let world: HotWorld;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+  });
+  beforeEach(() => {
+    world = new HotWorld(server.port);
+    redis = world.client();
+  });
+  afterEach(async () => {
+    server.kill('SIGCONT');
+    await redis.flushall();
+    await world.close();
+  });
+  afterAll(() => server.stop());
+
+  it('FLUSHALL: nothing is believed, a fill that overlaps it does nothing, the next one works', async () => {
+    const hot = await world.open();
+    const live = aLiveSession();
+    const { id } = live.record;
+    await confirm(hot, live);
+    const lease = await hot.lease(id);
+    await redis.flushall();
+    expect(await hot.read(id)).toEqual(UNCONFIRMED);
+    expect(await promote(hot, { lease, live })).toBeUndefined();
+    expect(await redis.dbsize()).toBe(0);
+    await confirm(hot, live);
+    expect(await hot.read(id)).toMatchObject(BELIEVED);
+  });
+
+  it('SCRIPT FLUSH: every operation goes on', async () => {
+    const hot = await world.open();
+    const live = aLiveSession();
+    const { id } = live.record;
+    const afterFlush = async <T>(call: () => Promise<T>): Promise<T> => {
+      await redis.script('FLUSH');
+      return call();
+    };
+    const lease = await afterFlush(() => hot.lease(id));
+    const promoted = await afterFlush(() => promote(hot, { lease, live }));
+    expect(await afterFlush(() => hot.touch({ id, ...TOUCH }))).toBe(true);
+    const change = { id, expectedVersion: promoted?.record.version ?? 0, data: { a: 1 } };
+    expect(await afterFlush(() => hot.update(change))).toMatchObject({ applied: true });
+    expect(await afterFlush(() => hot.read(id))).toMatchObject({ ...BELIEVED, record: { data: { a: 1 } } });
+    await afterFlush(() => hot.unconfirmUser('alice'));
+    expect(await hot.read(id)).toEqual(UNCONFIRMED);
+    await afterFlush(() => hot.keepRevocation({ id, reason: 'revoked', endedBy: null }));
+    expect(await afterFlush(() => hot.listKeptRevocations(1))).toHaveLength(1);
+  });
+
+  it('CLIENT KILL: the same process is believed again once it has said who it is', async () => {
+    const hot = await world.open();
+    const { id } = (await confirm(hot, aLiveSession())).record;
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    expect(await readUntil(hot, { id, state: 'believed' })).toMatchObject(BELIEVED);
+  });
+
+  describe('a server that hangs', () => {
+    it('is given up on at the deadline, and believed again when it goes on', async () => {
+      const hot = await world.open({ client: world.client(), operationTimeout: `${TIMEOUT_MS}ms` });
+      const live = aLiveSession();
+      const { id } = live.record;
+      await confirm(hot, live);
+      const lease = await hot.lease(id);
+      server.kill('SIGSTOP');
+      const startedAtMs = performance.now();
+      const calls = [
+        hot.read(id),
+        hot.lease(id),
+        promote(hot, { lease, live }),
+        hot.unconfirm([]).then(() => hot.listKeptRevocations(1)),
+        hot.touch({ id, ...TOUCH }),
+        hot.listCopiesOfUser('alice'),
+        hot.scanCopies({ limit: 10 }),
+      ];
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: expect.any(SessionStoreUnavailableError) });
+      }
+      expect(performance.now() - startedAtMs).toBeLessThan(TIMEOUT_MS + 400);
+      server.kill('SIGCONT');
+      expect(await readUntil(hot, { id, state: 'believed' })).toMatchObject(BELIEVED);
+    });
+
+    it('does not believe a promotion that runs there after its caller gave up and another one changed the session', async () => {
+      const hot = await world.open({ client: world.client(), operationTimeout: `${TIMEOUT_MS}ms` });
+      const other = await world.open();
+      const live = aLiveSession();
+      const { id } = live.record;
+      for (const change of [() => other.drop([id]), () => other.unconfirm([id])]) {
+        const lease = await hot.lease(id);
+        server.kill('SIGSTOP');
+        await expect(promote(hot, { lease, live })).rejects.toThrow(SessionStoreUnavailableError);
+        const changing = change();
+        server.kill('SIGCONT');
+        await changing;
+        // Answers of one connection come in order: behind this one the late promotion has run.
+        await eventually(() => hot.listCopiesOfUser('alice'));
+        expect(await other.read(id)).toEqual(UNCONFIRMED);
+      }
+    });
+
+    it('keeps no revocation whose caller gave up before it could run', async () => {
+      const hot = await world.open({ client: world.client(), operationTimeout: `${TIMEOUT_MS}ms` });
+      const revocation = { userId: 'alice', reason: 'revoked', endedBy: null } as const;
+      // So that the script is known, and the late one runs before whatever is sent behind it.
+      await hot.keepRevocation(revocation);
+      await hot.forgetRevocations((await hot.listKeptRevocations(1)).map(({ key }) => key));
+      server.kill('SIGSTOP');
+      const keeping = hot.keepRevocation(revocation);
+      await expect(keeping).rejects.toThrow(SessionStoreUnavailableError);
+      server.kill('SIGCONT');
+      await eventually(async () => expect(await hot.listKeptRevocations(10)).toEqual([]));
+    });
+  });
+
+  describe('a connection that changes', () => {
+    it('gives no belief to an answer that a client fetched from another server', async () => {
+      const other = await startRedisServer();
+      const proxy = await TcpProxy.open(server.port);
+      try {
+        const client = world.client({ port: proxy.port });
+        const hot = await world.open({ client });
+        const { id } = (await confirm(hot, aLiveSession())).record;
+        expect(await hot.read(id)).toMatchObject(BELIEVED);
+        // The other server holds the same copy, as a replica that lags would.
+        const second = world.client({ port: other.port });
+        await second.hset(world.keyOf(id), await redis.hgetall(world.keyOf(id)));
+        await second.config('RESETSTAT');
+        proxy.setFlow({ kind: 'pause' }, 'toServer');
+        const reading = hot.read(id);
+        client.options.port = other.port;
+        proxy.breakConnections();
+        expect(await reading).toEqual(UNCONFIRMED);
+        expect(await countCalls(second, 'hmget')).toBe(1);
+        expect(await hot.read(id)).toEqual(UNCONFIRMED);
+      } finally {
+        await proxy.close();
+        await other.stop();
+      }
+    });
+
+    it('rejects while there is none', async () => {
+      const proxy = await TcpProxy.open(server.port);
+      const hot = await world.open({ url: urlOf(proxy.port) });
+      const { id } = (await confirm(hot, aLiveSession())).record;
+      proxy.refuse();
+      await eventually(() => expect(hot.read(id)).rejects.toThrow(SessionStoreUnavailableError));
+      proxy.accept();
+      expect(await readUntil(hot, { id, state: 'believed' })).toMatchObject(BELIEVED);
+      await hot.stop();
+      await proxy.close();
+    });
+  });
+
+  describe('at boot', () => {
+    it('a server that is not there rejects, and is connected to when it comes', async () => {
+      const absent = await startRedisServer();
+      await absent.stop();
+      const hot = world.make({ url: absent.url, startTimeout: '300ms' });
+      await expect(hot.start()).rejects.toThrow(SessionStoreUnavailableError);
+      const live = aLiveSession();
+      await expect(hot.read(live.record.id)).rejects.toThrow('no connection yet');
+      const late = await startRedisServer({ port: absent.port });
+      try {
+        await eventually(() => confirm(hot, live));
+        expect(await hot.read(live.record.id)).toMatchObject(BELIEVED);
+        await hot.stop();
+        await expect(hot.read(live.record.id)).rejects.toThrow('stopped');
+        await expect(hot.start()).rejects.toThrow('stopped');
+      } finally {
+        await late.stop();
+      }
+    });
+
+    it('a user who may not ask INFO is refused with the name of the permission', async () => {
+      await redis.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '+@all', '-info');
+      const hot = world.make({
+        client: world.client({ username: 'blind', password: 'secret', enableReadyCheck: false }),
+      });
+      await expect(hot.start()).rejects.toMatchObject({
+        code: 'SESSION_CONFIGURATION',
+        message: expect.stringContaining('+info'),
+      });
+    });
+  });
+});

@@ -1,0 +1,145 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { redisHotSessions, type RedisStoreOptions } from 'nest-sessions/redis';
+import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
+import type { HotLease, HotRead, HotSessions } from '#src/core/ports/hot-sessions.js';
+import type { SessionRecord } from '#src/core/session/session-record.js';
+import type { LiveSession } from '#src/core/ports/session-store.js';
+
+export const MINUTE_MS = 60_000;
+
+export const TOUCH = { idleTimeoutMs: 45 * MINUTE_MS, touchIntervalMs: 0 };
+
+/** The four fields of a copy, by what follows the id. */
+export const SUFFIXES = ['', ':t', ':g', ':l'] as const;
+
+/** Hot sides on one server, below a prefix of their own, and a client to look behind them. */
+export class HotWorld {
+  readonly keyPrefix = `hot-${randomBytes(4).toString('hex')}`;
+  readonly logged: string[] = [];
+  private readonly closers: (() => Promise<unknown>)[] = [];
+
+  constructor(private readonly port: number) {}
+
+  /** A hot side that was not started. */
+  make(options: Partial<RedisStoreOptions> = {}): HotSessions {
+    const source = 'client' in options ? {} : { url: urlOf(this.port) };
+    // Two busy cores are shared with other suites: only what tests a deadline should meet one.
+    const settings = { keyPrefix: this.keyPrefix, operationTimeout: '10s', ...source, ...options } as RedisStoreOptions;
+    const log = (message: string) => void this.logged.push(message);
+    const hot = redisHotSessions(settings).create({ logger: { debug: log, log, warn: log, error: log } });
+    this.closers.unshift(() => hot.stop());
+    return hot;
+  }
+
+  async open(options: Partial<RedisStoreOptions> = {}): Promise<HotSessions> {
+    const hot = this.make(options);
+    await hot.start();
+    return hot;
+  }
+
+  /** A client of the test's own, with the options that ioredis has by default. */
+  client(options: RedisOptions = {}): Redis {
+    const client = new Redis({ host: '127.0.0.1', port: this.port, retryStrategy: () => 20, ...options });
+    client.on('error', () => undefined);
+    this.closers.push(() => Promise.resolve(client.disconnect()));
+    return client;
+  }
+
+  keyOf(id: string): string {
+    return `${this.keyPrefix}:{${id.slice(19, 23)}${id.slice(24)}}`;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closers.splice(0)) await close();
+  }
+}
+
+export function urlOf(port: number): string {
+  return `redis://127.0.0.1:${port}`;
+}
+
+/** What the durable side says of a live session that began some minutes ago, by a clock that may be off. */
+export function aLiveSession({
+  clockOffsetMs = 0,
+  ageMs = 3 * MINUTE_MS,
+  ...overrides
+}: Partial<SessionRecord> & { clockOffsetMs?: number; ageMs?: number } = {}): LiveSession {
+  const { id, userId, ipAddress, userAgent, device } = aNewSession({ userId: overrides.userId ?? 'alice' });
+  const nowMs = Date.now() + clockOffsetMs;
+  const at = (ms: number) => new Date(nowMs + ms);
+  const record: SessionRecord = {
+    id,
+    userId,
+    ...anAuthentication(),
+    ipAddress,
+    userAgent,
+    device,
+    tokenHash: aTokenHash(),
+    data: {},
+    version: 1,
+    createdAt: at(-ageMs),
+    authenticatedAt: at(-ageMs),
+    lastSeenAt: at(-Math.min(ageMs, MINUTE_MS)),
+    expiresAt: at(30 * MINUTE_MS),
+    absoluteExpiresAt: at(600 * MINUTE_MS),
+    ...overrides,
+  };
+  return { record, now: at(0) };
+}
+
+/** Confirms a session as nobody disturbs it. */
+export async function confirm(hot: HotSessions, live: LiveSession, { isNew = false } = {}): Promise<LiveSession> {
+  const lease = await hot.lease(live.record.id);
+  const promoted = await hot.promote({ lease, live, data: live.record.data, isNew });
+  if (!promoted) throw new Error('the lease was lost');
+  return promoted;
+}
+
+/** Ids of all copies there are, page by page, each once. */
+export async function listCopiedIds(hot: HotSessions, limit = 10): Promise<string[]> {
+  const ids = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const page = await hot.scanCopies(cursor === undefined ? { limit } : { limit, cursor });
+    for (const { id } of page.copies) ids.add(id);
+    ({ cursor } = page);
+  } while (cursor !== undefined);
+  return [...ids];
+}
+
+export function promote(
+  hot: HotSessions,
+  { lease, live }: { lease: HotLease; live: LiveSession },
+): Promise<LiveSession | undefined> {
+  return hot.promote({ lease, live, data: live.record.data });
+}
+
+/** Tries until it passes; what is waited for has no event that could be awaited. */
+export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000): Promise<T> {
+  const deadlineMs = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+      await wait(25);
+    }
+  }
+}
+
+/** Reads until the copy is in this state: an outage, or not knowing the server yet, has no event that could be awaited. */
+export function readUntil(hot: HotSessions, { id, state }: { id: string; state: HotRead['state'] }): Promise<HotRead> {
+  return eventually(async () => {
+    const read = await hot.read(id);
+    if (read.state !== state) throw new Error(`the copy is ${read.state} and not ${state}`);
+    return read;
+  });
+}
+
+/** How often the server ran a command, in scripts too. */
+export async function countCalls(client: Redis, command: string): Promise<number> {
+  const stats = await client.info('commandstats');
+  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+}

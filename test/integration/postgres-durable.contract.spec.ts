@@ -1,5 +1,0 @@
-import { describeSessionStore } from 'nest-sessions/testing';
-import { createPostgresDurableHarness } from './postgres-durable-world.js';
-
-// Alone, the durable side of a hybrid store is a session store like any other.
-describeSessionStore('postgres, as durable side', createPostgresDurableHarness);

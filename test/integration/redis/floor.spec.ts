@@ -1,0 +1,212 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import type { NewSession, SessionStore } from 'nest-sessions';
+import { aNewSession } from 'nest-sessions/testing';
+import { FLOOR_LEASE_MS, FloorLease } from '#src/stores/redis/connection/floor-lease.js';
+import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';
+import { readWhileLost } from '../service/floor-losses.js';
+import { startProxy } from './proxy.js';
+import { startRedisCluster, startRedisServer, type RedisServer } from '../../support/servers.js';
+
+const END = { reason: 'admin', endedBy: null } as const;
+
+async function signIn(store: SessionStore, overrides: Partial<NewSession> = {}) {
+  const created = await store.create(aNewSession({ userId: 'alice', ...overrides }));
+  if (!created.created) throw new Error(created.reason);
+  return created.record;
+}
+
+describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
+  let server: RedisServer;
+  let fixture: RedisFixture;
+  let store: SessionStore;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+  });
+  beforeEach(async () => {
+    fixture = new RedisFixture(server.url);
+    redis = fixture.client();
+    store = await fixture.open();
+  });
+  afterEach(async () => {
+    await redis.flushall();
+    await fixture.close();
+  });
+  afterAll(() => server.stop());
+
+  const floorKey = () => `${fixture.keyPrefix}:floor`;
+
+  it('takes as many commands with 10,000 sessions as with one, and writes one key', async () => {
+    const countAll = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
+    const measure = async () => {
+      const [before, hashesBefore] = [await countAll(), await redis.dbsize()];
+      await store.revokeEverything(END);
+      return { commands: (await countAll()) - before, keys: (await redis.dbsize()) - hashesBefore };
+    };
+    await signIn(store);
+    await measure();
+    const few = await measure();
+    for (let batch = 0; batch < 100; batch++) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => signIn(store, { userId: `user-${batch}-${index}` })));
+    }
+    const many = await measure();
+    expect(many.keys).toBe(0);
+    // The clock and the lease may be renewed in the background meanwhile.
+    expect(many.commands).toBeLessThanOrEqual(few.commands + 10);
+    expect(await redis.hkeys(floorKey())).toEqual(['before', 'before:marks']);
+  });
+
+  it('costs a request no command of its own while the lease lasts', async () => {
+    const { id } = await signIn(store);
+    const before = { hmget: await countCalls(redis, 'hmget'), hget: await countCalls(redis, 'hget') };
+    await Promise.all(Array.from({ length: 2_000 }, () => store.find(id)));
+    expect((await countCalls(redis, 'hmget')) - before.hmget).toBe(2_000);
+    expect((await countCalls(redis, 'hget')) - before.hget).toBeLessThanOrEqual(10);
+  });
+
+  it('resolves only after any lease that was given before has run out', async () => {
+    const startedAtMs = performance.now();
+    await store.revokeEverything(END);
+    expect(performance.now() - startedAtMs).toBeGreaterThan(FLOOR_LEASE_MS);
+  });
+
+  it('holds on another instance that reads nothing until then, and refuses while that one cannot learn it (I8)', async () => {
+    const proxy = await startProxy(server.port);
+    const client = new Redis(proxy.url, { maxRetriesPerRequest: 0, enableOfflineQueue: false });
+    client.on('error', () => undefined);
+    const other = await fixture.open({ client, operationTimeout: '300ms' });
+    const { id } = await signIn(store);
+    expect(await other.find(id)).toMatchObject({ live: true });
+    proxy.requests.hold();
+    await store.revokeEverything(END);
+    const { error } = await rejection(() => other.find(id));
+    expect(error).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+    proxy.requests.release();
+    await eventually(async () => expect(await other.find(id)).toEqual({ live: false, reason: 'ended' }));
+    await other.stop();
+    client.disconnect();
+    await proxy.close();
+  });
+
+  it('brings nothing back when the key is lost: who has seen it goes by it and writes it again', async () => {
+    const { id } = await signIn(store);
+    await store.revokeEverything(END);
+    const floor = await redis.hget(floorKey(), 'before');
+    await redis.del(floorKey());
+    expect(await store.find(id)).toEqual({ live: false, reason: 'ended' });
+    await eventually(async () => {
+      await store.find(id);
+      expect(await redis.hget(floorKey(), 'before')).toBe(floor);
+    });
+    const newcomer = await fixture.open();
+    expect(await newcomer.find(id)).toEqual({ live: false, reason: 'ended' });
+  });
+
+  it('does not resolve with a key that was lost meanwhile', async () => {
+    const { id } = await signIn(store);
+    const ending = store.revokeEverything(END);
+    await eventually(async () => expect(await redis.exists(floorKey())).toBe(1));
+    await redis.del(floorKey());
+    await ending;
+    expect(await redis.exists(floorKey())).toBe(1);
+    expect(await (await fixture.open()).find(id)).toEqual({ live: false, reason: 'ended' });
+  });
+
+  it('does not resolve while an instance goes by what it read when the key was lost, though it is there again', async () => {
+    const other = await fixture.open();
+    const { id } = await signIn(store);
+    const ending = store.revokeEverything(END);
+    await eventually(async () => expect(await redis.exists(floorKey())).toBe(1));
+    await readWhileLost({ redis, key: floorKey(), field: 'before', read: () => other.find(id), until: ending });
+    await ending;
+    expect(await other.find(id)).toEqual({ live: false, reason: 'ended' });
+  });
+
+  it('waits no longer for many at once than for one', async () => {
+    const startedAtMs = performance.now();
+    await Promise.all(Array.from({ length: 10 }, () => store.revokeEverything(END)));
+    expect(performance.now() - startedAtMs).toBeLessThan(2 * FLOOR_LEASE_MS);
+  });
+
+  it('lets a session stand that is created by a clock that was set back since', async () => {
+    await redis.hset(floorKey(), 'before', String(Date.now() + 60_000));
+    const newcomer = await fixture.open();
+    const { id } = await signIn(newcomer);
+    expect(await newcomer.find(id)).toMatchObject({ live: true });
+    expect(await newcomer.listByUser({ userId: 'alice' })).toMatchObject({ records: [{ id }] });
+  });
+
+  it('drops what has ended when its user comes back', async () => {
+    const { id } = await signIn(store);
+    await store.revokeEverything(END);
+    const next = await signIn(store, { limit: { max: 5, onLimit: 'reject' } });
+    expect((await redis.hkeys(fixture.keyOf(id))).toSorted()).toEqual([next.id, `${next.id}:t`]);
+  });
+
+  it('rejects when the store is stopped meanwhile', async () => {
+    const ending = store.revokeEverything(END);
+    const [settled] = await Promise.all([rejection(() => ending), store.stop()]);
+    expect(settled.error).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+  });
+});
+
+describe('FloorLease', () => {
+  it('reads again before it answers once the lease is over, by whichever clock more has passed', async () => {
+    let stored = 1;
+    let reads = 0;
+    const lease = new FloorLease({
+      read: async () => {
+        reads += 1;
+        return stored;
+      },
+      restore: async (value) => void (stored = value),
+      hasMark: async () => true,
+    });
+    expect([await lease.current(), await lease.current(), reads]).toEqual([1, 1, 1]);
+    stored = 5;
+    const wallMs = Date.now.bind(Date);
+    Date.now = () => wallMs() + FLOOR_LEASE_MS;
+    try {
+      expect([await lease.current(), reads]).toEqual([5, 2]);
+    } finally {
+      Date.now = wallMs;
+    }
+  });
+
+  it('never falls, and writes again what was lost', async () => {
+    let stored = 7;
+    const lease = new FloorLease({
+      read: async () => stored,
+      restore: async (value) => void (stored = value),
+      hasMark: async () => true,
+    });
+    expect(await lease.current()).toBe(7);
+    stored = 0;
+    const later = performance.now.bind(performance);
+    performance.now = () => later() + FLOOR_LEASE_MS;
+    try {
+      expect(await lease.current()).toBe(7);
+    } finally {
+      performance.now = later;
+    }
+    expect(stored).toBe(7);
+  });
+});
+
+it('on a Cluster, ends the sessions on every master by one key', async () => {
+  const cluster = await startRedisCluster();
+  const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
+  const fixture = new RedisFixture('');
+  const store = await fixture.open({ client });
+  const records = [];
+  for (let index = 0; index < 20; index++) records.push(await signIn(store, { userId: `user ${index}` }));
+  await store.revokeEverything(END);
+  const after = await signIn(store);
+  for (const { id } of records) expect(await store.find(id)).toEqual({ live: false, reason: 'ended' });
+  expect(await store.find(after.id)).toMatchObject({ live: true });
+  await fixture.close();
+  client.disconnect();
+  await cluster.stop();
+});
