@@ -1,62 +1,90 @@
 import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
-import { LIBRARY, listImports, listReachablePackages, listSources, packageOf, ROOT } from './module-graph.js';
-
-/** Which rooms and packages a room of the library may import, type imports included. Node's own modules are free. */
-const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
-  core: { rooms: [], packages: [] },
-  'stores/memory': { rooms: ['core'], packages: [] },
-  'stores/redis': { rooms: ['core'], packages: ['ioredis'] },
-  'stores/postgres': { rooms: ['core'], packages: ['typeorm', 'pg'] },
-  'stores/hybrid': { rooms: ['core'], packages: [] },
-  nest: {
-    rooms: ['core'],
-    packages: ['@nestjs/common', '@nestjs/core', '@nestjs/schedule', '@nestjs/websockets', 'rxjs', 'cookie'],
-  },
-  testing: { rooms: ['core'], packages: [] },
-};
-
-/** Where the hybrid store is put together from the parts of the two others. */
-const COMPOSITION = { file: 'stores/hybrid/store/hybrid-store.ts', rooms: ['stores/redis', 'stores/postgres'] };
+import { fileArrows, findCircles, folderArrows } from './circles.js';
+import { LIBRARY, listImports, listReachablePackages, listSources, ROOT } from './module-graph.js';
+import { ENTRIES, findWrongArrows, roomOf, ROOMS } from './rooms.js';
 
 const OPTIONAL_PEERS = ['ioredis', 'typeorm', 'pg', '@nestjs/typeorm', '@nestjs/websockets'];
 
-const roomOf = (file: string) => Object.keys(ROOMS).find((room) => file.startsWith(`${room}/`));
+const entries: readonly string[] = Object.values(ENTRIES);
+const sources = listSources(LIBRARY);
+const inRooms = sources.filter((file) => !entries.includes(file) && file !== 'stores/memory/index.ts');
+const graph = new Map(sources.map((file) => [file, listImports(LIBRARY, file)]));
 
 describe('arrows between the rooms of the library', () => {
-  const sources = listSources(LIBRARY).filter((file) => file !== 'index.ts');
-
   it('finds the library, and a room for each of its files', () => {
     expect(sources.length).toBeGreaterThan(40);
-    expect(sources.filter((file) => roomOf(file) === undefined)).toEqual([]);
+    expect(inRooms.filter((file) => ROOMS[roomOf(file)] === undefined)).toEqual([]);
+  });
+
+  it('knows no room that is empty', () => {
+    const inhabited = new Set(inRooms.map(roomOf));
+    expect(Object.keys(ROOMS).filter((room) => !inhabited.has(room))).toEqual([]);
   });
 
   it('lets each room import only what it may', () => {
-    const wrong = sources.flatMap((file) => {
-      const room = roomOf(file) ?? '';
-      const allowed = ROOMS[room];
-      return listImports(LIBRARY, file)
-        .filter(({ specifier, file: target }) => {
-          if (target === undefined) {
-            return !specifier.startsWith('node:') && !allowed?.packages.includes(packageOf(specifier));
-          }
-          const targetRoom = roomOf(target);
-          const rooms = [...(allowed?.rooms ?? []), ...(file === COMPOSITION.file ? COMPOSITION.rooms : [])];
-          return targetRoom !== room && !rooms.includes(targetRoom ?? '');
-        })
-        .map(({ specifier }) => `${file} imports ${specifier}`);
-    });
+    const wrong = inRooms.flatMap((file) => findWrongArrows(file, graph.get(file) ?? []));
     expect(wrong).toEqual([]);
   });
 
   it('only imports files that are there', () => {
-    const known = new Set([...sources, 'index.ts']);
-    const missing = [...known].flatMap((file) =>
-      listImports(LIBRARY, file)
-        .filter((one) => one.file !== undefined && !known.has(one.file))
+    const missing = sources.flatMap((file) =>
+      (graph.get(file) ?? [])
+        .filter((one) => one.file !== undefined && !graph.has(one.file))
         .map(({ specifier }) => `${file} imports ${specifier}`),
     );
     expect(missing).toEqual([]);
+  });
+
+  it('has no circle of files, type imports included', () => {
+    expect(findCircles(fileArrows(graph))).toEqual([]);
+  });
+
+  it('has no circle of folders, type imports included', () => {
+    expect(findCircles(folderArrows(graph))).toEqual([]);
+  });
+});
+
+describe('the checks themselves', () => {
+  const from = (file: string, target: string) =>
+    findWrongArrows(file, [{ specifier: target, file: target, dynamic: false }]);
+
+  it('find a wrong arrow planted in any room: to a room above it, in another store, to a package', () => {
+    for (const [room, { rooms, packages }] of Object.entries(ROOMS)) {
+      const others = Object.keys(ROOMS).filter((other) => other !== room && !rooms.includes(other));
+      for (const other of others) expect(from(`${room}/planted.ts`, `${other}/target.ts`)).toHaveLength(1);
+      for (const other of rooms) expect(from(`${room}/planted.ts`, `${other}/target.ts`)).toEqual([]);
+      const foreign = [...OPTIONAL_PEERS, '@nestjs/common', 'lodash'].filter((name) => !packages.includes(name));
+      for (const name of foreign) {
+        const planted = [{ specifier: name, file: undefined, dynamic: false }];
+        expect(findWrongArrows(`${room}/planted.ts`, planted)).toHaveLength(1);
+      }
+    }
+  });
+
+  it('lets no two rooms import each other', () => {
+    const both = Object.entries(ROOMS).flatMap(([room, { rooms }]) =>
+      rooms.filter((other) => ROOMS[other]?.rooms.includes(room)).map((other) => `${room} and ${other}`),
+    );
+    expect(both).toEqual([]);
+  });
+
+  it('find a circle of two, of three and of a file with itself', () => {
+    const planted = (arrows: Record<string, string[]>) => findCircles(new Map(Object.entries(arrows)));
+    expect(planted({ a: ['b'], b: ['a'], c: ['a'] })).toEqual([['a', 'b']]);
+    expect(planted({ a: ['b'], b: ['c'], c: ['a'], d: [] })).toEqual([['a', 'b', 'c']]);
+    expect(planted({ a: ['a'] })).toEqual([['a']]);
+    expect(planted({ a: ['b', 'c'], b: ['c'], c: [] })).toEqual([]);
+  });
+
+  it('find circles that any real arrow closes when it is turned around', () => {
+    const arrows = folderArrows(graph);
+    for (const [room, targets] of arrows) {
+      for (const target of targets) {
+        const turned = new Map(arrows).set(target, [...(arrows.get(target) ?? []), room]);
+        expect(findCircles(turned).some((circle) => circle.includes(room) && circle.includes(target))).toBe(true);
+      }
+    }
   });
 });
 

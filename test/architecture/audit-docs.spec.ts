@@ -27,9 +27,9 @@ describe('docs/audit.md', () => {
   it('marks with a row exactly what the audit table knows', () => {
     const inTable = listUnion('stores/postgres/schema/session-audit.entity.ts', 'export type SessionAuditEvent');
     expect(ROWS.filter(({ row }) => row === 'yes').map(({ event }) => event)).toEqual(inTable);
-    const ofSessions = listUnion('stores/postgres/statements/audit-insert.ts', 'readonly event:');
+    const ofSessions = listUnion('stores/postgres/operations/audit-insert.ts', 'readonly event:');
     expect([...ofSessions, 'everything.ended']).toEqual(inTable);
-    const statements = readFileSync(join(LIBRARY, 'stores/postgres/statements/end-statements.ts'), 'utf8');
+    const statements = readFileSync(join(LIBRARY, 'stores/postgres/operations/end-statements.ts'), 'utf8');
     expect(statements).toContain(`'everything.ended'`);
   });
 

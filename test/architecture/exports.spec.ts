@@ -3,18 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { LIBRARY, ROOT } from './module-graph.js';
+import { ENTRIES } from './rooms.js';
 
 interface Manifest {
   exports: Record<string, unknown>;
 }
-
-const ENTRIES = {
-  '.': 'index.ts',
-  './redis': 'stores/redis/index.ts',
-  './postgres': 'stores/postgres/index.ts',
-  './hybrid': 'stores/hybrid/index.ts',
-  './testing': 'testing/index.ts',
-};
 
 /** The names that an entry exports, types in italics of their own: `type Session`. */
 function listExports(file: string): string[] {

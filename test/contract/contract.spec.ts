@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { MemorySessionStore, type SessionStore } from 'nest-sessions';
 import { FakeClock, type StoreHarness } from 'nest-sessions/testing';
 import { CONTRACT } from '#src/testing/contract/index.js';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import { RACE_SABOTAGES } from './sabotages/race.sabotages.js';
 import { RULE_SABOTAGES } from './sabotages/rule.sabotages.js';
 import type { Sabotage } from './sabotages/sabotage.js';

@@ -12,7 +12,7 @@ import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
 import { createSessionService } from '#src/core/service/create-session-service.js';
 import type { DurableSessions } from '#src/core/ports/durable-sessions.js';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
-import { RecordingLogger } from '#src/testing/recording-logger.js';
+import { RecordingLogger } from '#src/testing/world/recording-logger.js';
 import { PostgresWorld } from '../integration/postgres/world.js';
 import { waitUntil } from '../support/poll.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';

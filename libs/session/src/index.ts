@@ -1,7 +1,7 @@
 export { toAuditRecord, type AuditEventName, type AuditLevel, type AuditRecord } from './core/events/audit-record.js';
 export type { Duration } from './core/session/duration.js';
 export type { IpAddressMode } from './core/client/ip-address-form.js';
-export type { AbsenceReason } from './core/service/session-authenticator.js';
+export type { AbsenceReason } from './core/token/absence-reason.js';
 export type { JsonObject, SessionData, SessionDataPatch } from './core/session/session-data.js';
 export {
   RevocationIncompleteError,
@@ -30,20 +30,17 @@ export type {
   IsolationRejection,
   LimitExceeded,
   SecurityEvent,
-  SessionClient,
   StepUpRequired,
   StoreAvailability,
   UnknownTokenReason,
   UnknownTokens,
   UseAfterEnd,
-} from './core/events/security-events.js';
-export type { ClientChange } from './core/client/client-traits.js';
-export type {
   AnomalyDecision,
-  DecideAnomaly,
   DecidedAnomaly,
-  SessionAnomaly,
-} from './core/service/session-anomalies.js';
+} from './core/events/security-events.js';
+export type { SessionClient } from './core/client/client-details.js';
+export type { ClientChange } from './core/client/client-traits.js';
+export type { DecideAnomaly, SessionAnomaly } from './core/service/session-anomalies.js';
 export type { AuthenticationInput, IdentityProviderInput } from './core/authentication/session-authentication.js';
 export type {
   AssuranceLevel,
@@ -53,27 +50,26 @@ export type {
   SessionAuthentication,
   SessionEndReason,
   SessionRecord,
+  LiveSession,
+  SessionAbsence,
 } from './core/session/session-record.js';
 export { SessionService, type CreatedSession, type CreateSession } from './core/service/session-service.js';
 export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/service/session-service.interface.js';
-export type { SessionSignalListener, SessionSignals } from './core/events/session-signals.js';
+export type { SessionSignalListener, SessionSignals } from './core/ports/session-signals.js';
 export type {
   CleanUpOutcome,
   CleanUpStep,
   CreateOutcome,
   FindOutcome,
-  LiveSession,
   NewSession,
   RenewedAuthentication,
   ProviderRevocation,
   RotateOutcome,
-  SessionAbsence,
   SessionDataChange,
   SessionDependencyToken,
   SessionLimit,
   SessionList,
   SessionListQuery,
-  SessionLogger,
   SessionRevocation,
   SessionRotation,
   SessionStore,
@@ -84,6 +80,7 @@ export type {
   UpdateOutcome,
   UserRevocation,
 } from './core/ports/session-store.js';
+export type { SessionLogger } from './core/support/logger.js';
 export type { Session, UserSession } from './core/session/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';

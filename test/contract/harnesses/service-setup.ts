@@ -3,7 +3,7 @@ import type { SessionPolicy } from '#src/core/session/session-policy.js';
 import type { SessionService } from '#src/core/service/session-service.js';
 import type { TouchRecorder } from '#src/core/service/touch-recorder.js';
 import type { SessionEventMap, SessionStore } from 'nest-sessions';
-import { RecordingLogger } from '#src/testing/recording-logger.js';
+import { RecordingLogger } from '#src/testing/world/recording-logger.js';
 import { watchStore, type WatchedStore } from './watch-store.js';
 
 export const POLICY: SessionPolicy = {

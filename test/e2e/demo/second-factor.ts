@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
-import type { DemoStage } from './demo-stage.js';
-import { ALAN } from './demo-stage.js';
+import { type DemoStage, ALAN } from './demo-stage.js';
 import type { Answer, DemoVisitor } from './demo-visitor.js';
 
 export const SET_UP = '/account/second-factor/set-up';

@@ -1,7 +1,6 @@
-import { anAuthentication } from 'nest-sessions/testing';
+import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PostgresDurableSessions } from 'nest-sessions/postgres';
-import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { BY_HAND, DurableScene, touch } from './scene.js';
 import { DurableWorld } from './world.js';
 

@@ -1,8 +1,7 @@
-import { anAuthentication } from 'nest-sessions/testing';
+import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { PostgresDurableSessions } from 'nest-sessions/postgres';
-import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { BY_HAND, DurableScene, holdConnection, IDLE_MS, MINUTE_MS, touch } from './scene.js';
 import type { DurableSide, DurableWorld, SideOptions } from './world.js';
 

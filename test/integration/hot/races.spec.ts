@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { aTokenHash } from 'nest-sessions/testing';
 import type { HotLease, HotSessions } from '#src/core/ports/hot-sessions.js';
-import type { LiveSession } from '#src/core/ports/session-store.js';
+import type { LiveSession } from '#src/core/session/session-record.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 import { aLiveSession, confirm, HotWorld, promote, TOUCH } from './world.js';
 

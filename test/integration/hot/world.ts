@@ -4,8 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { redisHotSessions, type RedisStoreOptions } from 'nest-sessions/redis';
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import type { HotLease, HotRead, HotSessions } from '#src/core/ports/hot-sessions.js';
-import type { SessionRecord } from '#src/core/session/session-record.js';
-import type { LiveSession } from '#src/core/ports/session-store.js';
+import type { SessionRecord, LiveSession } from '#src/core/session/session-record.js';
 
 export const MINUTE_MS = 60_000;
 

@@ -1,10 +1,9 @@
-import { anAuthentication } from 'nest-sessions/testing';
+import { anAuthentication, aNewSession, aTokenHash, anIdLike } from 'nest-sessions/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SessionStore } from 'nest-sessions';
-import { aNewSession, aTokenHash, anIdLike } from 'nest-sessions/testing';
 import { countCalls, RedisFixture } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 

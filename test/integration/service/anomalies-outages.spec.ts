@@ -6,7 +6,7 @@ import {
   type SessionRotation,
   type SessionStore,
 } from 'nest-sessions';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import type { DecideAnomaly } from '#src/core/service/session-anomalies.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService, type ServiceSetUp } from '../../contract/harnesses/service-setup.js';

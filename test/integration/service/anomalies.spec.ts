@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type AnomalyDecision, type SessionClient, type SessionStore } from 'nest-sessions';
 import { setImmediate } from 'node:timers/promises';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import type { DecideAnomaly } from '#src/core/service/session-anomalies.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService, type ServiceSetUp } from '../../contract/harnesses/service-setup.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import { createSessionId, sessionIdBytes } from '#src/core/session/session-id.js';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 

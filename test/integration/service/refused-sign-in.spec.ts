@@ -6,7 +6,7 @@ import {
   SessionStoreUnavailableError,
   type HttpSession,
 } from 'nest-sessions';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 import { ADAPTERS, startTestApp } from '../../e2e/support/test-app.js';

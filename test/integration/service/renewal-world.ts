@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SessionService, SessionStore } from 'nest-sessions';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import { setUpService, type ServiceSetUp } from '../../contract/harnesses/service-setup.js';
 
 const HOUR_MS = 3_600_000;

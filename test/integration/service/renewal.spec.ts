@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { RevocationIncompleteError, SessionStoreUnavailableError, type AuthenticateOutcome } from 'nest-sessions';
 import { sessionIdBytes } from '#src/core/session/session-id.js';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 import { Gate } from '../../support/barrier.js';

@@ -7,7 +7,7 @@ import {
   type SessionData,
 } from 'nest-sessions';
 import { anIdLike } from 'nest-sessions/testing';
-import { StoreWorld } from '#src/testing/store-world.js';
+import { StoreWorld } from '#src/testing/world/store-world.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 

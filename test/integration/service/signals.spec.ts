@@ -4,7 +4,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { EndedSession, SessionStore } from 'nest-sessions';
 import { postgresStore } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';
-import { RecordingLogger } from '#src/testing/recording-logger.js';
+import { RecordingLogger } from '#src/testing/world/recording-logger.js';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 import { getServerUrl, startRedisCluster, type RedisCluster } from '../../support/servers.js';
 import { SHARED_BACKENDS, shareMemory, type SharedBackend } from '../../support/shared-backends.js';

@@ -10,8 +10,8 @@ import type {
 } from '#src/core/ports/hot-sessions.js';
 import { patchData, pickData } from '#src/core/session/session-data.js';
 import { userReferenceFor, userReferenceOf } from '#src/core/session/session-id.js';
-import type { SessionRecord } from '#src/core/session/session-record.js';
-import type { LiveSession, SessionDataChange, SessionTouch, UpdateOutcome } from '#src/core/ports/session-store.js';
+import type { SessionRecord, LiveSession } from '#src/core/session/session-record.js';
+import type { SessionDataChange, SessionTouch, UpdateOutcome } from '#src/core/ports/session-store.js';
 import type { SimulatedClock } from './simulated-clock.js';
 import { SimulatedEpoch } from './simulated-epoch.js';
 import { without, withEntry, type Copy, type SimulatedRedis } from './simulated-redis.js';

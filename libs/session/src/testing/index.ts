@@ -1,4 +1,4 @@
-export { describeSessionStore } from './describe-session-store.js';
-export { FakeClock } from './fake-clock.js';
-export { anAuthentication, aNewSession, anIdLike, aTokenHash } from './new-session.js';
-export type { StoreContractOptions, StoreHarness } from './store-harness.js';
+export { describeSessionStore } from './contract/describe-session-store.js';
+export { FakeClock } from './world/fake-clock.js';
+export { anAuthentication, aNewSession, anIdLike, aTokenHash } from './world/new-session.js';
+export type { StoreContractOptions, StoreHarness } from './world/store-harness.js';

@@ -41,3 +41,9 @@ export function cleanText(text: string | null | undefined, maxLength: number): s
   const clean = text.replace(CONTROL, ' ').trim().slice(0, maxLength).toWellFormed();
   return clean === '' ? null : clean;
 }
+
+/** What is known of who sent a token. As it was seen: `ipAddresses` decides what of it is told. */
+export interface SessionClient {
+  readonly ipAddress?: string | null;
+  readonly userAgent?: string | null;
+}

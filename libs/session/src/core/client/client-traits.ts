@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { normalizeUserAgent } from './client-details.js';
+import { normalizeUserAgent, type SessionClient } from './client-details.js';
 import { createIpAddressForm, type IpAddressForm } from './ip-address-form.js';
-import type { SessionClient } from '../events/security-events.js';
 import type { SessionRecord } from '../session/session-record.js';
 import { equalHashes } from '../token/session-token.js';
 import { CLIENT_TRAIT_BYTES } from '../token/token-state.js';

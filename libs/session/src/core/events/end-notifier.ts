@@ -1,6 +1,7 @@
 import type { EndedSession } from '../session/session-record.js';
-import { SignalListeners, type SessionSignalListener, type SessionSignals } from './session-signals.js';
-import type { SessionLogger } from '../ports/session-store.js';
+import { SignalListeners } from './signal-codec.js';
+import type { SessionSignalListener, SessionSignals } from '../ports/session-signals.js';
+import type { SessionLogger } from '../support/logger.js';
 
 /** Ended is terminal, so an id that was heard of need not be heard of again. Far more than come in the time between doubles. */
 const MAX_REMEMBERED = 20_000;

@@ -1,10 +1,5 @@
-import type { AbsenceReason } from '../service/session-authenticator.js';
-
-/** What is known of who sent a token. As it was seen: `ipAddresses` decides what of it is told. */
-export interface SessionClient {
-  readonly ipAddress?: string | null;
-  readonly userAgent?: string | null;
-}
+import type { ClientChange } from '../client/client-traits.js';
+import type { AbsenceReason } from '../token/absence-reason.js';
 
 /** What every security event tells. `null`: not known. */
 export interface SecurityEvent {
@@ -88,4 +83,31 @@ export interface StoreAvailability extends SecurityEvent {
   readonly state: 'unavailable' | 'recovered';
   /** Since the first failure, in ms; `null` while unavailable. */
   readonly lastedMs: number | null;
+}
+
+export const ANOMALY_DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
+
+/**
+ * - `allow`: the client is one of the session's from now on.
+ * - `notify`: the same, and the event `anomaly` tells of it.
+ * - `step-up`: the event tells of it, and the session authenticates nobody until `reauthenticate` says that its user proved
+ *   who they are, which gives it a new token and makes the client of that proof the one that it knows.
+ * - `revoke`: the session ends with reason `anomaly`.
+ */
+export type AnomalyDecision = (typeof ANOMALY_DECISIONS)[number];
+
+/** What was decided of an anomaly, once for each client that is new to the session; `allow` is not told. */
+export interface DecidedAnomaly extends SecurityEvent {
+  readonly id: string;
+  readonly userId: string;
+  readonly changes: readonly ClientChange[];
+  readonly decision: Exclude<AnomalyDecision, 'allow'>;
+  /**
+   * `false`: the store did not say that it took it. This request was refused, but after `notify`, and the next one is
+   * asked about again unless it did take it. Told once for each client in each instance, as far as it remembers.
+   */
+  readonly isStored: boolean;
+  /** Of the client that the session began with. */
+  readonly formerIpAddress: string | null;
+  readonly formerUserAgent: string | null;
 }

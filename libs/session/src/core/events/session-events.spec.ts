@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { RecordingLogger } from '../../testing/recording-logger.js';
+import { RecordingLogger } from '../../testing/world/recording-logger.js';
 import type { EndedSession } from '../session/session-record.js';
 import { SessionEvents } from './session-events.js';
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { EndedEverywhere } from './end-notifier.js';
-import type { DecidedAnomaly } from '../service/session-anomalies.js';
 import type {
+  DecidedAnomaly,
   AmbiguousCredentials,
   IsolationRejection,
   LimitExceeded,
@@ -14,7 +14,7 @@ import type {
 import type { NewDevices } from './new-devices.js';
 import type { EndedEverything, EndedSession } from '../session/session-record.js';
 import type { Session } from '../session/session.js';
-import type { SessionLogger } from '../ports/session-store.js';
+import type { SessionLogger } from '../support/logger.js';
 
 /** An unsafe request that another site made a browser send, or that seems so. Header values are cut at 200 characters. */
 export interface CsrfRejection extends SecurityEvent {

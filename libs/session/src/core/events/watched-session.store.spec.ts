@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MemorySessionStore } from '../../stores/memory/index.js';
-import { RecordingLogger } from '../../testing/recording-logger.js';
+import { RecordingLogger } from '../../testing/world/recording-logger.js';
 import { SessionStoreRefusedError, SessionStoreUnavailableError } from '../session/session-errors.js';
 import { SessionEvents } from './session-events.js';
 import { StoreOutages } from './watched-session.store.js';

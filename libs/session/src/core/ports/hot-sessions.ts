@@ -1,7 +1,6 @@
 import type { JsonObject } from '../session/session-data.js';
-import type { SessionSignals } from '../events/session-signals.js';
+import type { SessionSignals } from './session-signals.js';
 import type {
-  LiveSession,
   ProviderRevocation,
   SessionDataChange,
   SessionRevocation,
@@ -9,6 +8,7 @@ import type {
   UpdateOutcome,
   UserRevocation,
 } from './session-store.js';
+import type { LiveSession } from '../session/session-record.js';
 
 /**
  * The fast side of a hybrid store: copies of sessions that the durable side confirmed, and the only copy of `data`.

@@ -1,12 +1,15 @@
-import type { JsonObject } from '../session/session-data.js';
 import type {
+  LiveSession,
+  SessionAbsence,
   EndedEverything,
   EndedSession,
   SessionAuthentication,
   SessionEndReason,
   SessionRecord,
 } from '../session/session-record.js';
-import type { SessionSignals } from '../events/session-signals.js';
+import type { SessionLogger } from '../support/logger.js';
+import type { JsonObject } from '../session/session-data.js';
+import type { SessionSignals } from './session-signals.js';
 
 /**
  * Where sessions live: the port that every store implements and `describeSessionStore()` proves.
@@ -121,12 +124,6 @@ export interface SessionLimit {
   readonly onLimit: 'revoke-oldest' | 'reject';
 }
 
-/** A live record and the backend's time at which it was found so. */
-export interface LiveSession {
-  readonly record: SessionRecord;
-  readonly now: Date;
-}
-
 export type CreateOutcome =
   | (LiveSession & {
       readonly created: true;
@@ -134,9 +131,6 @@ export type CreateOutcome =
       readonly ended: readonly EndedSession[];
     })
   | { readonly created: false; readonly reason: 'limit' | 'id-taken' };
-
-/** `ended` and `expired` are told apart from `unknown` where the store still knows; for logs only. */
-export type SessionAbsence = 'unknown' | 'expired' | 'ended' | 'undecodable';
 
 export type FindOutcome =
   (LiveSession & { readonly live: true }) | { readonly live: false; readonly reason: SessionAbsence };
@@ -258,14 +252,6 @@ export interface SessionStoreContext {
   readonly retentionMs: number;
   /** How long audit rows are kept, in ms. */
   readonly auditRetentionMs: number;
-}
-
-/** Satisfied by Nest's `Logger`. */
-export interface SessionLogger {
-  debug(message: string): void;
-  log(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
 }
 
 /**

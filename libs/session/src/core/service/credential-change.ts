@@ -1,5 +1,4 @@
-import { normalizeActor } from '../client/client-details.js';
-import type { SessionClient } from '../events/security-events.js';
+import { normalizeActor, type SessionClient } from '../client/client-details.js';
 import type { AuthenticationInput } from '../authentication/session-authentication.js';
 import type { SessionAuthenticator } from './session-authenticator.js';
 import { isUnavailable } from '../session/session-errors.js';

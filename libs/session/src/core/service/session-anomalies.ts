@@ -1,15 +1,18 @@
+import { ANOMALY_DECISIONS, type AnomalyDecision } from '../events/security-events.js';
 import { randomBytes } from 'node:crypto';
-import { normalizeUserAgent } from '../client/client-details.js';
+import { normalizeUserAgent, type SessionClient } from '../client/client-details.js';
 import { findChangedClient, type ChangedClient, type ClientChange } from '../client/client-traits.js';
 import type { IpAddressForm } from '../client/ip-address-form.js';
-import type { SecurityEvent, SessionClient } from '../events/security-events.js';
-import type { AbsenceReason, SessionAuthenticator } from './session-authenticator.js';
+import type { SessionAuthenticator } from './session-authenticator.js';
+import type { AbsenceReason } from '../token/absence-reason.js';
 import { RecentKeys } from '../support/recent-keys.js';
 import { isUnavailable, SessionArgumentError } from '../session/session-errors.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { SessionRecord } from '../session/session-record.js';
-import type { SessionLogger, SessionStore } from '../ports/session-store.js';
-import { toSession, type UserSession } from '../session/session.js';
+import type { SessionStore } from '../ports/session-store.js';
+import type { SessionLogger } from '../support/logger.js';
+import type { UserSession } from '../session/session.js';
+import { toSession } from './to-session.js';
 import type { RenewedToken } from './token-renewer.js';
 import {
   decodeTokenState,
@@ -19,7 +22,6 @@ import {
   type LaterClients,
 } from '../token/token-state.js';
 
-const DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
 /** Each attempt lost means that another request wrote something about the session's tokens. */
 const MAX_ATTEMPTS = 8;
 const MAX_REMEMBERED = 10_000;
@@ -33,33 +35,8 @@ export interface SessionAnomaly {
   readonly client: { readonly ipAddress: string | null; readonly userAgent: string | null };
 }
 
-/**
- * - `allow`: the client is one of the session's from now on.
- * - `notify`: the same, and the event `anomaly` tells of it.
- * - `step-up`: the event tells of it, and the session authenticates nobody until `reauthenticate` says that its user proved
- *   who they are, which gives it a new token and makes the client of that proof the one that it knows.
- * - `revoke`: the session ends with reason `anomaly`.
- */
-export type AnomalyDecision = (typeof DECISIONS)[number];
-
 /** An async function that has one answer only needs `as const` behind it, or TypeScript takes it for any string. */
 export type DecideAnomaly = (anomaly: SessionAnomaly) => AnomalyDecision | Promise<AnomalyDecision>;
-
-/** What was decided of an anomaly, once for each client that is new to the session; `allow` is not told. */
-export interface DecidedAnomaly extends SecurityEvent {
-  readonly id: string;
-  readonly userId: string;
-  readonly changes: readonly ClientChange[];
-  readonly decision: Exclude<AnomalyDecision, 'allow'>;
-  /**
-   * `false`: the store did not say that it took it. This request was refused, but after `notify`, and the next one is
-   * asked about again unless it did take it. Told once for each client in each instance, as far as it remembers.
-   */
-  readonly isStored: boolean;
-  /** Of the client that the session began with. */
-  readonly formerIpAddress: string | null;
-  readonly formerUserAgent: string | null;
-}
 
 export interface SessionAnomaliesParts {
   readonly store: SessionStore;
@@ -228,8 +205,8 @@ interface Question {
 }
 
 function assertDecision(decision: unknown): asserts decision is AnomalyDecision {
-  if (DECISIONS.some((known) => known === decision)) return;
-  throw new SessionArgumentError(`onAnomaly must answer ${DECISIONS.map((known) => `'${known}'`).join(', ')}`);
+  if (ANOMALY_DECISIONS.some((known) => known === decision)) return;
+  throw new SessionArgumentError(`onAnomaly must answer ${ANOMALY_DECISIONS.map((known) => `'${known}'`).join(', ')}`);
 }
 
 /** @returns `undefined` when another request has stored these traits already, or the bytes cannot be read. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { aNewSession } from '../../testing/index.js';
-import { RecordingLogger } from '../../testing/recording-logger.js';
+import { RecordingLogger } from '../../testing/world/recording-logger.js';
 import { MemorySessionStore } from '../../stores/memory/index.js';
 import { SessionAuthenticator } from './session-authenticator.js';
 import type { EndedSession } from '../session/session-record.js';

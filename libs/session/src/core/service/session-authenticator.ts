@@ -1,20 +1,12 @@
+import type { AbsenceReason } from '../token/absence-reason.js';
 import { isUnavailable } from '../session/session-errors.js';
-import type { LiveSession, SessionAbsence, SessionLogger, SessionStore } from '../ports/session-store.js';
+import type { SessionStore } from '../ports/session-store.js';
+import type { LiveSession } from '../session/session-record.js';
+import type { SessionLogger } from '../support/logger.js';
 import type { SessionEvents } from '../events/session-events.js';
-import type { SessionTokens, TokenRejection } from '../token/session-token.js';
+import type { SessionTokens } from '../token/session-token.js';
 import { matchToken, type TokenMatch } from '../token/token-rotation.js';
 import { decodeTokenState, encodeTokenState, type TokenState } from '../token/token-state.js';
-
-/** Why a token was not accepted, for the log; a client learns only that it was not. */
-export type AbsenceReason =
-  | 'missing'
-  | TokenRejection
-  | SessionAbsence
-  | 'wrong-secret'
-  /** The token was followed by another one and its grace is over: the session was revoked. */
-  | 'reuse'
-  /** Another client used it, and `onAnomaly` answered `revoke`. */
-  | 'anomaly';
 
 export type LiveToken = LiveSession & {
   readonly live: true;

@@ -8,10 +8,11 @@ import { SessionLimitReachedError, SessionSignInRefusedError } from '../session/
 import type { SessionEvents } from '../events/session-events.js';
 import { assertUserId, createSessionId } from '../session/session-id.js';
 import type { SessionPolicy } from '../session/session-policy.js';
-import type { EndedSession, SessionAuthentication, SessionRecord } from '../session/session-record.js';
-import type { LiveSession, NewSession, SessionStore } from '../ports/session-store.js';
+import type { EndedSession, SessionAuthentication, SessionRecord, LiveSession } from '../session/session-record.js';
+import type { NewSession, SessionStore } from '../ports/session-store.js';
 import type { SessionTokens } from '../token/session-token.js';
-import { toSession, type Session } from '../session/session.js';
+import type { Session } from '../session/session.js';
+import { toSession } from './to-session.js';
 
 const MAX_ID_ATTEMPTS = 8;
 

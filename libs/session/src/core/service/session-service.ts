@@ -1,6 +1,5 @@
-import { normalizeActor } from '../client/client-details.js';
+import { normalizeActor, type SessionClient } from '../client/client-details.js';
 import { CredentialChange, type CredentialChangeInput } from './credential-change.js';
-import type { SessionClient } from '../events/security-events.js';
 import { assertProviderSession, type AuthenticationInput } from '../authentication/session-authentication.js';
 import type { SessionAuthenticator } from './session-authenticator.js';
 import type { CreatedSession, CreateSession, SessionCreator } from './session-creator.js';
@@ -19,7 +18,8 @@ import type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './sessi
 import type { SessionStore } from '../ports/session-store.js';
 import type { SessionUpdater } from './session-updater.js';
 import type { SessionAnomalies } from './session-anomalies.js';
-import { compareByActivity, outcomeOf, toSession, type Session } from '../session/session.js';
+import { compareByActivity, outcomeOf, type Session } from '../session/session.js';
+import { toSession } from './to-session.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 import type { TokenRenewer } from './token-renewer.js';
 import type { TokenSignals } from './suspicious-tokens.js';

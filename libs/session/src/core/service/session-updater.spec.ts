@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Gate } from '../../testing/gate.js';
+import { Gate } from '../../testing/world/gate.js';
 import { aNewSession } from '../../testing/index.js';
 import { MemorySessionStore } from '../../stores/memory/index.js';
 import type { JsonObject } from '../session/session-data.js';

@@ -3,7 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { KeyedQueue } from '../support/keyed-queue.js';
 import { assertStorableData, type JsonObject } from '../session/session-data.js';
 import { SessionArgumentError, SessionUpdateConflictError } from '../session/session-errors.js';
-import type { LiveSession, SessionStore } from '../ports/session-store.js';
+import type { SessionStore } from '../ports/session-store.js';
+import type { LiveSession } from '../session/session-record.js';
 
 const MAX_ATTEMPTS = 64;
 const MAX_BACKOFF_MS = 20;

@@ -1,7 +1,6 @@
-import { normalizeUserAgent } from '../client/client-details.js';
+import { normalizeUserAgent, type SessionClient } from '../client/client-details.js';
 import type { IpAddressForm } from '../client/ip-address-form.js';
 import { RecentKeys } from '../support/recent-keys.js';
-import type { SessionClient } from '../events/security-events.js';
 import type { CheckedToken } from './session-authenticator.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { SessionTokens } from '../token/session-token.js';

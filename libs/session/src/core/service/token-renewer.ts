@@ -2,9 +2,10 @@ import type { CheckedToken, LiveToken, SessionAuthenticator } from './session-au
 import { isUnavailable } from '../session/session-errors.js';
 import type { SessionEvents } from '../events/session-events.js';
 import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from '../session/session-policy.js';
-import type { SessionLogger, SessionRotation, SessionStore } from '../ports/session-store.js';
+import type { SessionRotation, SessionStore } from '../ports/session-store.js';
+import type { SessionLogger } from '../support/logger.js';
 import type { SessionTokens } from '../token/session-token.js';
-import { toSession } from '../session/session.js';
+import { toSession } from './to-session.js';
 import { promoteSuccessor, replaceCurrent, withSuccessor, type TokenProof } from '../token/token-rotation.js';
 import { encodeTokenState } from '../token/token-state.js';
 import { unwrapSecret, wrapSecret } from '../token/token-wrap.js';

@@ -1,11 +1,11 @@
-import type { SessionClient } from '../events/security-events.js';
+import type { SessionClient } from '../client/client-details.js';
 import type { SessionAnomalies } from './session-anomalies.js';
 import { renewAuthentication, type AuthenticationInput } from '../authentication/session-authentication.js';
 import type { LiveToken, SessionAuthenticator } from './session-authenticator.js';
 import { SessionArgumentError } from '../session/session-errors.js';
 import type { SessionPolicy } from '../session/session-policy.js';
-import type { EndedSession, SessionRecord } from '../session/session-record.js';
-import type { LiveSession, SessionRotation, SessionStore } from '../ports/session-store.js';
+import type { EndedSession, SessionRecord, LiveSession } from '../session/session-record.js';
+import type { SessionRotation, SessionStore } from '../ports/session-store.js';
 import type { TokenRenewer } from './token-renewer.js';
 import type { TokenProof } from '../token/token-rotation.js';
 import type { SessionTokens } from '../token/session-token.js';

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { Gate } from '../../testing/gate.js';
+import { Gate } from '../../testing/world/gate.js';
 import { aNewSession, FakeClock } from '../../testing/index.js';
-import { RecordingLogger } from '../../testing/recording-logger.js';
+import { RecordingLogger } from '../../testing/world/recording-logger.js';
 import { MemorySessionStore } from '../../stores/memory/index.js';
-import type { LiveSession, SessionTouch } from '../ports/session-store.js';
+import type { SessionTouch } from '../ports/session-store.js';
+import type { LiveSession } from '../session/session-record.js';
 import { TouchRecorder } from './touch-recorder.js';
 
 const POLICY = { idleTimeoutMs: 1_800_000, touchIntervalMs: 60_000 };

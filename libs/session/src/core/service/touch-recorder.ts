@@ -1,5 +1,7 @@
 import { isTouchDue, type SessionPolicy } from '../session/session-policy.js';
-import type { LiveSession, SessionLogger, SessionStore } from '../ports/session-store.js';
+import type { SessionStore } from '../ports/session-store.js';
+import type { LiveSession } from '../session/session-record.js';
+import type { SessionLogger } from '../support/logger.js';
 
 /** A live session and, when its token is stored under an older key, the hash to store instead. */
 export type SeenSession = LiveSession & { readonly rehash?: Uint8Array };

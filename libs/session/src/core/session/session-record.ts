@@ -96,3 +96,12 @@ export interface EndedSession {
   /** Who ended it: an id that the caller gave, or `null` for the library itself. */
   readonly endedBy: string | null;
 }
+
+/** A live record and the backend's time at which it was found so. */
+export interface LiveSession {
+  readonly record: SessionRecord;
+  readonly now: Date;
+}
+
+/** `ended` and `expired` are told apart from `unknown` where the store still knows; for logs only. */
+export type SessionAbsence = 'unknown' | 'expired' | 'ended' | 'undecodable';

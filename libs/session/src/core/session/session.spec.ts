@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { inspect } from 'node:util';
 import type { SessionRecord } from './session-record.js';
-import { compareByActivity, toSession } from './session.js';
+import { compareByActivity } from './session.js';
+import { toSession } from '../service/to-session.js';
 
 const aRecord = (): SessionRecord => ({
   id: '0190b6d0-0000-8000-8000-00000000000a',

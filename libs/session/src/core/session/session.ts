@@ -1,8 +1,6 @@
 import { types } from 'node:util';
 import type { SessionData } from './session-data.js';
 import type { SessionRecord } from './session-record.js';
-import type { LiveSession } from '../ports/session-store.js';
-import { decodeTokenState } from '../token/token-state.js';
 
 /**
  * A live session as an application sees it: a frozen snapshot taken at `checkedAt`. It holds no secret and may be
@@ -24,32 +22,6 @@ export type UserSession = Session & { readonly userId: string };
 
 export function hasUser(session: Session): session is UserSession {
   return session.userId !== null;
-}
-
-/** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
-export function toSession({ record, now }: LiveSession): Session {
-  return Object.freeze({
-    id: record.id,
-    userId: record.userId,
-    version: record.version,
-    createdAt: record.createdAt,
-    lastSeenAt: record.lastSeenAt,
-    expiresAt: record.expiresAt,
-    absoluteExpiresAt: record.absoluteExpiresAt,
-    authenticatedAt: record.authenticatedAt,
-    amr: Object.freeze([...record.amr]),
-    assuranceLevel: record.assuranceLevel,
-    awaitsSecondFactor: record.awaitsSecondFactor,
-    awaitsReauthentication: decodeTokenState(record.tokenHash)?.awaitsReauthentication ?? false,
-    identityProvider: record.identityProvider && Object.freeze({ ...record.identityProvider }),
-    ipAddress: record.ipAddress,
-    userAgent: record.userAgent,
-    device: record.device,
-    checkedAt: now,
-    get data() {
-      return deepFreeze(record.data) as Readonly<SessionData>;
-    },
-  });
 }
 
 /** Whether `onAnomaly` stopped a session that awaits no second factor, which would be a proof too. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Gate } from '../../testing/gate.js';
+import { Gate } from '../../testing/world/gate.js';
 import { KeyedQueue } from './keyed-queue.js';
 
 describe('KeyedQueue', () => {

@@ -1,4 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
+import { SetMetadata, type ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import type { AssuranceLevel } from '../../core/session/session-record.js';
@@ -7,6 +7,8 @@ const ACCESS_KEY = 'nest-sessions:access';
 const REQUIREMENT_KEY = 'nest-sessions:requirement';
 const TOUCH_KEY = 'nest-sessions:touch';
 const CLOSING_KEY = 'nest-sessions:closing';
+const EXEMPT_KEY = 'nest-sessions:csrf-exempt';
+const EMBEDDING_KEY = 'nest-sessions:allow-embedding';
 /** Where Nest's `@Sse()` leaves its mark. */
 const SSE_KEY = '__sse__';
 
@@ -58,6 +60,10 @@ export function setTouching(touching: boolean): ClassOrMethodDecorator {
   return decorate((target) => Reflect.defineMetadata(TOUCH_KEY, touching, target));
 }
 
+export const setCsrfExempt = () => SetMetadata(EXEMPT_KEY, true);
+
+export const setEmbedding = () => SetMetadata(EMBEDDING_KEY, true);
+
 export function setClosing(): ClassOrMethodDecorator {
   return decorate((target) => Reflect.defineMetadata(CLOSING_KEY, true, target));
 }
@@ -101,6 +107,14 @@ export function isTouching(reflector: Reflector, context: ExecutionContext): boo
 export function closesWithSession(reflector: Reflector, context: ExecutionContext): boolean {
   const targets = [context.getHandler(), context.getClass()];
   return [SSE_KEY, CLOSING_KEY].some((key) => reflector.getAllAndOverride<boolean | undefined>(key, targets) ?? false);
+}
+
+export function isCsrfExempt(context: ExecutionContext): boolean {
+  return [context.getHandler(), context.getClass()].some((target) => Reflect.hasOwnMetadata(EXEMPT_KEY, target));
+}
+
+export function allowsEmbedding(context: ExecutionContext): boolean {
+  return [context.getHandler(), context.getClass()].some((target) => Reflect.hasOwnMetadata(EMBEDDING_KEY, target));
 }
 
 function contradiction(name: string): SessionConfigurationError {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkCrossOrigin, type CrossOriginRefusal, type CrossOriginRules } from './cross-origin-check.js';
+import { checkCrossOrigin, type CrossOriginRefusal } from './cross-origin-check.js';
+import type { CrossOriginRules } from '../options/origin.js';
 
 type Headers = Record<string, string | string[]>;
 type Verdict = CrossOriginRefusal | 'allowed';

@@ -1,18 +1,5 @@
-import { formatOrigin, isWebOrigin, parseOrigin } from '../options/origin.js';
-
-export interface CrossOriginRequest {
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-}
-
-export interface CrossOriginRules {
-  /** Origins at which browsers see the application, in the spelling of `formatOrigin`. `undefined`: the request's own host. */
-  readonly publicOrigins: ReadonlySet<string> | undefined;
-  /** Other origins that may send unsafe requests. */
-  readonly trustedOrigins: ReadonlySet<string>;
-  /** What becomes of a request without both headers, which no current browser sends. */
-  readonly onMissing: 'allow' | 'reject';
-}
+import { type CrossOriginRules, formatOrigin, isWebOrigin, parseOrigin } from '../options/origin.js';
+import type { CrossOriginRequest } from '../request/csrf-call.js';
 
 /**
  * `cross-site`: the browser says so, or sent something that is not in its standard. `foreign-origin`: the origin is not

@@ -3,7 +3,7 @@ import { normalizeUserAgent } from '../../core/client/client-details.js';
 import type { IpAddressForm } from '../../core/client/ip-address-form.js';
 import type { CsrfRejection } from '../../core/events/session-events.js';
 import { SessionService } from '../../core/service/session-service.js';
-import { isCsrfExempt } from '../decorators/csrf-exempt.decorator.js';
+import { isCsrfExempt } from '../access/session-metadata.js';
 import { HttpExchange } from '../request/http-exchange.js';
 import type { CsrfSettings } from '../options/csrf-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';

@@ -1,6 +1,7 @@
 import type { IsolationRejection } from '../../core/events/security-events.js';
-import { isSafeMethod, readHeader, type CrossOriginRequest, type CrossOriginRules } from './cross-origin-check.js';
-import { formatOrigin, parseOrigin } from '../options/origin.js';
+import { isSafeMethod, readHeader } from './cross-origin-check.js';
+import { type CrossOriginRules, formatOrigin, parseOrigin } from '../options/origin.js';
+import type { CrossOriginRequest } from '../request/csrf-call.js';
 
 /** What the verdict depends on, for caches. */
 export const ISOLATION_HEADERS = ['Sec-Fetch-Site', 'Sec-Fetch-Mode', 'Sec-Fetch-Dest', 'Origin'] as const;

@@ -2,12 +2,12 @@ import { ForbiddenException, Inject, Injectable, Logger, type ExecutionContext }
 import { normalizeUserAgent } from '../../core/client/client-details.js';
 import type { IsolationRejection } from '../../core/events/security-events.js';
 import { SessionService } from '../../core/service/session-service.js';
-import { allowsEmbedding } from '../decorators/allow-embedding.decorator.js';
+import { allowsEmbedding } from '../access/session-metadata.js';
 import { HttpExchange } from '../request/http-exchange.js';
 import { findHttpParts, type HttpParts } from '../request/http-parts.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
-import type { CrossOriginRules } from './cross-origin-check.js';
+import type { CrossOriginRules } from '../options/origin.js';
 import { excerpt, quote } from './header-excerpt.js';
 import { checkIsolation, ISOLATION_HEADERS } from './isolation-check.js';
 

@@ -5,14 +5,8 @@ import { isUnavailable, SessionArgumentError } from '../../core/session/session-
 import type { CreatedSession, CreateSession } from '../../core/service/session-creator.js';
 import type { RotatedSession } from '../../core/service/session-service.interface.js';
 import { assertUserId } from '../../core/session/session-id.js';
-import {
-  awaitsProof,
-  hasUser,
-  isDoubted,
-  toSession,
-  type Session,
-  type UserSession,
-} from '../../core/session/session.js';
+import { awaitsProof, hasUser, isDoubted, type Session, type UserSession } from '../../core/session/session.js';
+import { toSession } from '../../core/service/to-session.js';
 import { isCsrfTokenOf, mintCsrfToken } from '../cross-site/csrf-token.js';
 import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import { assertAnswerable } from './assert-answerable.js';

@@ -1,6 +1,5 @@
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
-import type { CrossOriginRules } from '../cross-site/cross-origin-check.js';
-import { formatOrigin, isWebOrigin, parseOrigin, type Origin } from './origin.js';
+import { type CrossOriginRules, formatOrigin, isWebOrigin, parseOrigin, type Origin } from './origin.js';
 import { assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 

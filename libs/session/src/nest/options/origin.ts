@@ -23,3 +23,12 @@ export function formatOrigin({ scheme, host }: Origin): string {
 export function isWebOrigin({ scheme }: Origin): boolean {
   return scheme === 'http' || scheme === 'https';
 }
+
+export interface CrossOriginRules {
+  /** Origins at which browsers see the application, in the spelling of `formatOrigin`. `undefined`: the request's own host. */
+  readonly publicOrigins: ReadonlySet<string> | undefined;
+  /** Other origins that may send unsafe requests. */
+  readonly trustedOrigins: ReadonlySet<string>;
+  /** What becomes of a request without both headers, which no current browser sends. */
+  readonly onMissing: 'allow' | 'reject';
+}

@@ -1,4 +1,4 @@
-import type { SessionLogger } from '../../core/ports/session-store.js';
+import type { SessionLogger } from '../../core/support/logger.js';
 import { describeDeviation, type ProfileSettings } from '../options/policy-deviations.js';
 
 /** Says at boot what is looser than the profile: a warning each, or at debug level where that is justified. */

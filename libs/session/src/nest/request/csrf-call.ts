@@ -1,5 +1,4 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { CrossOriginRequest } from '../cross-site/cross-origin-check.js';
 
 interface CsrfRequest extends CrossOriginRequest {
   readonly ip?: string;
@@ -61,4 +60,9 @@ function isRequest(value: unknown): value is CsrfRequest {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+export interface CrossOriginRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }

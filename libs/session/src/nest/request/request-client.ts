@@ -1,4 +1,4 @@
-import type { SessionClient } from '../../core/events/security-events.js';
+import type { SessionClient } from '../../core/client/client-details.js';
 import { SessionClientGoneError } from './client-gone.error.js';
 import type { HttpExchange } from './http-exchange.js';
 

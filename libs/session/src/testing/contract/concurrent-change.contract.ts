@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SessionData } from '../../core/session/session-data.js';
-import { Gate } from '../gate.js';
+import { Gate } from '../world/gate.js';
 import type { ContractGroup } from './contract-group.js';
 
 /** Data with keys that no application declared. */

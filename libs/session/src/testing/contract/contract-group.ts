@@ -1,4 +1,4 @@
-import type { StoreWorld } from '../store-world.js';
+import type { StoreWorld } from '../world/store-world.js';
 
 /** Declares one test of the contract. */
 export type Prove = (title: string, test: (world: StoreWorld) => Promise<void>) => void;

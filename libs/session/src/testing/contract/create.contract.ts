@@ -1,8 +1,7 @@
 import type { SessionAuthentication } from '../../core/session/session-record.js';
-import { anAuthentication } from '../new-session.js';
+import { anAuthentication, aNewSession, aTokenHash } from '../world/new-session.js';
 import assert from 'node:assert/strict';
-import { aNewSession, aTokenHash } from '../new-session.js';
-import { plain } from '../store-world.js';
+import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
-import { anAuthentication, anIdLike, aTokenHash } from '../new-session.js';
-import type { StoreWorld } from '../store-world.js';
+import { anAuthentication, anIdLike, aTokenHash } from '../world/new-session.js';
+import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,8 +1,7 @@
-import { anAuthentication } from '../new-session.js';
+import { anAuthentication, aTokenHash } from '../world/new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
-import { aTokenHash } from '../new-session.js';
-import type { StoreWorld } from '../store-world.js';
+import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const SHORT_MS = 250;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { SessionStoreUnavailableError } from '../../core/session/session-errors.js';
 import type { CleanUpOutcome, SessionStore } from '../../core/ports/session-store.js';
-import { aNewSession, aTokenHash } from '../new-session.js';
-import { plain } from '../store-world.js';
+import { aNewSession, aTokenHash } from '../world/new-session.js';
+import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;

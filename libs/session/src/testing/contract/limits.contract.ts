@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
 import type { CreateOutcome, SessionLimit } from '../../core/ports/session-store.js';
-import { aNewSession, anIdLike } from '../new-session.js';
-import type { StoreWorld } from '../store-world.js';
+import { aNewSession, anIdLike } from '../world/new-session.js';
+import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const LOGINS = 50;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { aTokenHash } from '../new-session.js';
-import { plain } from '../store-world.js';
+import { aTokenHash } from '../world/new-session.js';
+import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { EndedSession, SessionRecord } from '../../core/session/session-record.js';
 import type { NewSession, SessionStore } from '../../core/ports/session-store.js';
-import { anAuthentication, anIdLike, aTokenHash } from '../new-session.js';
-import type { StoreWorld } from '../store-world.js';
+import { anAuthentication, anIdLike, aTokenHash } from '../world/new-session.js';
+import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,9 +1,8 @@
-import { anAuthentication } from '../new-session.js';
+import { anAuthentication, aNewSession, aTokenHash } from '../world/new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
 import type { SessionStore } from '../../core/ports/session-store.js';
-import { aNewSession, aTokenHash } from '../new-session.js';
-import type { StoreWorld } from '../store-world.js';
+import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;

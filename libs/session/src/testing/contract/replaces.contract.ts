@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { aNewSession } from '../new-session.js';
-import { plain } from '../store-world.js';
+import { aNewSession } from '../world/new-session.js';
+import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 export const replacesContract: ContractGroup = {

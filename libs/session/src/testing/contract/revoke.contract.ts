@@ -1,7 +1,6 @@
-import { anAuthentication } from '../new-session.js';
+import { anAuthentication, aNewSession, aTokenHash, anIdLike } from '../world/new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionEndReason } from '../../core/session/session-record.js';
-import { aNewSession, aTokenHash, anIdLike } from '../new-session.js';
 import type { ContractGroup } from './contract-group.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,6 @@
-import { anAuthentication } from '../new-session.js';
+import { anAuthentication, aTokenHash } from '../world/new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
-import { aTokenHash } from '../new-session.js';
 import type { ContractGroup } from './contract-group.js';
 
 const MINUTE_MS = 60_000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { aNewSession, aTokenHash } from '../new-session.js';
-import type { StoreWorld } from '../store-world.js';
+import { aNewSession, aTokenHash } from '../world/new-session.js';
+import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
 
 export const undecodableContract: ContractGroup = {

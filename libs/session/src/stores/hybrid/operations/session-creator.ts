@@ -1,7 +1,8 @@
 import type { HotPromotion } from '../../../core/ports/hot-sessions.js';
 import { pickData } from '../../../core/session/session-data.js';
 import { isUnavailable, SessionDataUnavailableError } from '../../../core/session/session-errors.js';
-import type { CreateOutcome, LiveSession, NewSession } from '../../../core/ports/session-store.js';
+import type { CreateOutcome, NewSession } from '../../../core/ports/session-store.js';
+import type { LiveSession } from '../../../core/session/session-record.js';
 import { withAbsentData } from './absent-data.js';
 import { callDurable, callHot, type HybridParts } from '../sides/hybrid-parts.js';
 

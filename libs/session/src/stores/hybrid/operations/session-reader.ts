@@ -1,7 +1,8 @@
 import type { HotLease, HotPromotion } from '../../../core/ports/hot-sessions.js';
 import { KeyedQueue } from '../../../core/support/keyed-queue.js';
 import { isUnavailable } from '../../../core/session/session-errors.js';
-import type { FindOutcome, LiveSession } from '../../../core/ports/session-store.js';
+import type { FindOutcome } from '../../../core/ports/session-store.js';
+import type { LiveSession } from '../../../core/session/session-record.js';
 import { withAbsentData } from './absent-data.js';
 import type { HotTrust } from '../sides/hot-trust.js';
 import { callDurable, callHot, type HybridParts } from '../sides/hybrid-parts.js';

@@ -1,7 +1,7 @@
 import type { CircuitBreaker } from './circuit-breaker.js';
 import type { DurableSessions } from '../../../core/ports/durable-sessions.js';
 import type { HotSessions } from '../../../core/ports/hot-sessions.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 
 /** What the hybrid store's classes share. */
 export interface HybridParts {

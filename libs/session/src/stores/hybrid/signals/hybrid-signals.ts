@@ -1,5 +1,5 @@
 import type { EndedSession } from '../../../core/session/session-record.js';
-import type { SessionSignalListener, SessionSignals } from '../../../core/events/session-signals.js';
+import type { SessionSignalListener, SessionSignals } from '../../../core/ports/session-signals.js';
 
 /** Signals by both sides, so that one that is down keeps none of them back. Whoever listens hears most of them twice. */
 export class HybridSignals implements SessionSignals {

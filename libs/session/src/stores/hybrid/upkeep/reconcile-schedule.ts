@@ -1,5 +1,5 @@
 import type { SessionReconciler } from './session-reconciler.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 
 const JITTER = 0.1;
 /** Longer timeouts would fire at once. */

@@ -8,7 +8,7 @@ import type {
   SessionEndReason,
   SessionRecord,
 } from '../../../core/session/session-record.js';
-import type { SessionSignalListener, SessionSignals } from '../../../core/events/session-signals.js';
+import type { SessionSignalListener, SessionSignals } from '../../../core/ports/session-signals.js';
 import type {
   CleanUpOutcome,
   CleanUpStep,

@@ -2,7 +2,6 @@ import { DataSource } from 'typeorm';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
 import { describePostgresError, isRefusedLogin, toSessionError } from './postgres-errors.js';
 import type { PgPool } from './postgres-pool.js';
-import type { ListeningPgClient } from '../signals/signal-receiver.js';
 
 /** A pool to work with. */
 export interface PostgresConnection {
@@ -112,4 +111,13 @@ function poolOf(dataSource: DataSource, option: string): PgPool {
 
 function isPool(value: unknown): value is PgPool {
   return typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
+}
+
+/** What is used of a `pg` client that is not from a pool. */
+export interface ListeningPgClient {
+  connect(): Promise<unknown>;
+  query(text: string): Promise<unknown>;
+  end(): Promise<void>;
+  on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): unknown;
+  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown;
 }

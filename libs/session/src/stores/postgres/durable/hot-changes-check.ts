@@ -3,7 +3,7 @@ import type { TableNames } from '../schema/identifiers.js';
 import type { Operation } from '../connection/operation.js';
 import type { PostgresPool } from '../connection/postgres-pool.js';
 import { defineStatement } from '../connection/statement.js';
-import { HOT_TRIGGERS } from './hot-changes-sql.js';
+import { HOT_TRIGGERS } from '../schema/hot-changes-sql.js';
 
 const ADVICE =
   'run the migrations of sessionMigrations({ userIdType, hotChanges: true }) from "nest-sessions/postgres", which make it';

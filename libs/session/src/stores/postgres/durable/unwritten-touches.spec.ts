@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionArgumentError, SessionStoreUnavailableError } from '../../../core/session/session-errors.js';
-import { RecordingLogger } from '../../../testing/recording-logger.js';
+import { RecordingLogger } from '../../../testing/world/recording-logger.js';
 import type { AgedTouch } from '../operations/touch-queue.js';
 import { UnwrittenTouches } from './unwritten-touches.js';
 

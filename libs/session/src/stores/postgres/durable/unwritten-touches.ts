@@ -1,5 +1,6 @@
 import { isUnavailable } from '../../../core/session/session-errors.js';
-import type { SessionLogger, SessionTouch } from '../../../core/ports/session-store.js';
+import type { SessionTouch } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import type { AgedTouch } from '../operations/touch-queue.js';
 
 export interface UnwrittenTouchesSettings {

@@ -1,4 +1,4 @@
-import type { LiveSession } from '../../../core/ports/session-store.js';
+import type { LiveSession } from '../../../core/session/session-record.js';
 
 const MAX_REMEMBERED = 10_000;
 

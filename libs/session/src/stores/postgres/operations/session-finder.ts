@@ -1,4 +1,5 @@
-import type { FindOutcome, SessionLogger, SessionList, SessionListQuery } from '../../../core/ports/session-store.js';
+import type { FindOutcome, SessionList, SessionListQuery } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { LookupGatherer } from './lookup-gatherer.js';
 import { runOperation } from '../connection/operation.js';
 import type { PostgresPool } from '../connection/postgres-pool.js';

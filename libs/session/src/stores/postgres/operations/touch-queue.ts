@@ -1,4 +1,5 @@
-import type { SessionLogger, SessionTouch } from '../../../core/ports/session-store.js';
+import type { SessionTouch } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { unavailable } from '../connection/postgres-errors.js';
 
 export interface TouchQueueSettings {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
-import { forgetHotChangesSql, recordHotChangesSql, type LocatedTable } from '../durable/hot-changes-sql.js';
+import { forgetHotChangesSql, recordHotChangesSql, type LocatedTable } from './hot-changes-sql.js';
 import { createTablesSql, dropTablesSql, type UsersReference } from './migration-sql.js';
 import { qualifyTables, quoteIdentifier, type TableOptions } from './identifiers.js';
 import { USER_ID_TYPES, type UserIdType } from './user-id-type.js';

@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { EndedSession } from '../../../core/session/session-record.js';
-import {
-  encodeSignals,
-  SignalListeners,
-  type SessionSignalListener,
-  type SessionSignals,
-} from '../../../core/events/session-signals.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import { encodeSignals, SignalListeners } from '../../../core/events/signal-codec.js';
+import type { SessionSignalListener, SessionSignals } from '../../../core/ports/session-signals.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { runOperation, type Operation } from '../connection/operation.js';
 import { unavailable } from '../connection/postgres-errors.js';
 import type { PostgresConnection } from '../connection/postgres-connection.js';

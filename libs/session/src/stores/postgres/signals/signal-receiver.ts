@@ -1,15 +1,7 @@
-import type { SignalListeners } from '../../../core/events/session-signals.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { ListeningPgClient } from '../connection/postgres-connection.js';
+import type { SignalListeners } from '../../../core/events/signal-codec.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { describePostgresError } from '../connection/postgres-errors.js';
-
-/** What is used of a `pg` client that is not from a pool. */
-export interface ListeningPgClient {
-  connect(): Promise<unknown>;
-  query(text: string): Promise<unknown>;
-  end(): Promise<void>;
-  on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): unknown;
-  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown;
-}
 
 export interface SignalReceiverParts {
   /** A new client, not connected. */

@@ -1,4 +1,4 @@
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { checkSchema } from '../schema/boot-check.js';
 import { ExpiringSessions } from '../operations/expiring-sessions.js';
 import { qualifyTables, type TableNames, type TableOptions } from '../schema/identifiers.js';

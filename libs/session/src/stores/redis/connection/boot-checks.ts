@@ -1,5 +1,5 @@
 import { SessionConfigurationError, type SessionStoreUnavailableError } from '../../../core/session/session-errors.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { bindCommand, listMasters, type RedisClient } from './redis-client.js';
 import type { RedisConnection } from './redis-connection.js';
 import { describeRedisError, hasReplyCode, unavailable } from './redis-errors.js';

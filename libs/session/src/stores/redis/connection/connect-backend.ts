@@ -1,6 +1,6 @@
 import { createSessionId, userReferenceOf } from '../../../core/session/session-id.js';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { checkServers, waitUntilReady, warnWithoutErrorListener } from './boot-checks.js';
 import { DeadlineGate } from './deadline-gate.js';
 import type { FloorField } from './floor-lease.js';

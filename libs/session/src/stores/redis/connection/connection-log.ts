@@ -1,4 +1,4 @@
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import type { RedisConnection } from './redis-connection.js';
 import { describeRedisError } from './redis-errors.js';
 

@@ -1,4 +1,4 @@
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { logConnection } from './connection-log.js';
 import { createMark, FloorLease, type FloorField, type RaisedFloor } from './floor-lease.js';
 import { bindCommand, listMasters, type RedisClient, type RedisCommand } from './redis-client.js';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { HotLease, HotPromotion } from '../../../core/ports/hot-sessions.js';
 import { patchData, pickData } from '../../../core/session/session-data.js';
-import type { LiveSession, SessionLogger } from '../../../core/ports/session-store.js';
+import type { LiveSession } from '../../../core/session/session-record.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { encodeActivity, encodeRecord } from '../schema/record-format.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import { ForeignKeys } from '../schema/foreign-keys.js';

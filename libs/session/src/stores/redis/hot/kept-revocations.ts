@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AnyRevocation, KeptRevocation } from '../../../core/ports/hot-sessions.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 
 const KEY_BYTES = 12;

@@ -11,13 +11,13 @@ import type {
 import { isUnavailable } from '../../../core/session/session-errors.js';
 import { userReferenceFor, userReferenceOf } from '../../../core/session/session-id.js';
 import type {
-  LiveSession,
   SessionDataChange,
   SessionRevocation,
   SessionTouch,
   UpdateOutcome,
   UserRevocation,
 } from '../../../core/ports/session-store.js';
+import type { LiveSession } from '../../../core/session/session-record.js';
 import { DeadlineGate } from '../connection/deadline-gate.js';
 import type { RedisSessionStoreSettings } from '../store/redis-session.store.js';
 import { unavailable } from '../connection/redis-errors.js';

@@ -1,5 +1,6 @@
 import type { EndedSession, IdentityProviderSession } from '../../../core/session/session-record.js';
-import type { ProviderRevocation, SessionLogger } from '../../../core/ports/session-store.js';
+import type { ProviderRevocation } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { authenticationLineOf, decodeRecord } from '../schema/record-format.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import { unavailable } from '../connection/redis-errors.js';

@@ -10,13 +10,13 @@ import type {
   SessionDataChange,
   SessionList,
   SessionListQuery,
-  SessionLogger,
   SessionRevocation,
   SessionRotation,
   SessionTouch,
   UpdateOutcome,
   UserRevocation,
 } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import {
   decodeRecord,
   encodeAuthentication,

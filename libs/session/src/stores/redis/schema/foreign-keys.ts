@@ -1,4 +1,4 @@
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { hasReplyCode } from '../connection/redis-errors.js';
 
 const MAX_WARNINGS = 100;

@@ -1,5 +1,9 @@
-import type { EndedSession, SessionEndReason, SessionRecord } from '../../../core/session/session-record.js';
-import type { LiveSession } from '../../../core/ports/session-store.js';
+import type {
+  EndedSession,
+  SessionEndReason,
+  SessionRecord,
+  LiveSession,
+} from '../../../core/session/session-record.js';
 import { decodeRecord, decodeUserId } from './record-format.js';
 
 /** What a list script answered: sessions, and ids of those that cannot be read. */

@@ -1,11 +1,7 @@
 import type { EndedSession } from '../../../core/session/session-record.js';
-import {
-  encodeSignals,
-  SignalListeners,
-  type SessionSignalListener,
-  type SessionSignals,
-} from '../../../core/events/session-signals.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import { encodeSignals, SignalListeners } from '../../../core/events/signal-codec.js';
+import type { SessionSignalListener, SessionSignals } from '../../../core/ports/session-signals.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import { DeadlineGate } from '../connection/deadline-gate.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import { describeRedisError, unavailable } from '../connection/redis-errors.js';

@@ -1,5 +1,5 @@
-import type { SignalListeners } from '../../../core/events/session-signals.js';
-import type { SessionLogger } from '../../../core/ports/session-store.js';
+import type { SignalListeners } from '../../../core/events/signal-codec.js';
+import type { SessionLogger } from '../../../core/support/logger.js';
 import type { RedisClient } from '../connection/redis-client.js';
 import { describeRedisError } from '../connection/redis-errors.js';
 

@@ -1,4 +1,4 @@
-import type { SessionLogger } from '../core/ports/session-store.js';
+import type { SessionLogger } from '../../core/support/logger.js';
 
 /** A logger that keeps what it is told, each message after its level: `warn: ...`. */
 export class RecordingLogger implements SessionLogger {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createSessionService } from '../core/service/create-session-service.js';
-import type { SessionPolicy } from '../core/session/session-policy.js';
-import type { SessionRecord } from '../core/session/session-record.js';
-import type { SessionService } from '../core/service/session-service.js';
-import type { FindOutcome, NewSession, SessionStore, SessionTouch } from '../core/ports/session-store.js';
+import { createSessionService } from '../../core/service/create-session-service.js';
+import type { SessionPolicy } from '../../core/session/session-policy.js';
+import type { SessionRecord } from '../../core/session/session-record.js';
+import type { SessionService } from '../../core/service/session-service.js';
+import type { FindOutcome, NewSession, SessionStore, SessionTouch } from '../../core/ports/session-store.js';
 import { aNewSession } from './new-session.js';
 import { RecordingLogger } from './recording-logger.js';
 import type { StoreHarness } from './store-harness.js';

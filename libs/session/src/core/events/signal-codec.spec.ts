@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { RecordingLogger } from '../../testing/recording-logger.js';
+import { RecordingLogger } from '../../testing/world/recording-logger.js';
 import { EndedEverywhere } from './end-notifier.js';
 import { createSessionId } from '../session/session-id.js';
 import type { EndedSession } from '../session/session-record.js';
-import { decodeSignal, encodeSignals, SignalListeners, type SessionSignals } from './session-signals.js';
+import { decodeSignal, encodeSignals, SignalListeners } from './signal-codec.js';
+import type { SessionSignals } from '../ports/session-signals.js';
 
 let millisecond = 1_750_000_000_000;
 

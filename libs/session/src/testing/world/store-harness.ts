@@ -1,4 +1,4 @@
-import type { SessionStore } from '../core/ports/session-store.js';
+import type { SessionStore } from '../../core/ports/session-store.js';
 
 /** A store on a backend of its own, made for one group of tests. */
 export interface StoreHarness {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createSessionId, userReferenceOf } from '../core/session/session-id.js';
-import type { SessionAuthentication } from '../core/session/session-record.js';
-import type { NewSession } from '../core/ports/session-store.js';
+import { createSessionId, userReferenceOf } from '../../core/session/session-id.js';
+import type { SessionAuthentication } from '../../core/session/session-record.js';
+import type { NewSession } from '../../core/ports/session-store.js';
 
 let lastIdMs = 0;
 

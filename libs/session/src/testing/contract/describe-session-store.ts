@@ -1,7 +1,7 @@
-import { CONTRACT } from './contract/index.js';
-import { StoreWorld } from './store-world.js';
-import type { StoreContractOptions, StoreHarness } from './store-harness.js';
-import { findTestRunner } from './test-runner.js';
+import { CONTRACT } from './index.js';
+import { StoreWorld } from '../world/store-world.js';
+import type { StoreContractOptions, StoreHarness } from '../world/store-harness.js';
+import { findTestRunner } from '../world/test-runner.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 

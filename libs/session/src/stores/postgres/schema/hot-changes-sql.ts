@@ -1,5 +1,5 @@
-import { hotChangesTable } from '../schema/identifiers.js';
-import { MIGRATION_LOCK } from '../schema/migration-sql.js';
+import { hotChangesTable } from './identifiers.js';
+import { MIGRATION_LOCK } from './migration-sql.js';
 
 const AUTHENTICATION = [
   'amr',

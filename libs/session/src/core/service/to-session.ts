@@ -1,0 +1,30 @@
+import type { SessionData } from '../session/session-data.js';
+import type { LiveSession } from '../session/session-record.js';
+import { deepFreeze, type Session } from '../session/session.js';
+import { decodeTokenState } from '../token/token-state.js';
+
+/** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
+export function toSession({ record, now }: LiveSession): Session {
+  return Object.freeze({
+    id: record.id,
+    userId: record.userId,
+    version: record.version,
+    createdAt: record.createdAt,
+    lastSeenAt: record.lastSeenAt,
+    expiresAt: record.expiresAt,
+    absoluteExpiresAt: record.absoluteExpiresAt,
+    authenticatedAt: record.authenticatedAt,
+    amr: Object.freeze([...record.amr]),
+    assuranceLevel: record.assuranceLevel,
+    awaitsSecondFactor: record.awaitsSecondFactor,
+    awaitsReauthentication: decodeTokenState(record.tokenHash)?.awaitsReauthentication ?? false,
+    identityProvider: record.identityProvider && Object.freeze({ ...record.identityProvider }),
+    ipAddress: record.ipAddress,
+    userAgent: record.userAgent,
+    device: record.device,
+    checkedAt: now,
+    get data() {
+      return deepFreeze(record.data) as Readonly<SessionData>;
+    },
+  });
+}
