@@ -1,7 +1,14 @@
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { CurrentSession, SessionGuard, SessionModule, SessionService, type Session, type SessionStoreDefinition } from 'nest-sessions';
+import {
+  CurrentSession,
+  SessionGuard,
+  SessionModule,
+  SessionService,
+  type Session,
+  type SessionStoreDefinition,
+} from 'nest-sessions';
 import { redisCalls } from './redis-calls.js';
 
 /** In the response: whether its request asked Redis. */
