@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { createHash, randomBytes } from 'node:crypto';
 import { toAuditRecord, type AuditRecord } from 'nest-sessions';
 import { createSessionId, sessionIdBytes } from '#src/core/session/session-id.js';
-import type { TokenSignals } from '#src/core/service/suspicious-tokens.js';
+import type { SuspiciousTokens } from '#src/core/service/suspicious-tokens.js';
 import { SESSION_CORE } from '#src/nest/options/session.constants.js';
 import { openPostgres, type E2eStore } from './support/e2e-stores.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
@@ -46,7 +46,7 @@ describe.each(ADAPTERS)('security events on %s', (adapter) => {
     const answers = await Promise.all(Array.from({ length: 10_000 }, () => get('/maybe', guess())));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(records).toEqual([]);
-    app.nest.get<{ signals: TokenSignals }>(SESSION_CORE, { strict: false }).signals.flush();
+    app.nest.get<{ suspiciousTokens: SuspiciousTokens }>(SESSION_CORE, { strict: false }).suspiciousTokens.flush();
     expect(records).toMatchObject([{ event: 'session.unknown_token', ipAddress: '127.0.0.1', count: 10_000 }]);
   });
 

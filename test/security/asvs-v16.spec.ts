@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { memoryStore, RequireFreshSession, SessionGuard, toAuditRecord, type AuditRecord } from 'nest-sessions';
 import { FakeClock } from 'nest-sessions/testing';
 import { createSessionId, sessionIdBytes } from '#src/core/session/session-id.js';
-import type { TokenSignals } from '#src/core/service/suspicious-tokens.js';
+import type { SuspiciousTokens } from '#src/core/service/suspicious-tokens.js';
 import { SESSION_CORE } from '#src/nest/options/session.constants.js';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';
@@ -42,8 +42,8 @@ describe.each(ADAPTERS)('ASVS 5.0 V16, logs, on %s', (adapter) => {
     const lines: string[] = [];
     app.sessions.events.onAny((name, event) => void lines.push(JSON.stringify(toAuditRecord(name, event))));
     const records = () => lines.map((line) => JSON.parse(line) as AuditRecord);
-    const { signals } = app.nest.get<{ signals: TokenSignals }>(SESSION_CORE, { strict: false });
-    return { app, clock, lines, records, eventsOf: () => records().map(({ event }) => event), signals };
+    const { suspiciousTokens } = app.nest.get<{ suspiciousTokens: SuspiciousTokens }>(SESSION_CORE, { strict: false });
+    return { app, clock, lines, records, eventsOf: () => records().map(({ event }) => event), suspiciousTokens };
   };
 
   const send = (app: TestApp, path: string, token: string, headers: Record<string, string> = {}, method = 'GET') =>
@@ -135,13 +135,13 @@ describe.each(ADAPTERS)('ASVS 5.0 V16, logs, on %s', (adapter) => {
   });
 
   it('V16.3.1 tells of every sign-in with its methods, step-up, sign-out and token that proves nothing', async () => {
-    const { app, records, signals } = await start();
+    const { app, records, suspiciousTokens } = await start();
     const browser = app.openBrowser();
     await browser.post('/sign-in', { userId: 'ada', amr: ['pwd'] });
     await browser.post('/reauthenticate');
     await browser.post('/sign-out');
     await send(app, '/me', guess());
-    signals.flush();
+    suspiciousTokens.flush();
     expect(records()).toMatchObject([
       { event: 'session.created', owasp: 'session_created', userId: 'ada', amr: 'pwd' },
       { event: 'session.reauthenticated', userId: 'ada', amr: 'pwd otp', assuranceLevel: 'aal2' },
@@ -169,7 +169,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V16, logs, on %s', (adapter) => {
   });
 
   it('V16.3.3 tells of every attempt to get round the checks', async () => {
-    const { app, clock, eventsOf, signals } = await start({
+    const { app, clock, eventsOf, suspiciousTokens } = await start({
       rotateEvery: '15m',
       idleTimeout: '3h',
       resourceIsolation: true,
@@ -198,7 +198,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V16, logs, on %s', (adapter) => {
     const expiring = await app.sessions.create({ userId: 'expiring' });
     clock.advance(4 * 60 * MINUTE_MS);
     expect((await send(app, '/me', expiring.token)).status).toBe(401);
-    signals.flush();
+    suspiciousTokens.flush();
     expect(new Set(eventsOf())).toEqual(
       new Set([
         'session.created',

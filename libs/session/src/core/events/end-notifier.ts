@@ -10,7 +10,7 @@ const MAX_REMEMBERED = 20_000;
  * Tells of each session that ended on any instance, once, and tells other instances of those that ended here. Sending
  * is never waited for: what is lost costs time, see `SessionSignals`.
  */
-export class EndedEverywhere {
+export class EndNotifier {
   private readonly listeners: SignalListeners;
   private readonly heard = new Set<string>();
   private readonly sending = new Set<Promise<void>>();
@@ -41,7 +41,7 @@ export class EndedEverywhere {
   }
 
   /** A session ended by a call of this instance. Those of one turn go out together. */
-  tell(session: EndedSession): void {
+  notify(session: EndedSession): void {
     this.hear([session]);
     if (!this.signals) return;
     if (this.gathered.length === 0) queueMicrotask(() => this.send());
@@ -49,7 +49,7 @@ export class EndedEverywhere {
   }
 
   /** More sessions ended by a call of this instance than can be told: all instances look theirs up again. */
-  tellToLookAgain(): void {
+  requestRecheck(): void {
     this.listeners.resumed();
     if (this.signals) this.track(this.publish(this.signals, []));
   }
@@ -92,11 +92,11 @@ export class EndedEverywhere {
       await signals.publish(ended);
       this.isFailing = false;
     } catch (error) {
-      this.tellOfFailure(error);
+      this.reportFailure(error);
     }
   }
 
-  private tellOfFailure(error: unknown): void {
+  private reportFailure(error: unknown): void {
     const problem = `other instances were not told of sessions that ended and notice at their next check: ${String(error)}`;
     if (this.isFailing) this.logger.debug(problem);
     else this.logger.warn(problem);

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { EndedEverywhere } from './end-notifier.js';
+import { EndNotifier } from './end-notifier.js';
 import type {
   DecidedAnomaly,
   AmbiguousCredentials,
@@ -101,7 +101,7 @@ export class SessionEvents {
 
   constructor(
     private readonly logger: SessionLogger,
-    private readonly everywhere = new EndedEverywhere(logger),
+    private readonly notifier = new EndNotifier(logger),
     private readonly devices?: NewDevices,
   ) {}
 
@@ -135,7 +135,7 @@ export class SessionEvents {
       : listener;
     const guarded = (event: SessionEventMap[Name]) => void this.call(name, told, event);
     if (from === 'all-instances') {
-      return this.everywhere.listen({
+      return this.notifier.listen({
         ended: (sessions) => {
           for (const one of sessions) guarded(one as SessionEventMap[Name]);
         },
@@ -157,8 +157,8 @@ export class SessionEvents {
     this.emitter.emit(name, event);
     for (const { listener } of this.anyListeners)
       void this.call(name, (one: SessionEventMap[Name]) => listener(name, one), event);
-    if (name === 'ended') this.everywhere.tell(event as EndedSession);
-    if (name === 'everything-ended') this.everywhere.tellToLookAgain();
+    if (name === 'ended') this.notifier.notify(event as EndedSession);
+    if (name === 'everything-ended') this.notifier.requestRecheck();
   }
 
   private async withDevice(session: Session): Promise<BegunSession> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RecordingLogger } from '../../testing/world/recording-logger.js';
-import { EndedEverywhere } from './end-notifier.js';
+import { EndNotifier } from './end-notifier.js';
 import { createSessionId } from '../session/session-id.js';
 import type { EndedSession } from '../session/session-record.js';
 import { decodeSignal, encodeSignals, SignalListeners } from './signal-codec.js';
@@ -55,17 +55,17 @@ describe('signals as text', () => {
   );
 });
 
-describe('EndedEverywhere', () => {
+describe('EndNotifier', () => {
   const setUp = (signals?: SessionSignals) => {
     const logger = new RecordingLogger();
-    const everywhere = new EndedEverywhere(logger, signals);
+    const notifier = new EndNotifier(logger, signals);
     const heard: string[] = [];
     const listen = () =>
-      everywhere.listen({
+      notifier.listen({
         ended: (sessions) => heard.push(...sessions.map(({ id }) => id)),
         resumed: () => heard.push('resumed'),
       });
-    return { everywhere, heard, listen, lines: logger.lines };
+    return { notifier, heard, listen, lines: logger.lines };
   };
 
   it('listens to other instances for the first listener only, and not before', () => {
@@ -81,40 +81,40 @@ describe('EndedEverywhere', () => {
 
   it('sends the ends of one turn together, and tells of each once though the sender hears itself', async () => {
     const signals = new FakeSignals();
-    const { everywhere, heard, listen } = setUp(signals);
+    const { notifier, heard, listen } = setUp(signals);
     listen();
     const ended = [anEnd(), anEnd(), anEnd()];
-    for (const one of ended) everywhere.tell(one);
-    await everywhere.settle();
+    for (const one of ended) notifier.notify(one);
+    await notifier.settle();
     signals.listeners.ended(ended);
     expect(signals.published).toEqual([ended]);
     expect(heard).toEqual(ended.map(({ id }) => id));
-    expect(ended.every(({ id }) => everywhere.knowsOf(id))).toBe(true);
-    expect(everywhere.knowsOf(anEnd().id)).toBe(false);
+    expect(ended.every(({ id }) => notifier.knowsOf(id))).toBe(true);
+    expect(notifier.knowsOf(anEnd().id)).toBe(false);
   });
 
   it('works without signals, on this instance', async () => {
-    const { everywhere, heard, listen } = setUp();
+    const { notifier, heard, listen } = setUp();
     const stop = listen();
     const [first, second] = [anEnd(), anEnd()];
-    everywhere.tell(first);
+    notifier.notify(first);
     stop();
-    everywhere.tell(second);
-    await everywhere.settle();
+    notifier.notify(second);
+    await notifier.settle();
     expect(heard).toEqual([first.id]);
   });
 
   it('forgets the oldest of very many', () => {
-    const { everywhere } = setUp();
+    const { notifier } = setUp();
     const first = anEnd();
-    everywhere.tell(first);
-    for (let i = 0; i < 20_000; i++) everywhere.tell(anEnd());
-    expect(everywhere.knowsOf(first.id)).toBe(false);
+    notifier.notify(first);
+    for (let i = 0; i < 20_000; i++) notifier.notify(anEnd());
+    expect(notifier.knowsOf(first.id)).toBe(false);
   });
 
   it('goes on when a listener throws', () => {
-    const { everywhere, heard, listen, lines } = setUp();
-    everywhere.listen({
+    const { notifier, heard, listen, lines } = setUp();
+    notifier.listen({
       ended: () => {
         throw new Error('broken');
       },
@@ -122,7 +122,7 @@ describe('EndedEverywhere', () => {
     });
     listen();
     const ended = anEnd();
-    everywhere.tell(ended);
+    notifier.notify(ended);
     expect(heard).toEqual([ended.id]);
     expect(lines).toEqual(['error: a listener of session signals failed: Error: broken']);
   });

@@ -1,4 +1,4 @@
-import { EndedEverywhere } from '../events/end-notifier.js';
+import { EndNotifier } from '../events/end-notifier.js';
 import { createIpAddressForm, type IpAddressForm } from '../client/ip-address-form.js';
 import { NewDevices } from '../events/new-devices.js';
 import { SessionAnomalies, type DecideAnomaly } from './session-anomalies.js';
@@ -14,7 +14,7 @@ import { SessionUpdater } from './session-updater.js';
 import { StoreOutages } from '../events/watched-session.store.js';
 import { TokenReplacer } from './token-replacer.js';
 import { TokenRenewer } from './token-renewer.js';
-import { TokenSignals } from './suspicious-tokens.js';
+import { SuspiciousTokens } from './suspicious-tokens.js';
 import { TouchRecorder } from './touch-recorder.js';
 
 export interface SessionServiceSettings {
@@ -29,7 +29,7 @@ export interface SessionServiceSettings {
   readonly onAnomaly?: DecideAnomaly;
 }
 
-/** Puts a session service together. A shutdown waits for `touches` and `everywhere` before the store stops, and flushes `signals`. */
+/** Puts a session service together. A shutdown waits for `touches` and `endNotifier` before the store stops, and flushes `suspiciousTokens`. */
 export function createSessionService({
   store: unwatched,
   policy,
@@ -40,18 +40,18 @@ export function createSessionService({
 }: SessionServiceSettings): {
   readonly service: SessionService;
   readonly touches: TouchRecorder;
-  readonly everywhere: EndedEverywhere;
-  readonly signals: TokenSignals;
+  readonly endNotifier: EndNotifier;
+  readonly suspiciousTokens: SuspiciousTokens;
 } {
   const tokens = new SessionTokens(tokenKeys);
-  const everywhere = new EndedEverywhere(logger, unwatched.signals);
+  const endNotifier = new EndNotifier(logger, unwatched.signals);
   const devices = new NewDevices(unwatched);
-  const events = new SessionEvents(logger, everywhere, devices);
+  const events = new SessionEvents(logger, endNotifier, devices);
   const store = new StoreOutages(events).watch(unwatched);
   const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
   const touches = new TouchRecorder(store, policy, logger);
   const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
-  const signals = new TokenSignals({ events, tokens, toStoredIpAddress });
+  const suspiciousTokens = new SuspiciousTokens({ events, tokens, toStoredIpAddress });
   const anomalies = new SessionAnomalies({ store, authenticator, events, logger, toStoredIpAddress, decide });
   const service = new SessionService({
     store,
@@ -61,9 +61,9 @@ export function createSessionService({
     renewer,
     updater: new SessionUpdater(store, policy.maxDataBytes),
     touches,
-    signals,
+    suspiciousTokens,
     anomalies,
     replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer, anomalies }),
   });
-  return { service, touches, everywhere, signals };
+  return { service, touches, endNotifier, suspiciousTokens };
 }

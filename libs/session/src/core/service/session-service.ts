@@ -22,7 +22,7 @@ import { compareByActivity, outcomeOf, type Session } from '../session/session.j
 import { toSession } from './to-session.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 import type { TokenRenewer } from './token-renewer.js';
-import type { TokenSignals } from './suspicious-tokens.js';
+import type { SuspiciousTokens } from './suspicious-tokens.js';
 import type { TouchRecorder } from './touch-recorder.js';
 
 export type { CreatedSession, CreateSession } from './session-creator.js';
@@ -35,7 +35,7 @@ export interface SessionServiceParts {
   readonly renewer: TokenRenewer;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
-  readonly signals: TokenSignals;
+  readonly suspiciousTokens: SuspiciousTokens;
   readonly anomalies: SessionAnomalies;
   readonly replacer: TokenReplacer;
 }
@@ -90,7 +90,7 @@ export class SessionService {
         ? await this.parts.anomalies.examine(token, renewed, options.client)
         : renewed;
     if (!checked.live) {
-      this.parts.signals.tell(checked, options.client);
+      this.parts.suspiciousTokens.report(checked, options.client);
       return { outcome: 'absent', reason: checked.reason };
     }
     const session = toSession(checked);

@@ -8,22 +8,22 @@ import { UnknownTokenCounter } from './unknown-token-counter.js';
 
 const MAX_REMEMBERED_USES = 10_000;
 
-export interface TokenSignalsParts {
+export interface SuspiciousTokensParts {
   readonly events: SessionEvents;
   readonly tokens: SessionTokens;
   readonly toStoredIpAddress: IpAddressForm;
 }
 
 /** Tells of tokens that should not be around any more, or never were, in bounded memory. */
-export class TokenSignals {
+export class SuspiciousTokens {
   private readonly unknown = new UnknownTokenCounter({
-    tell: (event) => this.parts.events.emit('unknown-tokens', event),
+    report: (event) => this.parts.events.emit('unknown-tokens', event),
   });
   private readonly uses = new RecentKeys(MAX_REMEMBERED_USES);
 
-  constructor(private readonly parts: TokenSignalsParts) {}
+  constructor(private readonly parts: SuspiciousTokensParts) {}
 
-  tell({ reason, sessionId }: Extract<CheckedToken, { live: false }>, client: SessionClient = {}): void {
+  report({ reason, sessionId }: Extract<CheckedToken, { live: false }>, client: SessionClient = {}): void {
     const ipAddress = this.parts.toStoredIpAddress(client.ipAddress);
     if (reason === 'unknown' || reason === 'wrong-secret' || reason === 'forged') {
       this.unknown.count(ipAddress, reason);

@@ -4,7 +4,7 @@ import { UnknownTokenCounter } from './unknown-token-counter.js';
 
 function setUp(maxAddresses?: number) {
   const told: UnknownTokens[] = [];
-  return { told, counter: new UnknownTokenCounter({ tell: (event) => void told.push(event), maxAddresses }) };
+  return { told, counter: new UnknownTokenCounter({ report: (event) => void told.push(event), maxAddresses }) };
 }
 
 describe('UnknownTokenCounter', () => {

@@ -1,7 +1,7 @@
 import type { UnknownTokenReason, UnknownTokens } from '../events/security-events.js';
 
 export interface UnknownTokenCounterSettings {
-  readonly tell: (event: UnknownTokens) => void;
+  readonly report: (event: UnknownTokens) => void;
   /** How long tokens are counted before they are told of, in ms. Default a minute. */
   readonly windowMs?: number;
   /** Addresses that are counted one by one in a window; the rest is one sum. Default 200. */
@@ -37,8 +37,8 @@ export class UnknownTokenCounter {
     const { overflow } = this;
     this.tallies.clear();
     this.overflow = undefined;
-    for (const [ipAddress, tally] of counted) this.tell(tally, { ipAddress, isOverflow: false });
-    if (overflow) this.tell(overflow, { ipAddress: null, isOverflow: true });
+    for (const [ipAddress, tally] of counted) this.report(tally, { ipAddress, isOverflow: false });
+    if (overflow) this.report(overflow, { ipAddress: null, isOverflow: true });
   }
 
   private tallyOf(ipAddress: string | null): Tally {
@@ -50,9 +50,9 @@ export class UnknownTokenCounter {
     return tally;
   }
 
-  private tell({ byReason, since }: Tally, where: Pick<UnknownTokens, 'ipAddress' | 'isOverflow'>): void {
+  private report({ byReason, since }: Tally, where: Pick<UnknownTokens, 'ipAddress' | 'isOverflow'>): void {
     const count = Object.values(byReason).reduce((sum, one) => sum + one, 0);
-    this.settings.tell({ at: new Date(), since, count, byReason, userAgent: null, ...where });
+    this.settings.report({ at: new Date(), since, count, byReason, userAgent: null, ...where });
   }
 }
 

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import type { EndedEverywhere } from '../../core/events/end-notifier.js';
+import type { EndNotifier } from '../../core/events/end-notifier.js';
 import { isUnavailable } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
 import type { Session } from '../../core/session/session.js';
@@ -35,7 +35,7 @@ export class OpenConnections implements OnModuleDestroy {
 
   constructor(
     private readonly service: SessionService,
-    @Inject(SESSION_CORE) private readonly core: { readonly everywhere: EndedEverywhere },
+    @Inject(SESSION_CORE) private readonly core: { readonly endNotifier: EndNotifier },
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
   ) {
     this.intervalMs = settings.sockets.recheckIntervalMs;
@@ -58,7 +58,7 @@ export class OpenConnections implements OnModuleDestroy {
     this.listen();
     const connections = this.bySession.get(id) ?? new Set();
     this.bySession.set(id, connections.add(connection));
-    if (this.core.everywhere.knowsOf(id)) this.close(id);
+    if (this.core.endNotifier.knowsOf(id)) this.close(id);
     this.timer ??= this.schedule();
     return () => {
       connections.delete(connection);
@@ -69,7 +69,7 @@ export class OpenConnections implements OnModuleDestroy {
   /** Begins to listen. Whoever does so before looking a session up misses no end of it. */
   listen(): void {
     if (this.isStopped) return;
-    this.stopListening ??= this.core.everywhere.listen({
+    this.stopListening ??= this.core.endNotifier.listen({
       ended: (sessions) => {
         for (const { id } of sessions) this.close(id);
       },

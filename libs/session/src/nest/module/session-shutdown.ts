@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import type { EndedEverywhere } from '../../core/events/end-notifier.js';
+import type { EndNotifier } from '../../core/events/end-notifier.js';
 import type { SessionStore } from '../../core/ports/session-store.js';
-import type { TokenSignals } from '../../core/service/suspicious-tokens.js';
+import type { SuspiciousTokens } from '../../core/service/suspicious-tokens.js';
 import type { TouchRecorder } from '../../core/service/touch-recorder.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_STORE } from '../options/session.constants.js';
@@ -22,8 +22,8 @@ export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
     @Inject(SESSION_CORE)
     private readonly core: {
       readonly touches: TouchRecorder;
-      readonly everywhere: EndedEverywhere;
-      readonly signals: TokenSignals;
+      readonly endNotifier: EndNotifier;
+      readonly suspiciousTokens: SuspiciousTokens;
     },
     private readonly schedule: SessionCleanupSchedule,
   ) {}
@@ -35,8 +35,8 @@ export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.writeTouches();
-    this.core.signals.flush();
-    await this.core.everywhere.settle();
+    this.core.suspiciousTokens.flush();
+    await this.core.endNotifier.settle();
     await this.store.stop();
   }
 
