@@ -35,7 +35,7 @@ const NEST = [
   'decorators',
   'module',
 ];
-const REDIS = ['scripts', 'connection', 'schema', 'operations', 'signals', 'store', 'hot'];
+const REDIS = ['connection', 'schema', 'operations', 'signals', 'store', 'hot'];
 const POSTGRES = ['connection', 'schema', 'operations', 'signals', 'store', 'durable'];
 const HYBRID = ['sides', 'upkeep', 'operations', 'signals', 'store'];
 

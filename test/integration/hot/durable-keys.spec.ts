@@ -3,7 +3,7 @@ import type { Command, Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
 import type { LiveSession } from '#src/core/session/session-record.js';
-import { SCRIPTS } from '#src/stores/redis/scripts/scripts.generated.js';
+import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 import { aLiveSession, confirm, HotWorld } from './world.js';
 

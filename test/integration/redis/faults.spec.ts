@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import type { RedisClient } from 'nest-sessions/redis';
-import { SCRIPTS } from '#src/stores/redis/scripts/scripts.generated.js';
+import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { eventually, RedisFixture, rejection } from './fixture.js';

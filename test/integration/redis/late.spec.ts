@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createSessionId } from '#src/core/session/session-id.js';
-import { SCRIPTS } from '#src/stores/redis/scripts/scripts.generated.js';
+import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';

@@ -1,6 +1,6 @@
 import { bindCommand, type RedisClient, type RedisCommand } from './redis-client.js';
 import { hasReplyCode } from './redis-errors.js';
-import { SCRIPTS } from '../scripts/scripts.generated.js';
+import { SCRIPTS } from './scripts.generated.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 

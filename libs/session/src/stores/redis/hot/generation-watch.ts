@@ -1,5 +1,4 @@
 import type { RedisBackend } from '../connection/redis-backend.js';
-import { parseGeneration } from './server-generation.js';
 
 const REFRESH_INTERVAL_MS = 1_000;
 /** From here on another server may be the one that answers, or the same one after a restart. */
@@ -79,4 +78,22 @@ export class GenerationWatch {
     if (epoch !== this.epoch) return;
     if (!this.known || this.known.generation !== generation) this.known = { generation };
   }
+}
+
+/**
+ * Names the history that a server's state belongs to: the replication id, which Redis draws anew when a process starts
+ * and whenever a replica becomes the master, also one that was the master before and has resynchronised since (its
+ * process, and so its `run_id`, is still the same then). The scripts read the same (`schema/generation.lua`).
+ *
+ * @param replication - What `INFO replication` answered.
+ * @returns `undefined` on a replica, and where the server does not tell.
+ */
+export function parseGeneration(replication: string): string | undefined {
+  if (!replication.includes('role:master')) return undefined;
+  return /master_replid:(\w+)/.exec(replication)?.[1];
+}
+
+/** Confirmed in another epoch of the durable side is as confirmed on another server; see `schema/generation.lua`. */
+export function inEpoch(generation: string | undefined, epoch: number): string | undefined {
+  return generation !== undefined && epoch > 0 ? `${generation}x${epoch}` : generation;
 }

@@ -3,25 +3,18 @@ import { connectBackend, type BackendSettings } from '../connection/connect-back
 import { DeadlineGate } from '../connection/deadline-gate.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import { describeRedisError } from '../connection/redis-errors.js';
-import { SessionHash } from '../operations/session-hash.js';
+import { SessionHashes } from '../operations/session-hashes.js';
 import { SessionKeys } from '../schema/session-keys.js';
-import { ConnectionCopyReader } from './connection-copy-reader.js';
-import type { CopyReader } from './copy-reader.js';
-import { CopyScanner } from './copy-scanner.js';
-import { GenerationWatch } from './generation-watch.js';
-import { HotHash } from './hot-hash.js';
+import { GenerationWatch, parseGeneration } from './generation-watch.js';
+import { ConnectionCopyReader, ScriptCopyReader, type CopyReader } from './hot-read.js';
 import { KeptRevocations } from './kept-revocations.js';
-import { ScriptCopyReader } from './script-copy-reader.js';
-import { parseGeneration } from './server-generation.js';
 
 /** Everything that works on one connected client. */
 export interface HotConnection {
   readonly backend: RedisBackend;
   readonly reader: CopyReader;
-  readonly copies: HotHash;
-  readonly scanner: CopyScanner;
-  /** The plain store's operations, which do to copies what they do to sessions. */
-  readonly sessions: SessionHash;
+  /** Of copies, to which the plain store's operations do what they do to sessions. */
+  readonly hashes: SessionHashes;
   readonly revocations: KeptRevocations;
   /** Tells that a script ran on a server of this generation. */
   readonly noticeGeneration: (generation: string) => void;
@@ -49,9 +42,7 @@ export async function connectHot(settings: BackendSettings): Promise<HotConnecti
   return {
     backend,
     reader: watch ? new ConnectionCopyReader(backend, keys, watch) : new ScriptCopyReader(backend, keys),
-    copies: new HotHash(backend, keys, logger),
-    scanner: new CopyScanner(backend, keys),
-    sessions: new SessionHash(backend, keys, logger),
+    hashes: new SessionHashes(backend, keys, logger),
     revocations: new KeptRevocations(backend, keyPrefix, logger),
     noticeGeneration: (generation) => watch?.notice(generation),
     close: () => {

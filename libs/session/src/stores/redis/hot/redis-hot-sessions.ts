@@ -22,7 +22,15 @@ import { DeadlineGate } from '../connection/deadline-gate.js';
 import type { RedisSessionStoreSettings } from '../store/redis-session.store.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { RedisSignals } from '../signals/redis-signals.js';
+import { endSession, endSessionsOfUser } from '../operations/end.js';
+import type { SessionHashes } from '../operations/session-hashes.js';
+import { touchSession } from '../operations/touch.js';
+import { updateSession } from '../operations/update.js';
 import { connectHot, type HotConnection } from './hot-connection.js';
+import { listCopiesOfUser, scanCopies, type CopyPage } from './hot-copies.js';
+import { leaseCopy } from './hot-lease.js';
+import { promoteCopy } from './hot-promote.js';
+import { dropCopies, unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconfirm.js';
 
 /**
  * Hot copies in Redis, in the plain store's layout: one hash per user reference, for each copy `<id>` and `<id>:t` as
@@ -64,23 +72,23 @@ export class RedisHotSessions implements HotSessions {
   }
 
   lease(id: string): Promise<HotLease> {
-    return this.run(async ({ copies, noticeGeneration }) => {
-      const lease = await copies.lease(id);
+    return this.run(async ({ hashes, noticeGeneration }) => {
+      const lease = await leaseCopy(hashes, id);
       noticeGeneration(lease.generation);
       return lease;
     });
   }
 
   promote(promotion: HotPromotion): Promise<LiveSession | undefined> {
-    return this.run(({ copies }) => copies.promote(promotion));
+    return this.run(({ hashes }) => promoteCopy(hashes, promotion));
   }
 
   unconfirm(ids: readonly string[]): Promise<void> {
-    return this.run(({ copies }) => copies.unconfirm(ids));
+    return this.run(({ hashes }) => unconfirmCopies(hashes, ids));
   }
 
   unconfirmUser(userId: string): Promise<void> {
-    return this.run(({ copies }) => copies.unconfirmUser(userId));
+    return this.run(({ hashes }) => unconfirmCopiesOfUser(hashes, userId));
   }
 
   /** Takes about 1.3 s: others go by the epoch that they know for up to a second. */
@@ -99,32 +107,32 @@ export class RedisHotSessions implements HotSessions {
   }
 
   drop(ids: readonly string[]): Promise<void> {
-    return this.run(({ copies }) => copies.drop(ids));
+    return this.run(({ hashes }) => dropCopies(hashes, ids));
   }
 
   update(change: SessionDataChange): Promise<UpdateOutcome> {
-    return this.run(({ sessions }, deadlineAtMs) => sessions.update(change, deadlineAtMs));
+    return this.run(({ hashes }, deadlineAtMs) => updateSession(hashes, change, deadlineAtMs));
   }
 
   touch(touch: SessionTouch): Promise<boolean> {
-    return this.run(({ sessions }, deadlineAtMs) => sessions.touch(touch, deadlineAtMs));
+    return this.run(({ hashes }, deadlineAtMs) => touchSession(hashes, touch, deadlineAtMs));
   }
 
-  scanCopies(page: { readonly cursor?: string; readonly limit: number }): Promise<HotCopyPage> {
-    return this.run(({ scanner }) => scanner.scan(page));
+  scanCopies(page: CopyPage): Promise<HotCopyPage> {
+    return this.run(({ hashes }) => scanCopies(hashes, page));
   }
 
   listCopiesOfUser(userId: string): Promise<readonly HotCopy[]> {
-    return this.run(({ scanner }) => scanner.listOfUser(userId));
+    return this.run(({ hashes }) => listCopiesOfUser(hashes, userId));
   }
 
   async keepRevocation(revocation: AnyRevocation): Promise<void> {
     await this.run(({ revocations }, deadlineAtMs) => revocations.keep(revocation, deadlineAtMs));
-    await this.run(async (connection, deadlineAtMs) => {
-      if ('id' in revocation) return removeCopy(connection, revocation);
-      if (!('issuer' in revocation)) return removeCopiesOf(connection, revocation, deadlineAtMs);
+    await this.run(async ({ hashes }, deadlineAtMs) => {
+      if ('id' in revocation) return removeCopy(hashes, revocation);
+      if (!('issuer' in revocation)) return removeCopiesOf(hashes, revocation, deadlineAtMs);
       // Nothing tells which copies rest on the provider's session; without belief the user's are asked about.
-      if (revocation.userId !== undefined) await connection.copies.unconfirmUser(revocation.userId);
+      if (revocation.userId !== undefined) await unconfirmCopiesOfUser(hashes, revocation.userId);
     });
   }
 
@@ -183,20 +191,16 @@ export class RedisHotSessions implements HotSessions {
   }
 }
 
-async function removeCopy({ copies, sessions }: HotConnection, revocation: SessionRevocation): Promise<void> {
+async function removeCopy(hashes: SessionHashes, revocation: SessionRevocation): Promise<void> {
   const { id, userId } = revocation;
   // An id that does not carry the user's reference is somebody else's, whose copy must not suffer from it.
   if (userId !== undefined && userReferenceFor(userId) !== userReferenceOf(id)) return;
   // A fill may be under way without a copy yet.
-  await copies.unconfirm([id]);
-  await sessions.end(revocation);
+  await unconfirmCopies(hashes, [id]);
+  await endSession(hashes, revocation);
 }
 
-async function removeCopiesOf(
-  { copies, sessions }: HotConnection,
-  revocation: UserRevocation,
-  deadlineAtMs: number,
-): Promise<void> {
-  await copies.unconfirmUser(revocation.userId, revocation.exceptId);
-  await sessions.endAll(revocation, deadlineAtMs);
+async function removeCopiesOf(hashes: SessionHashes, revocation: UserRevocation, deadlineAtMs: number): Promise<void> {
+  await unconfirmCopiesOfUser(hashes, revocation.userId, revocation.exceptId);
+  await endSessionsOfUser(hashes, revocation, deadlineAtMs);
 }

@@ -9,18 +9,9 @@ export class ForeignKeys {
 
   constructor(private readonly logger: SessionLogger) {}
 
-  /** @returns What the work does, or what `absent` gives when the key holds something of another type. */
-  async skip<T>(key: string, { work, absent }: { work: () => Promise<T>; absent: () => T }): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (!hasReplyCode(error, 'WRONGTYPE')) throw error;
-      this.warnOnce(key);
-      return absent();
-    }
-  }
-
-  private warnOnce(key: string): void {
+  /** Throws the error of a command again, unless it says that the key holds something of another type. */
+  skip(error: unknown, key: string): undefined {
+    if (!hasReplyCode(error, 'WRONGTYPE')) throw error;
     if (this.warned.has(key) || this.warned.size >= MAX_WARNINGS) return;
     this.warned.add(key);
     this.logger.warn(

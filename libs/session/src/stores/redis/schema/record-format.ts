@@ -75,7 +75,7 @@ export function encodeRecord(record: SessionRecord): string {
 }
 
 /**
- * Puts a record together from its two fields; the layout is at the head of `scripts/include/session-hash.lua`.
+ * Puts a record together from its two fields; the layout is at the head of `schema/session-hash.lua`.
  *
  * @returns `undefined` when a value is broken or in a format of the future.
  */

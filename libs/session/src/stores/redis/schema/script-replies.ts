@@ -1,17 +1,5 @@
-import type {
-  EndedSession,
-  SessionEndReason,
-  SessionRecord,
-  LiveSession,
-} from '../../../core/session/session-record.js';
+import type { EndedSession, LiveSession, SessionEndReason } from '../../../core/session/session-record.js';
 import { decodeRecord, decodeUserId } from './record-format.js';
-
-/** What a list script answered: sessions, and ids of those that cannot be read. */
-export interface ListedSessions {
-  readonly now: Date;
-  readonly records: readonly SessionRecord[];
-  readonly undecodable: readonly string[];
-}
 
 /** Reads `now, record, activity`; `undefined` when the record, live for the script, cannot be decoded. */
 export function readLive(id: string, [now, value = '', activity = '']: readonly string[]): LiveSession | undefined {
@@ -33,19 +21,6 @@ export function readEnded(now: Date, triples: readonly string[]): EndedSession[]
     });
   }
   return ended;
-}
-
-/** Reads `now, count of undecodable, their ids, then id, record, activity of each session`. */
-export function readList([now, count = '0', ...rest]: readonly string[]): ListedSessions {
-  const undecodable = rest.slice(0, Number(count));
-  const records: SessionRecord[] = [];
-  for (let i = undecodable.length; i < rest.length; i += 3) {
-    const [id = '', value = '', activity = ''] = rest.slice(i, i + 3);
-    const record = decodeRecord(id, value, activity);
-    if (record) records.push(record);
-    else undecodable.push(id);
-  }
-  return { now: readInstant(now), records, undecodable };
 }
 
 export function readInstant(text: string | undefined): Date {

@@ -21,11 +21,18 @@ import type {
 } from '../../../core/ports/session-store.js';
 import { connectBackend, type BackendSettings } from '../connection/connect-backend.js';
 import { DeadlineGate, type GatedWork } from '../connection/deadline-gate.js';
-import { ProviderSessions } from '../operations/provider-sessions.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { RedisSignals } from '../signals/redis-signals.js';
-import { SessionHash } from '../operations/session-hash.js';
+import { createSession } from '../operations/create.js';
+import { endSession, endSessionsOfUser } from '../operations/end.js';
+import { findSession } from '../operations/find.js';
+import { listSessions } from '../operations/list.js';
+import { endProviderSessions } from '../operations/provider-index.js';
+import { rotateSession } from '../operations/rotate.js';
+import { SessionHashes } from '../operations/session-hashes.js';
+import { touchSession } from '../operations/touch.js';
+import { updateSession } from '../operations/update.js';
 import { SessionKeys } from '../schema/session-keys.js';
 
 export interface RedisSessionStoreSettings extends BackendSettings {
@@ -37,11 +44,11 @@ const MAX_DISCARDS = 6;
 
 /**
  * Sessions in Redis: one hash per user reference, `<prefix>:{<reference>}`, with two fields per session, `<id>` (record)
- * and `<id>:t` (activity), laid out at the head of `scripts/include/session-hash.lua`. The key expires with the last
+ * and `<id>:t` (activity), laid out at the head of `schema/session-hash.lua`. The key expires with the last
  * session inside it.
  *
  * - `find` is one `HMGET`, compared with the server's time; nothing is written.
- * - Beside them are indexes by the identity provider's session (`provider-sessions.ts`), for `revokeByIdentityProvider`.
+ * - Beside them are indexes by the identity provider's session (`provider-index.ts`), for `revokeByIdentityProvider`.
  * - Everything else is one script on that one key, which reads the server's time itself, so it is atomic directly, by
  *   Sentinel and in Cluster alike. Only `create` inserts fields; nothing else can bring a session back.
  * - Every operation fails after `operationTimeoutMs`, and at once when the client is not connected.
@@ -51,8 +58,7 @@ export class RedisSessionStore implements SessionStore {
   readonly signals: RedisSignals;
   private readonly gate: DeadlineGate;
   private backend: RedisBackend | undefined;
-  private sessions: SessionHash | undefined;
-  private byProvider: ProviderSessions;
+  private hashes: SessionHashes | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private readonly stopped = new AbortController();
@@ -73,55 +79,53 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async create(session: NewSession): Promise<CreateOutcome> {
-    const sessions = this.use();
+    const hashes = this.use();
     const { id, replaces } = session;
     if (replaces === undefined || userReferenceOf(replaces) === userReferenceOf(id)) {
-      return this.insert(sessions, session);
+      return this.insert(hashes, session);
     }
     return this.gate.hold(async () => {
-      const outcome = await this.insert(sessions, { ...session, replaces: undefined });
+      const outcome = await this.insert(hashes, { ...session, replaces: undefined });
       if (!outcome.created) return outcome;
       try {
-        const replaced = await this.gate.run(() => sessions.end({ id: replaces, reason: 'replaced', endedBy: null }));
+        const replaced = await this.gate.run(() =>
+          endSession(hashes, { id: replaces, reason: 'replaced', endedBy: null }),
+        );
         return replaced ? { ...outcome, ended: [...outcome.ended, replaced] } : outcome;
       } catch (error) {
-        await this.discard(sessions, id);
-        this.discardOnceBack(sessions, id).catch(() => undefined);
+        await this.discard(hashes, id);
+        this.discardOnceBack(hashes, id).catch(() => undefined);
         throw error;
       }
     });
   }
 
   find(id: string): Promise<FindOutcome> {
-    return this.run((sessions) => sessions.find(id));
+    return this.run((hashes) => findSession(hashes, id));
   }
 
   touch(touch: SessionTouch): Promise<boolean> {
-    return this.run((sessions, deadlineAtMs) => sessions.touch(touch, deadlineAtMs));
+    return this.run((hashes, deadlineAtMs) => touchSession(hashes, touch, deadlineAtMs));
   }
 
   update(change: SessionDataChange): Promise<UpdateOutcome> {
-    return this.run((sessions, deadlineAtMs) => sessions.update(change, deadlineAtMs));
+    return this.run((hashes, deadlineAtMs) => updateSession(hashes, change, deadlineAtMs));
   }
 
   rotate(rotation: SessionRotation): Promise<RotateOutcome> {
-    return this.run(async (sessions, deadlineAtMs) => {
-      const { id, authentication } = rotation;
-      if (authentication) await this.byProvider.announce(id, authentication, this.gate.timeoutMs);
-      return sessions.rotate(rotation, deadlineAtMs);
-    });
+    return this.run((hashes, deadlineAtMs) => rotateSession(hashes, rotation, deadlineAtMs));
   }
 
   revoke(revocation: SessionRevocation): Promise<EndedSession | undefined> {
-    return this.run((sessions) => sessions.end(revocation));
+    return this.run((hashes) => endSession(hashes, revocation));
   }
 
   revokeAll(revocation: UserRevocation): Promise<EndedSession[]> {
-    return this.run((sessions, deadlineAtMs) => sessions.endAll(revocation, deadlineAtMs));
+    return this.run((hashes, deadlineAtMs) => endSessionsOfUser(hashes, revocation, deadlineAtMs));
   }
 
   revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
-    return this.run((_sessions, deadlineAtMs) => this.byProvider.end(revocation, deadlineAtMs));
+    return this.run((hashes, deadlineAtMs) => endProviderSessions(hashes, revocation, deadlineAtMs));
   }
 
   /** Takes about 1.3 s: others go by the floor that they know for up to a second. */
@@ -136,7 +140,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   listByUser(query: SessionListQuery): Promise<SessionList> {
-    return this.run((sessions) => sessions.list(query));
+    return this.run((hashes) => listSessions(hashes, query));
   }
 
   /** Nothing to do: keys expire by themselves, and fields are dropped when their user comes back. */
@@ -155,17 +159,14 @@ export class RedisSessionStore implements SessionStore {
     return this.stopping;
   }
 
-  private async insert(sessions: SessionHash, session: NewSession): Promise<CreateOutcome> {
+  private async insert(hashes: SessionHashes, session: NewSession): Promise<CreateOutcome> {
     try {
       return await this.gate.run(
-        async (deadlineAtMs) => {
-          await this.byProvider.announce(session.id, session, this.gate.timeoutMs);
-          return sessions.insert(session, deadlineAtMs);
-        },
-        (outcome) => outcome.created && void this.discard(sessions, session.id),
+        (deadlineAtMs) => createSession(hashes, session, deadlineAtMs),
+        (outcome) => outcome.created && void this.discard(hashes, session.id),
       );
     } catch (error) {
-      this.discardOnceBack(sessions, session.id).catch(() => undefined);
+      this.discardOnceBack(hashes, session.id).catch(() => undefined);
       throw error;
     }
   }
@@ -174,12 +175,12 @@ export class RedisSessionStore implements SessionStore {
    * A creation whose answer was lost with its connection may have applied until its deadline, and not after it: one
    * answer from then on settles the matter.
    */
-  private async discardOnceBack(sessions: SessionHash, id: string): Promise<void> {
+  private async discardOnceBack(hashes: SessionHashes, id: string): Promise<void> {
     const { signal } = this.stopped;
     for (let attempt = 0; attempt < MAX_DISCARDS; attempt++) {
       await wait(this.gate.timeoutMs * 2 ** attempt, undefined, { ref: false, signal });
       const isAnswered = await this.gate
-        .run(() => sessions.end({ id, reason: 'revoked', endedBy: null }))
+        .run(() => endSession(hashes, { id, reason: 'revoked', endedBy: null }))
         .then(() => true)
         .catch(() => false);
       if (isAnswered) return;
@@ -187,20 +188,20 @@ export class RedisSessionStore implements SessionStore {
   }
 
   /** Drops a session whose token was never handed out. Should that fail, it is of no use to anybody until it expires. */
-  private async discard(sessions: SessionHash, id: string): Promise<void> {
-    await this.gate.run(() => sessions.end({ id, reason: 'revoked', endedBy: null })).catch(() => undefined);
+  private async discard(hashes: SessionHashes, id: string): Promise<void> {
+    await this.gate.run(() => endSession(hashes, { id, reason: 'revoked', endedBy: null })).catch(() => undefined);
   }
 
-  private async run<T>(operation: (sessions: SessionHash, deadlineAtMs: number) => Promise<T>): Promise<T> {
-    const sessions = this.use();
-    const work: GatedWork<T> = (deadlineAtMs) => operation(sessions, deadlineAtMs);
+  private async run<T>(operation: (hashes: SessionHashes, deadlineAtMs: number) => Promise<T>): Promise<T> {
+    const hashes = this.use();
+    const work: GatedWork<T> = (deadlineAtMs) => operation(hashes, deadlineAtMs);
     return this.gate.run(work);
   }
 
-  private use(): SessionHash {
+  private use(): SessionHashes {
     if (this.stopping) throw unavailable('it was stopped');
-    if (!this.sessions) throw unavailable('it was not started');
-    return this.sessions;
+    if (!this.hashes) throw unavailable('it was not started');
+    return this.hashes;
   }
 
   private async open(): Promise<void> {
@@ -208,10 +209,7 @@ export class RedisSessionStore implements SessionStore {
       this.backend = await connectBackend(this.settings, 'before');
       const { backend, settings } = this;
       const { logger } = settings;
-      const keys = new SessionKeys(settings.keyPrefix);
-      const sessions = new SessionHash(backend, keys, logger);
-      this.byProvider = new ProviderSessions({ backend, keys, sessions, logger });
-      this.sessions = sessions;
+      this.hashes = new SessionHashes(backend, new SessionKeys(settings.keyPrefix), logger);
       this.signals.start(backend);
     } catch (error) {
       this.starting = undefined;

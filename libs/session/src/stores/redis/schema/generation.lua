@@ -1,7 +1,7 @@
 --[[
   What names the history that this server's state belongs to: the replication id, which Redis draws anew when a process
   starts and whenever a replica becomes the master, also one that was the master before. Nothing on a replica, and where
-  a server does not tell. The same is read from INFO in hot/server-generation.ts. The epoch of the durable side belongs to it.
+  a server does not tell. The same is read from INFO in hot/generation-watch.ts. The epoch of the durable side belongs to it.
 ]]
 local function find_generation()
   local replication = redis.call('INFO', 'replication')

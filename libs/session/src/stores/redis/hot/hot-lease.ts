@@ -1,0 +1,15 @@
+import { randomBytes } from 'node:crypto';
+import type { HotLease } from '../../../core/ports/hot-sessions.js';
+import { unavailable } from '../connection/redis-errors.js';
+import type { SessionHashes } from '../operations/session-hashes.js';
+import { readInstant } from '../schema/script-replies.js';
+
+const OWNER_BYTES = 9;
+
+/** `hot-lease.lua`. It may run late or twice: a lease of which nobody knows is only in the way of others. */
+export async function leaseCopy({ backend, keys }: SessionHashes, id: string): Promise<HotLease> {
+  const owner = randomBytes(OWNER_BYTES).toString('base64url');
+  const [status, now, generation = ''] = await backend.runScript('hotLease', keys.of(id), [id, owner]);
+  if (status !== 'given') throw unavailable('the server is a replica, or does not tell its replication id');
+  return { id, owner, generation, now: readInstant(now) };
+}

@@ -1,0 +1,33 @@
+import type { SessionHashes } from '../operations/session-hashes.js';
+
+/** One `HDEL` per user. To take belief away, late or twice, costs a read of the durable side and no more. */
+export async function unconfirmCopies(hashes: SessionHashes, ids: readonly string[]): Promise<void> {
+  await removeFields(hashes, ids, (id) => [`${id}:g`, `${id}:l`]);
+}
+
+/**
+ * `hot-unconfirm-user.lua`.
+ *
+ * @param exceptId - Is left as it is.
+ */
+export async function unconfirmCopiesOfUser(hashes: SessionHashes, userId: string, exceptId = ''): Promise<void> {
+  await hashes.runScript('hotUnconfirmUser', hashes.keys.ofUser(userId), [exceptId]);
+}
+
+/** One `HDEL` per user. */
+export async function dropCopies(hashes: SessionHashes, ids: readonly string[]): Promise<void> {
+  await removeFields(hashes, ids, (id) => [id, `${id}:t`, `${id}:g`, `${id}:l`]);
+}
+
+async function removeFields(
+  hashes: SessionHashes,
+  ids: readonly string[],
+  fieldsOf: (id: string) => string[],
+): Promise<void> {
+  const fieldsByKey = new Map<string, string[]>();
+  for (const id of new Set(ids)) {
+    const key = hashes.keys.of(id);
+    fieldsByKey.set(key, [...(fieldsByKey.get(key) ?? []), ...fieldsOf(id)]);
+  }
+  await Promise.all([...fieldsByKey].map(([key, fields]) => hashes.removeFields(key, fields)));
+}

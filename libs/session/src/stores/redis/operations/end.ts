@@ -1,0 +1,55 @@
+import type { SessionRevocation, UserRevocation } from '../../../core/ports/session-store.js';
+import { userReferenceFor, userReferenceOf } from '../../../core/session/session-id.js';
+import type { EndedSession } from '../../../core/session/session-record.js';
+import { encodeUserId } from '../schema/record-format.js';
+import { readEnded, readInstant } from '../schema/script-replies.js';
+import type { SessionHashes } from './session-hashes.js';
+
+/** `revoke.lua`. It may run after the caller has given up: nobody gets an id a second time. */
+export async function endSession(
+  hashes: SessionHashes,
+  revocation: SessionRevocation,
+): Promise<EndedSession | undefined> {
+  const ended = await endUnchangedSession(hashes, revocation, '');
+  return ended === 'changed' ? undefined : ended;
+}
+
+/** @param authentication - As the record has it in its line; `changed`: the session is live and has another one. */
+export async function endUnchangedSession(
+  hashes: SessionHashes,
+  { id, userId, reason, endedBy }: SessionRevocation,
+  authentication: string,
+): Promise<EndedSession | 'changed' | undefined> {
+  const owner = userId === undefined ? '*' : encodeUserId(userId);
+  const mayDropUnreadable = userId === undefined || userReferenceFor(userId) === userReferenceOf(id);
+  const args = [id, owner, mayDropUnreadable ? '1' : '0', authentication];
+  const [status, now, user = ''] = (await hashes.runScript('revoke', hashes.keys.of(id), args)) ?? [];
+  if (status === 'changed') return 'changed';
+  const isEnded = status === 'ended' || (status === 'dropped' && reason === 'undecodable');
+  if (!isEnded) return undefined;
+  const [ended] = readEnded(readInstant(now), [id, user, reason]);
+  return ended && { ...ended, endedBy };
+}
+
+/** `revoke-all.lua`. */
+export async function endSessionsOfUser(
+  hashes: SessionHashes,
+  revocation: UserRevocation,
+  deadlineAtMs: number,
+): Promise<EndedSession[]> {
+  const { userId, exceptId = '', reason, endedBy } = revocation;
+  const ended: EndedSession[] = [];
+  const collect = ([, now, unreadable, ...ids]: readonly string[]) => {
+    if (unreadable !== '0') hashes.logger.warn(`a revocation dropped ${unreadable} sessions that cannot be decoded`);
+    const endedAt = readInstant(now);
+    ended.push(...ids.map((id) => ({ id, userId, endedAt, endReason: reason, endedBy })));
+  };
+  const reply = await hashes.runBefore(deadlineAtMs, {
+    name: 'revokeAll',
+    key: hashes.keys.ofUser(userId),
+    argsFor: (notAfter) => [encodeUserId(userId), exceptId, notAfter],
+    onLate: collect,
+  });
+  if (reply) collect(reply);
+  return ended;
+}

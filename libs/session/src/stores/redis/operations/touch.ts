@@ -1,0 +1,16 @@
+import type { SessionTouch } from '../../../core/ports/session-store.js';
+import type { SessionHashes } from './session-hashes.js';
+
+/** `touch.lua`. */
+export async function touchSession(
+  hashes: SessionHashes,
+  { id, idleTimeoutMs, touchIntervalMs }: SessionTouch,
+  deadlineAtMs: number,
+): Promise<boolean> {
+  const reply = await hashes.runBefore(deadlineAtMs, {
+    name: 'touch',
+    key: hashes.keys.of(id),
+    argsFor: (notAfter) => [id, String(idleTimeoutMs), String(touchIntervalMs), notAfter],
+  });
+  return reply?.[0] === 'moved';
+}
