@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { FLOOR_LEASE_MS } from '#src/stores/redis/connection/floor-lease.js';
+import { CUTOFF_LEASE_MS } from '#src/stores/redis/connection/cutoff-lease.js';
 
 const PAUSE_MS = 25;
 /** By then the caller has looked whether what it wrote is there. */
-const FIRST_WAIT_MS = FLOOR_LEASE_MS + 500;
+const FIRST_WAIT_MS = CUTOFF_LEASE_MS + 500;
 
 /**
  * Loses the key of the floor while an instance reads, and writes it again as another instance would that had seen it, time

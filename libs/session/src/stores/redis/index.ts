@@ -1,4 +1,3 @@
-export { redisHotSessions, type RedisHotSessionsDefinition } from './hot/redis-hot.js';
 export type { RedisClient } from './connection/redis-client.js';
 export { RedisSessionStore } from './store/redis-session.store.js';
 export {

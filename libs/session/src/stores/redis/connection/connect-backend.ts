@@ -3,7 +3,7 @@ import { SessionConfigurationError } from '../../../core/session/session-errors.
 import type { SessionLogger } from '../../../core/support/logger.js';
 import { checkServers, waitUntilReady, warnWithoutErrorListener } from './boot-checks.js';
 import { DeadlineGate } from './deadline-gate.js';
-import type { FloorField } from './floor-lease.js';
+import type { CutoffField } from './cutoff-lease.js';
 import { RedisBackend } from './redis-backend.js';
 import type { RedisConnection } from './redis-connection.js';
 import { describeRedisError } from './redis-errors.js';
@@ -16,7 +16,7 @@ export interface BackendSettings {
 }
 
 /** Connects and makes sure that sessions can live there; on failure nothing stays open. */
-export async function connectBackend(settings: BackendSettings, floorField: FloorField): Promise<RedisBackend> {
+export async function connectBackend(settings: BackendSettings, cutoffField: CutoffField): Promise<RedisBackend> {
   const { startTimeoutMs, logger } = settings;
   const connection = await settings.connect();
   let backend: RedisBackend | undefined;
@@ -25,8 +25,7 @@ export async function connectBackend(settings: BackendSettings, floorField: Floo
     await waitUntilReady(connection, startTimeoutMs);
     const opened = (backend = new RedisBackend(connection, {
       logger,
-      floorField,
-      floorKey: `${settings.keyPrefix}:floor`,
+      cutoff: { key: `${settings.keyPrefix}:floor`, field: cutoffField },
     }));
     await new DeadlineGate(startTimeoutMs).run(async (deadlineAtMs) => {
       await checkServers(connection, logger);

@@ -1,72 +1,56 @@
 import type { SessionLogger } from '../../../core/support/logger.js';
 import { logConnection } from './connection-log.js';
-import { createMark, FloorLease, type FloorField, type RaisedFloor } from './floor-lease.js';
+import { CutoffCommands, type NewCutoff } from './cutoff-commands.js';
+import { createMark, CutoffLease, type CutoffField, type RaisedCutoff } from './cutoff-lease.js';
+import { runFenced, type FencedScript } from './fenced-script.js';
 import { bindCommand, listMasters, type RedisClient, type RedisCommand } from './redis-client.js';
-import type { RedisConnection } from './redis-connection.js';
-import { unavailable } from './redis-errors.js';
+import { assertConnected, type RedisConnection } from './redis-connection.js';
 import { ScriptRunner, type ScriptName } from './script-runner.js';
 import { ServerClock } from './server-clock.js';
 
 /** After these another server may be the one that answers. */
 const CHANGE_OF_SERVER = ['ready', '+node', '-node'];
 
-/** A script with a deadline among its arguments. */
-export interface FencedScript {
-  readonly name: ScriptName;
-  readonly key: string;
-  readonly argsFor: (notAfter: string) => readonly string[];
-  readonly onLate?: (reply: readonly string[]) => void;
+export interface RedisBackendSettings {
+  readonly logger: SessionLogger;
+  /** Where the cutoff of all instances is. */
+  readonly cutoff: { readonly key: string; readonly field: CutoffField };
 }
 
-/** One connected client: the few kinds of command that the stores send, and the servers' time. */
+/**
+ * One connected client: the few kinds of command that the stores send, the servers' time, and the cutoff. A client that
+ * is not ready would queue a command or refuse it, so everything fails at once then.
+ */
 export class RedisBackend {
-  readonly clock: ServerClock;
   readonly client: RedisClient;
+  readonly clock: ServerClock;
+  readonly cutoff: CutoffLease;
   private readonly hmget: RedisCommand;
   private readonly hdel: RedisCommand;
   private readonly hkeys: RedisCommand;
-  private readonly hget: RedisCommand;
-  readonly floor: FloorLease;
   private readonly info: RedisCommand;
   private readonly send: RedisCommand;
   private readonly scripts: ScriptRunner;
+  private readonly cutoffCommands: CutoffCommands;
   private readonly stopLog: () => void;
-  private readonly raiseFloorScript: (
-    ...args: [value: string, isInstant: string, notAfter: string, mark: string]
-  ) => Promise<string[]>;
   private readonly onChangeOfServer = () => this.clock.forget();
 
   constructor(
     private readonly connection: RedisConnection,
-    { logger, floorKey, floorField }: { logger: SessionLogger; floorKey: string; floorField: FloorField },
+    { logger, cutoff }: RedisBackendSettings,
   ) {
-    this.client = connection.client;
-    this.hmget = bindCommand(this.client, 'hmget');
-    this.hdel = bindCommand(this.client, 'hdel');
-    this.hkeys = bindCommand(this.client, 'hkeys');
-    this.hget = bindCommand(this.client, 'hget');
-    this.info = bindCommand(this.client, 'info');
-    this.send = bindCommand(this.client, 'publish');
-    this.scripts = new ScriptRunner(this.client);
-    this.clock = new ServerClock(() => listMasters(this.client).map(bindTime));
-    const raise: typeof this.raiseFloorScript = (...args) =>
-      this.scripts.run('raiseFloor', floorKey, [floorField, ...args, '0']);
-    this.raiseFloorScript = raise;
-    this.floor = new FloorLease({
-      read: async () => {
-        this.assertConnected();
-        const value = Number((await this.hget(floorKey, floorField)) ?? 0);
-        if (!Number.isFinite(value)) throw new TypeError(`${floorKey} holds no number`);
-        return value;
-      },
-      restore: async (value, mark = '') => void (await raise(String(value), '', '', mark)),
-      hasMark: async (mark) => {
-        this.assertConnected();
-        const marks = await this.hget(floorKey, `${floorField}:marks`);
-        return typeof marks === 'string' && marks.split(',').includes(mark);
-      },
-    });
-    for (const event of CHANGE_OF_SERVER) this.client.on(event, this.onChangeOfServer);
+    const { client } = connection;
+    this.client = client;
+    this.hmget = bindCommand(client, 'hmget');
+    this.hdel = bindCommand(client, 'hdel');
+    this.hkeys = bindCommand(client, 'hkeys');
+    this.info = bindCommand(client, 'info');
+    this.send = bindCommand(client, 'publish');
+    this.scripts = new ScriptRunner(client);
+    this.clock = new ServerClock(() => listMasters(client).map(bindTime));
+    this.cutoffCommands = new CutoffCommands(connection, this.scripts, cutoff);
+    this.cutoff = new CutoffLease(this.cutoffCommands);
+    for (const event of CHANGE_OF_SERVER) client.on(event, this.onChangeOfServer);
     this.stopLog = connection.isOwned ? logConnection(connection, logger) : () => undefined;
     this.clock.start();
   }
@@ -104,59 +88,32 @@ export class RedisBackend {
     await this.send(channel, message);
   }
 
-  /** With the floor as one more argument, so that it decides by what has ended everywhere. */
+  /** With the cutoff as one more argument, so that it decides by what has ended everywhere. */
   async runScript(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {
     this.assertConnected();
-    const floor = await this.floor.current();
+    const cutoff = await this.cutoff.current();
     this.assertConnected();
-    return this.scripts.run(name, key, [...args, String(floor)]);
+    return this.scripts.run(name, key, [...args, String(cutoff)]);
+  }
+
+  /** Runs a script that does nothing, or less, after the deadline; see `runFenced`. */
+  async runBefore(deadlineAtMs: number, { name, key, argsFor, onLate }: FencedScript): Promise<string[]> {
+    this.assertConnected();
+    const run = (notAfter: string) => this.runScript(name, key, argsFor(notAfter));
+    return runFenced(this.clock, { run, onLate }, deadlineAtMs);
   }
 
   /**
-   * Writes the floor, which others then learn.
+   * Writes the cutoff, which others then learn.
    *
-   * @param floor.instantMs - Unix ms of the server, at most its now, which is the default.
    * @returns The value asked for; a higher one may stand.
    */
-  async raiseFloor(floor: { instantMs?: number } | { epoch: number }, deadlineAtMs: number): Promise<RaisedFloor> {
-    const [given, isInstant] = 'epoch' in floor ? [floor.epoch, ''] : [floor.instantMs ?? '', '1'];
-    const mark = createMark();
-    const [, value] = await this.runFenced(deadlineAtMs, {
-      run: (notAfter) => this.raiseFloorScript(String(given), isInstant, notAfter, mark),
-    });
-    return { value: Number(value), mark };
-  }
-
-  /**
-   * Runs a script that answers `late, now` instead of acting once the deadline has passed by its server's clock. If it
-   * has not passed by ours, that clock was set, or in a Cluster is ahead of another master's: the script is sent once
-   * more, with the deadline by the time that this very server told.
-   *
-   * @param script.argsFor - The arguments, with the last full ms of server time before the deadline.
-   * @param script.onLate - Told the late answer of a script that did something all the same.
-   * @throws {SessionStoreUnavailableError} It was late, and so was the second one if there was time for it.
-   */
-  runBefore(deadlineAtMs: number, { name, key, argsFor, onLate }: FencedScript): Promise<string[]> {
-    const run = (notAfter: string) => this.runScript(name, key, argsFor(notAfter));
-    return this.runFenced(deadlineAtMs, { run, onLate });
-  }
-
-  private async runFenced(
-    deadlineAtMs: number,
-    { run, onLate }: { run: (notAfter: string) => Promise<string[]>; onLate?: FencedScript['onLate'] },
-  ): Promise<string[]> {
+  async raiseCutoff(cutoff: NewCutoff, deadlineAtMs: number): Promise<RaisedCutoff> {
     this.assertConnected();
-    let notAfterMs = await this.clock.earliestMsAt(deadlineAtMs);
-    for (const isLast of [false, true]) {
-      const reply = await run(String(Math.floor(notAfterMs) - 1));
-      const answeredAtMs = performance.now();
-      if (reply[0] !== 'late') return reply;
-      this.clock.distrust();
-      if (isLast || answeredAtMs >= deadlineAtMs) break;
-      onLate?.(reply);
-      notAfterMs = Number(reply[1]) + deadlineAtMs - answeredAtMs;
-    }
-    throw unavailable('the command reached the server too late, so it did nothing');
+    const mark = createMark();
+    const run = (notAfter: string) => this.cutoffCommands.raise(cutoff, { notAfter, mark });
+    const [, value] = await runFenced(this.clock, { run }, deadlineAtMs);
+    return { value: Number(value), mark };
   }
 
   close(): void {
@@ -166,10 +123,8 @@ export class RedisBackend {
     this.connection.close();
   }
 
-  /** A client that is not ready would queue the command or refuse it: better to fail at once. */
   assertConnected(): void {
-    const { status } = this.client;
-    if (status !== 'ready') throw unavailable(`not connected to ${this.connection.address} (${status})`);
+    assertConnected(this.connection);
   }
 }
 

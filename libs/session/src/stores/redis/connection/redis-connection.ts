@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
 import { assertUsableClient, type RedisClient } from './redis-client.js';
+import { unavailable } from './redis-errors.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const DISCONNECT_TIMEOUT_MS = 100;
@@ -70,6 +71,11 @@ export async function openClient(
     isOwned: true,
     close: () => redis.disconnect(),
   };
+}
+
+/** @throws {SessionStoreUnavailableError} A command would wait in the client's queue, or be refused by it. */
+export function assertConnected({ client, address }: RedisConnection): void {
+  if (client.status !== 'ready') throw unavailable(`not connected to ${address} (${client.status})`);
 }
 
 /** @throws {SessionConfigurationError} Not a URL of Redis; the message does not repeat it, for it may hold a password. */

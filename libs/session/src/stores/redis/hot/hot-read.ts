@@ -29,7 +29,7 @@ export class ConnectionCopyReader implements CopyReader {
   ) {}
 
   async read(id: string): Promise<HotRead> {
-    const epoch = await this.backend.floor.current();
+    const epoch = await this.backend.cutoff.current();
     const known = await this.watch.find();
     if (known?.generation === undefined) return UNCONFIRMED;
     const record = findConfirmed(id, await this.readFields(id), inEpoch(known.generation, epoch));

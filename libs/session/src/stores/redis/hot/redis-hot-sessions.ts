@@ -95,15 +95,15 @@ export class RedisHotSessions implements HotSessions {
   async advanceEpoch(epoch: number): Promise<void> {
     if (epoch <= this.settledEpoch) return;
     this.epoch = Math.max(this.epoch, epoch);
-    const raised = await this.run(({ backend }, deadlineAtMs) => backend.raiseFloor({ epoch }, deadlineAtMs));
+    const raised = await this.run(({ backend }, deadlineAtMs) => backend.raiseCutoff({ epoch }, deadlineAtMs));
     const { gate, stopped } = this;
-    await this.use().backend.floor.outwait(raised, { gate, signal: stopped.signal });
+    await this.use().backend.cutoff.outwait(raised, { gate, signal: stopped.signal });
     this.settledEpoch = Math.max(this.settledEpoch, epoch);
   }
 
   followEpoch(epoch: number): Promise<void> {
     this.epoch = Math.max(this.epoch, epoch);
-    return this.run(({ backend }) => backend.floor.follow(epoch));
+    return this.run(({ backend }) => backend.cutoff.follow(epoch));
   }
 
   drop(ids: readonly string[]): Promise<void> {
@@ -174,7 +174,7 @@ export class RedisHotSessions implements HotSessions {
 
   private async open(): Promise<void> {
     const connection = await connectHot(this.settings);
-    connection.backend.floor.observe(this.epoch);
+    connection.backend.cutoff.observe(this.epoch);
     if (this.stopping) {
       connection.close();
       return;

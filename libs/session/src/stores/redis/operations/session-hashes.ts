@@ -1,5 +1,6 @@
 import type { SessionLogger } from '../../../core/support/logger.js';
-import type { FencedScript, RedisBackend } from '../connection/redis-backend.js';
+import type { FencedScript } from '../connection/fenced-script.js';
+import type { RedisBackend } from '../connection/redis-backend.js';
 import type { ScriptName } from '../connection/script-runner.js';
 import { ForeignKeys } from '../schema/foreign-keys.js';
 import type { SessionKeys } from '../schema/session-keys.js';

@@ -128,14 +128,14 @@ export class RedisSessionStore implements SessionStore {
     return this.run((hashes, deadlineAtMs) => endProviderSessions(hashes, revocation, deadlineAtMs));
   }
 
-  /** Takes about 1.3 s: others go by the floor that they know for up to a second. */
+  /** Takes about 1.3 s: others go by the cutoff that they know for up to a second. */
   async revokeEverything({ before, reason, endedBy }: TotalRevocation): Promise<EndedEverything> {
     this.use();
     const { backend, gate, stopped } = this;
     if (!backend) throw unavailable('it was not started');
-    const floor = { instantMs: before && Math.ceil(before.getTime()) };
-    const raised = await gate.run((deadlineAtMs) => backend.raiseFloor(floor, deadlineAtMs));
-    await backend.floor.outwait(raised, { gate, signal: stopped.signal });
+    const cutoff = { instantMs: before && Math.ceil(before.getTime()) };
+    const raised = await gate.run((deadlineAtMs) => backend.raiseCutoff(cutoff, deadlineAtMs));
+    await backend.cutoff.outwait(raised, { gate, signal: stopped.signal });
     return { before: new Date(raised.value), endReason: reason, endedBy };
   }
 

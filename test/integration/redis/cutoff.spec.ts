@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Cluster, Redis } from 'ioredis';
 import type { NewSession, SessionStore } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
-import { FLOOR_LEASE_MS, FloorLease } from '#src/stores/redis/connection/floor-lease.js';
+import { CUTOFF_LEASE_MS, CutoffLease } from '#src/stores/redis/connection/cutoff-lease.js';
 import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';
 import { readWhileLost } from '../service/floor-losses.js';
 import { startProxy } from './proxy.js';
@@ -36,7 +36,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
   });
   afterAll(() => server.stop());
 
-  const floorKey = () => `${fixture.keyPrefix}:floor`;
+  const cutoffKey = () => `${fixture.keyPrefix}:floor`;
 
   it('takes as many commands with 10,000 sessions as with one, and writes one key', async () => {
     const countAll = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
@@ -55,7 +55,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(many.keys).toBe(0);
     // The clock and the lease may be renewed in the background meanwhile.
     expect(many.commands).toBeLessThanOrEqual(few.commands + 10);
-    expect(await redis.hkeys(floorKey())).toEqual(['before', 'before:marks']);
+    expect(await redis.hkeys(cutoffKey())).toEqual(['before', 'before:marks']);
   });
 
   it('costs a request no command of its own while the lease lasts', async () => {
@@ -69,7 +69,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
   it('resolves only after any lease that was given before has run out', async () => {
     const startedAtMs = performance.now();
     await store.revokeEverything(END);
-    expect(performance.now() - startedAtMs).toBeGreaterThan(FLOOR_LEASE_MS);
+    expect(performance.now() - startedAtMs).toBeGreaterThan(CUTOFF_LEASE_MS);
   });
 
   it('holds on another instance that reads nothing until then, and refuses while that one cannot learn it (I8)', async () => {
@@ -93,12 +93,12 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
   it('brings nothing back when the key is lost: who has seen it goes by it and writes it again', async () => {
     const { id } = await signIn(store);
     await store.revokeEverything(END);
-    const floor = await redis.hget(floorKey(), 'before');
-    await redis.del(floorKey());
+    const cutoff = await redis.hget(cutoffKey(), 'before');
+    await redis.del(cutoffKey());
     expect(await store.find(id)).toEqual({ live: false, reason: 'ended' });
     await eventually(async () => {
       await store.find(id);
-      expect(await redis.hget(floorKey(), 'before')).toBe(floor);
+      expect(await redis.hget(cutoffKey(), 'before')).toBe(cutoff);
     });
     const newcomer = await fixture.open();
     expect(await newcomer.find(id)).toEqual({ live: false, reason: 'ended' });
@@ -107,10 +107,10 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
   it('does not resolve with a key that was lost meanwhile', async () => {
     const { id } = await signIn(store);
     const ending = store.revokeEverything(END);
-    await eventually(async () => expect(await redis.exists(floorKey())).toBe(1));
-    await redis.del(floorKey());
+    await eventually(async () => expect(await redis.exists(cutoffKey())).toBe(1));
+    await redis.del(cutoffKey());
     await ending;
-    expect(await redis.exists(floorKey())).toBe(1);
+    expect(await redis.exists(cutoffKey())).toBe(1);
     expect(await (await fixture.open()).find(id)).toEqual({ live: false, reason: 'ended' });
   });
 
@@ -118,8 +118,8 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     const other = await fixture.open();
     const { id } = await signIn(store);
     const ending = store.revokeEverything(END);
-    await eventually(async () => expect(await redis.exists(floorKey())).toBe(1));
-    await readWhileLost({ redis, key: floorKey(), field: 'before', read: () => other.find(id), until: ending });
+    await eventually(async () => expect(await redis.exists(cutoffKey())).toBe(1));
+    await readWhileLost({ redis, key: cutoffKey(), field: 'before', read: () => other.find(id), until: ending });
     await ending;
     expect(await other.find(id)).toEqual({ live: false, reason: 'ended' });
   });
@@ -127,11 +127,11 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
   it('waits no longer for many at once than for one', async () => {
     const startedAtMs = performance.now();
     await Promise.all(Array.from({ length: 10 }, () => store.revokeEverything(END)));
-    expect(performance.now() - startedAtMs).toBeLessThan(2 * FLOOR_LEASE_MS);
+    expect(performance.now() - startedAtMs).toBeLessThan(2 * CUTOFF_LEASE_MS);
   });
 
   it('lets a session stand that is created by a clock that was set back since', async () => {
-    await redis.hset(floorKey(), 'before', String(Date.now() + 60_000));
+    await redis.hset(cutoffKey(), 'before', String(Date.now() + 60_000));
     const newcomer = await fixture.open();
     const { id } = await signIn(newcomer);
     expect(await newcomer.find(id)).toMatchObject({ live: true });
@@ -152,11 +152,11 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
   });
 });
 
-describe('FloorLease', () => {
+describe('CutoffLease', () => {
   it('reads again before it answers once the lease is over, by whichever clock more has passed', async () => {
     let stored = 1;
     let reads = 0;
-    const lease = new FloorLease({
+    const lease = new CutoffLease({
       read: async () => {
         reads += 1;
         return stored;
@@ -167,7 +167,7 @@ describe('FloorLease', () => {
     expect([await lease.current(), await lease.current(), reads]).toEqual([1, 1, 1]);
     stored = 5;
     const wallMs = Date.now.bind(Date);
-    Date.now = () => wallMs() + FLOOR_LEASE_MS;
+    Date.now = () => wallMs() + CUTOFF_LEASE_MS;
     try {
       expect([await lease.current(), reads]).toEqual([5, 2]);
     } finally {
@@ -177,7 +177,7 @@ describe('FloorLease', () => {
 
   it('never falls, and writes again what was lost', async () => {
     let stored = 7;
-    const lease = new FloorLease({
+    const lease = new CutoffLease({
       read: async () => stored,
       restore: async (value) => void (stored = value),
       hasMark: async () => true,
@@ -185,7 +185,7 @@ describe('FloorLease', () => {
     expect(await lease.current()).toBe(7);
     stored = 0;
     const later = performance.now.bind(performance);
-    performance.now = () => later() + FLOOR_LEASE_MS;
+    performance.now = () => later() + CUTOFF_LEASE_MS;
     try {
       expect(await lease.current()).toBe(7);
     } finally {

@@ -4,17 +4,17 @@ import type { DeadlineGate } from './deadline-gate.js';
 import { unavailable } from './redis-errors.js';
 
 /** How long what was read may be relied on, from when it was asked for. */
-export const FLOOR_LEASE_MS = 1_000;
+export const CUTOFF_LEASE_MS = 1_000;
 /** By how much longer the one who raises it waits: clocks of two processes do not run equally fast. */
 const MARGIN_MS = 250;
 const MAX_ATTEMPTS = 3;
 const MARK_BYTES = 9;
 
 /** `before`: sessions that began earlier, in Unix ms of the server, have ended. `epoch`: copies confirmed in an earlier one do not count. */
-export type FloorField = 'before' | 'epoch';
+export type CutoffField = 'before' | 'epoch';
 
 /** The commands that it takes, each on the one key of all instances. */
-export interface FloorCommands {
+export interface StoredCutoff {
   read(): Promise<number>;
   /** Writes the value unless a higher one is there, and the mark beside it. */
   restore(value: number, mark?: string): Promise<void>;
@@ -23,7 +23,7 @@ export interface FloorCommands {
 }
 
 /** What was written, and the mark beside it that nobody else writes. */
-export interface RaisedFloor {
+export interface RaisedCutoff {
   readonly value: number;
   readonly mark: string;
 }
@@ -40,14 +40,14 @@ export function createMark(): string {
  *
  * In memory it never falls. If the key is lost, whoever knows better writes it again at the next reading.
  */
-export class FloorLease {
+export class CutoffLease {
   private highest = 0;
   /** The last value that was read. */
   private stored = 0;
   private askedAt: Moment | undefined;
   private asking: { readonly sinceMs: number; readonly answer: Promise<void> } | undefined;
 
-  constructor(private readonly commands: FloorCommands) {}
+  constructor(private readonly commands: StoredCutoff) {}
 
   /** The highest value seen, however old that news is. */
   get seen(): number {
@@ -58,9 +58,9 @@ export class FloorLease {
   async current(): Promise<number> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const ageMs = this.askedAt ? ageOf(this.askedAt) : Infinity;
-      if (ageMs < FLOOR_LEASE_MS) {
+      if (ageMs < CUTOFF_LEASE_MS) {
         // A failure leaves things as they are until the lease is over; the operation that needs it then reports it.
-        if (ageMs > FLOOR_LEASE_MS / 2) this.ask().catch(() => undefined);
+        if (ageMs > CUTOFF_LEASE_MS / 2) this.ask().catch(() => undefined);
         return this.highest;
       }
       await this.ask();
@@ -88,13 +88,13 @@ export class FloorLease {
    * @throws {SessionStoreUnavailableError} No answer, the store was stopped, or the value was lost time and again.
    */
   async outwait(
-    { value, mark }: RaisedFloor,
+    { value, mark }: RaisedCutoff,
     { gate, signal }: { gate: DeadlineGate; signal: AbortSignal },
   ): Promise<void> {
     this.observe(value);
     let standing = mark;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      await wait(FLOOR_LEASE_MS + MARGIN_MS, undefined, { signal }).catch(() => {
+      await wait(CUTOFF_LEASE_MS + MARGIN_MS, undefined, { signal }).catch(() => {
         throw unavailable('it was stopped');
       });
       if (await gate.run(() => this.commands.hasMark(standing))) return;
@@ -107,7 +107,7 @@ export class FloorLease {
   private ask(): Promise<void> {
     const sinceMs = performance.now();
     // One that is never answered must not be in the way of the next.
-    if (this.asking && sinceMs - this.asking.sinceMs < FLOOR_LEASE_MS) return this.asking.answer;
+    if (this.asking && sinceMs - this.asking.sinceMs < CUTOFF_LEASE_MS) return this.asking.answer;
     const answer = this.learn().finally(() => {
       if (this.asking?.answer === answer) this.asking = undefined;
     });
