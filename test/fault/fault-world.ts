@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hybridStore, HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from 'nest-sessions/postgres';
-import { redisHotSessions } from 'nest-sessions/redis';
+import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { SessionService, SessionStore } from 'nest-sessions';
 import type { DataSource } from 'typeorm';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../scripts/lib/embedded-postgres.mjs';

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from 'nest-sessions/postgres';
-import { redisHotSessions } from 'nest-sessions/redis';
+import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { CreatedSession, SessionService } from 'nest-sessions';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
 import { PostgresWorld } from '../integration/postgres/world.js';

@@ -1,9 +1,10 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { redisHotSessions, type RedisStoreOptions } from 'nest-sessions/redis';
+import type { RedisStoreOptions } from 'nest-sessions/redis';
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import type { HotLease, HotRead, HotSessions } from '#src/core/ports/hot-sessions.js';
+import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { SessionRecord, LiveSession } from '#src/core/session/session-record.js';
 
 export const MINUTE_MS = 60_000;

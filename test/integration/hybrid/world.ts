@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import type { SessionStore } from 'nest-sessions';
 import { HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from 'nest-sessions/postgres';
-import { redisHotSessions } from 'nest-sessions/redis';
+import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import { aNewSession } from 'nest-sessions/testing';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
 import type { SessionRecord } from '#src/core/session/session-record.js';
