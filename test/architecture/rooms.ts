@@ -48,7 +48,7 @@ const hybrid = stack('stores/hybrid', HYBRID, PORTS, []);
  */
 export const ROOMS: Readonly<Record<string, Room>> = {
   ...stack('core', CORE, [], []),
-  ...stack('stores/memory', ['operations', 'store'], PORTS, []),
+  ...stack('stores/memory', ['records', 'operations', 'signals', 'store'], PORTS, []),
   ...stack('stores/redis', REDIS, PORTS, ['ioredis']),
   ...stack('stores/postgres', POSTGRES, PORTS, ['typeorm', 'pg']),
   ...hybrid,
