@@ -8,6 +8,7 @@ export default {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/libs/session/src/index.ts',
+    '^nest-sessions/store$': '<rootDir>/libs/session/src/store.ts',
     '^nest-sessions/(redis|postgres|hybrid)$': '<rootDir>/libs/session/src/stores/$1/index.ts',
     '^nest-sessions/testing$': '<rootDir>/libs/session/src/testing/index.ts',
     // Tests reach into the library by this alias, so that they survive its moves.

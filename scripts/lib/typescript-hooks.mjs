@@ -5,13 +5,13 @@ import { isMainThread } from 'node:worker_threads';
 import { transformFile } from '@swc/core';
 
 const ROOT = new URL('../../', import.meta.url);
-const ENTRY = /^nest-sessions(?:\/(redis|postgres|hybrid|testing))?$/;
+const ENTRY = /^nest-sessions(?:\/(store|redis|postgres|hybrid|testing))?$/;
 
 if (isMainThread) register(import.meta.url);
 
 export function resolve(specifier, context, next) {
   const entry = ENTRY.exec(specifier);
-  if (entry) return next(new URL(`libs/session/src/${folderOf(entry[1])}index.ts`, ROOT).href, context);
+  if (entry) return next(new URL(`libs/session/src/${fileOf(entry[1])}`, ROOT).href, context);
   if (specifier.startsWith('#src/')) {
     return next(new URL(`libs/session/src/${specifier.slice(5).replace(/\.js$/, '.ts')}`, ROOT).href, context);
   }
@@ -26,7 +26,7 @@ export async function load(url, context, next) {
   return { format: 'module', source: code, shortCircuit: true };
 }
 
-function folderOf(name) {
-  if (name === undefined) return '';
-  return name === 'testing' ? 'testing/' : `stores/${name}/`;
+function fileOf(name = 'index') {
+  if (name === 'index' || name === 'store') return `${name}.ts`;
+  return name === 'testing' ? 'testing/index.ts' : `stores/${name}/index.ts`;
 }

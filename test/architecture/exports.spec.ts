@@ -31,4 +31,9 @@ describe('the published entries', () => {
   it.each(Object.entries(ENTRIES))('%s exports exactly these names', (_entry, file) => {
     expect(listExports(file)).toMatchSnapshot();
   });
+
+  it('keep the root entry to what an application names, and the one for store authors to types', () => {
+    expect(listExports(ENTRIES['.']).length).toBeLessThanOrEqual(85);
+    expect(listExports(ENTRIES['./store']).filter((name) => !name.startsWith('type '))).toEqual([]);
+  });
 });

@@ -27,6 +27,7 @@ import {
 import type { HttpSession, Session, SessionStoreDefinition, UserSession } from 'nest-sessions';
 import { postgresStore, SessionAuditEntity, SessionEntity, sessionMigrations } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';
+import type { SessionStore } from 'nest-sessions/store';
 import type { StoreHarness } from 'nest-sessions/testing';
 import { DataSource } from 'typeorm';
 ${SERVICES}
@@ -34,6 +35,7 @@ declare const http: HttpSession, session: Session, sessions: SessionService, sto
 declare const app: INestApplication, client: Redis, REDIS_CLIENT: symbol, url: string, redisUrl: string;
 declare const user: { id: string }, userId: string, operatorId: string, leakedAt: Date;
 declare const claims: { iss: string; sid: string };
+declare const MY_CLIENT: symbol, MyStore: new (client: unknown, retentionMs: number) => SessionStore;
 declare const logger: { log(line: string): void };
 declare const mail: (userId: string) => Promise<void>, sendMail: () => Promise<void>, dropCaches: () => void;
 declare const createHarness: () => Promise<StoreHarness>;

@@ -80,6 +80,7 @@ function withPackages(name: string, packages: readonly string[]): Record<string,
 /** The package's entries: each lists names of the rooms below its folder, the root entry those of core and `nest`, too. */
 export const ENTRIES = {
   '.': 'index.ts',
+  './store': 'store.ts',
   './redis': 'stores/redis/index.ts',
   './postgres': 'stores/postgres/index.ts',
   './hybrid': 'stores/hybrid/index.ts',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { MemorySessionStore, type SessionStore } from 'nest-sessions';
+import { MemorySessionStore } from '#src/stores/memory/store/memory-session.store.js';
+import type { SessionStore } from 'nest-sessions/store';
 import { FakeClock, type StoreHarness } from 'nest-sessions/testing';
 import { CONTRACT } from '#src/testing/contract/index.js';
 import { StoreWorld } from '#src/testing/world/store-world.js';

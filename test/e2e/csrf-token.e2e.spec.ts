@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { APP_GUARD } from '@nestjs/core';
-import { memoryStore, SessionGuard, type CsrfRejection } from 'nest-sessions';
+import { memoryStore, SessionGuard } from 'nest-sessions';
+import type { CsrfRejection } from '#src/core/events/session-events.js';
 import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from './support/account.controller.js';
 import { CallbacksController, FormsController, FormsControllerBase } from './support/forms.controller.js';

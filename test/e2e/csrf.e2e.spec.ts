@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, UseGuards, Controller, Post, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { HttpSessions, SessionGuard, type CsrfRejection, type SessionModuleOptions } from 'nest-sessions';
+import { HttpSessions, SessionGuard, type SessionModuleOptions } from 'nest-sessions';
+import type { CsrfRejection } from '#src/core/events/session-events.js';
 import { AccountController } from './support/account.controller.js';
 import {
   CallbacksController,

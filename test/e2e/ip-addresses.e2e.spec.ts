@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionPolicyDescription, type IpAddressMode, type SessionModuleOptions } from 'nest-sessions';
+import { SessionPolicyDescription, type SessionModuleOptions } from 'nest-sessions';
+import type { IpAddressMode } from '#src/core/client/ip-address-form.js';
 import { openHybrid, openMemory, openPostgres, openRedis, type E2eStore } from './support/e2e-stores.js';
 import { ADAPTERS, startTestApp, type AdapterName } from './support/test-app.js';
 

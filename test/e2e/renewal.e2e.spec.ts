@@ -6,10 +6,10 @@ import {
   memoryStore,
   Public,
   SessionGuard,
-  type DetectedReuse,
   type HttpSession,
   type Session,
 } from 'nest-sessions';
+import type { DetectedReuse } from '#src/core/events/session-events.js';
 import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from './support/account.controller.js';
 import { openHybrid, openPostgres, openRedis, type E2eStore } from './support/e2e-stores.js';

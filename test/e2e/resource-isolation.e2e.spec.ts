@@ -11,10 +11,10 @@ import {
   SessionGuard,
   toAuditRecord,
   type HttpSession,
-  type IsolationRejection,
   type Session,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { IsolationRejection } from '#src/core/events/security-events.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 
 const IMAGE = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' };

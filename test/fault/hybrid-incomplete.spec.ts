@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { RevocationIncompleteError, SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
+import { RevocationIncompleteError, SessionStoreUnavailableError } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import type { SessionRecord } from '#src/core/session/session-record.js';
 import { END, HybridWorld, listIds, signIn, type HybridInstance } from '../integration/hybrid/world.js';
 import { waitUntil } from '../support/poll.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { HybridSessionStore } from 'nest-sessions/hybrid';
-import { postgresDurableSessions } from 'nest-sessions/postgres';
+import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { CreatedSession, SessionService } from 'nest-sessions';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';

@@ -41,7 +41,7 @@ describe('the packed library', () => {
     const { stdout } = await execa('tar', ['-tzf', tarball]);
     const files = stdout.split('\n').map((file) => file.replace(/^package\//, ''));
     expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'package.json']));
-    for (const entry of ['index', 'stores/redis/index', 'stores/postgres/index', 'testing/index']) {
+    for (const entry of ['index', 'store', 'stores/redis/index', 'stores/postgres/index', 'testing/index']) {
       for (const build of ['dist/esm', 'dist/cjs']) {
         expect(files).toEqual(expect.arrayContaining([`${build}/${entry}.js`, `${build}/${entry}.d.ts`]));
       }
@@ -80,6 +80,12 @@ describe('a Nest 12 application with neither Redis nor Postgres packages (pain 3
       "import { tryOut } from './app.js';\nconsole.log(JSON.stringify(await tryOut()));\n",
     );
     await app.write(
+      'src/own.ts',
+      `import { tryOut } from './app.js';
+import { ownStore } from './own-store.js';
+console.log(JSON.stringify(await tryOut(ownStore())));\n`,
+    );
+    await app.write(
       'src/redis.ts',
       `import { tryOut } from './app.js';
 import { redisStore } from 'nest-sessions/redis';
@@ -91,6 +97,10 @@ console.log(JSON.stringify(outcome));\n`,
 
   it('signs in and out on the memory store, with typed data', async () => {
     expect(await app.run('main.js')).toEqual(SIGNED_IN_AND_OUT);
+  });
+
+  it('signs in and out on a store of its own, written from the root entry and nest-sessions/store alone', async () => {
+    expect(await app.run('own.js')).toEqual(SIGNED_IN_AND_OUT);
   });
 
   it('is told which package is missing when it asks for the Redis store', async () => {
@@ -171,16 +181,17 @@ describe('a Nest 11 application in CommonJS (pain 36)', () => {
       'src/main.ts',
       `import { SessionService } from 'nest-sessions';
 import { tryOut } from './app.js';
+import { ownStore } from './own-store.js';
 async function main() {
   const imported = await import('nest-sessions');
-  console.log(JSON.stringify({ ...(await tryOut()), oneClass: (imported.SessionService as unknown) === SessionService }));
+  console.log(JSON.stringify({ ...(await tryOut(ownStore())), oneClass: (imported.SessionService as unknown) === SessionService }));
 }
 void main();\n`,
     );
     await app.compile();
   }, 3 * MINUTES);
 
-  it('signs in and out, and gets one class by require and by import', async () => {
+  it('signs in and out on a store of its own, and gets one class by require and by import', async () => {
     expect(await app.run('main.js')).toEqual({ ...SIGNED_IN_AND_OUT, oneClass: true });
   });
 });

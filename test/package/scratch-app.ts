@@ -61,7 +61,9 @@ export class ScratchApp {
     );
     await execa('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: app.folder });
     await mkdir(join(app.folder, 'src'));
-    await copyFile(join(import.meta.dirname, 'fixtures/app.ts'), join(app.folder, 'src/app.ts'));
+    for (const file of ['app.ts', 'own-store.ts']) {
+      await copyFile(join(import.meta.dirname, 'fixtures', file), join(app.folder, 'src', file));
+    }
     return app;
   }
 

@@ -8,12 +8,12 @@ import {
   RequireAssurance,
   RequireFreshSession,
   SessionGuard,
-  type BegunSession,
   type EndedSession,
   type HttpSession,
   type Session,
   type SignIn,
 } from 'nest-sessions';
+import type { BegunSession } from '#src/core/events/session-events.js';
 import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';

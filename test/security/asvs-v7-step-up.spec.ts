@@ -1,13 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Post, UseGuards } from '@nestjs/common';
-import {
-  CurrentHttpSession,
-  memoryStore,
-  RequireConfirmation,
-  SessionGuard,
-  type HttpSession,
-  type IdentityProviderInput,
-} from 'nest-sessions';
+import { CurrentHttpSession, memoryStore, RequireConfirmation, SessionGuard, type HttpSession } from 'nest-sessions';
+import type { IdentityProviderInput } from '#src/core/authentication/session-authentication.js';
 import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';

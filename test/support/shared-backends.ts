@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { memoryStore, type SessionStore, type SessionStoreDefinition } from 'nest-sessions';
+import { memoryStore, type SessionStoreDefinition } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { hybridStore } from 'nest-sessions/hybrid';
 import { postgresStore } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';

@@ -1,4 +1,5 @@
-import type { EndedSession, SessionStore } from 'nest-sessions';
+import type { EndedSession } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { createSessionId } from '#src/core/session/session-id.js';
 
 let millisecond = 1_750_000_000_000;

@@ -1,8 +1,6 @@
-export { toAuditRecord, type AuditEventName, type AuditLevel, type AuditRecord } from './core/events/audit-record.js';
+export { toAuditRecord, type AuditRecord } from './core/events/audit-record.js';
 export type { Duration } from './core/session/duration.js';
-export type { IpAddressMode } from './core/client/ip-address-form.js';
-export type { AbsenceReason } from './core/token/absence-reason.js';
-export type { JsonObject, SessionData, SessionDataPatch } from './core/session/session-data.js';
+export type { SessionData, SessionDataPatch } from './core/session/session-data.js';
 export {
   RevocationIncompleteError,
   SessionArgumentError,
@@ -16,71 +14,15 @@ export {
   SessionStoreUnavailableError,
   SessionUpdateConflictError,
 } from './core/session/session-errors.js';
-export {
-  SessionEvents,
-  type AnyEventListener,
-  type BegunSession,
-  type CsrfRejection,
-  type DetectedReuse,
-  type SessionEventMap,
-  type SessionEventScope,
-} from './core/events/session-events.js';
-export type {
-  AmbiguousCredentials,
-  IsolationRejection,
-  LimitExceeded,
-  SecurityEvent,
-  StepUpRequired,
-  StoreAvailability,
-  UnknownTokenReason,
-  UnknownTokens,
-  UseAfterEnd,
-  AnomalyDecision,
-  DecidedAnomaly,
-} from './core/events/security-events.js';
+export { SessionEvents, type SessionEventMap } from './core/events/session-events.js';
+export type { AnomalyDecision } from './core/events/security-events.js';
 export type { SessionClient } from './core/client/client-details.js';
-export type { ClientChange } from './core/client/client-traits.js';
 export type { DecideAnomaly, SessionAnomaly } from './core/service/session-anomalies.js';
-export type { AuthenticationInput, IdentityProviderInput } from './core/authentication/session-authentication.js';
-export type {
-  AssuranceLevel,
-  EndedEverything,
-  EndedSession,
-  IdentityProviderSession,
-  SessionAuthentication,
-  SessionEndReason,
-  SessionRecord,
-  LiveSession,
-  SessionAbsence,
-} from './core/session/session-record.js';
+export type { AuthenticationInput } from './core/authentication/session-authentication.js';
+export type { AssuranceLevel, EndedSession, SessionEndReason } from './core/session/session-record.js';
 export { SessionService, type CreatedSession, type CreateSession } from './core/service/session-service.js';
 export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/service/session-service.interface.js';
-export type { SessionSignalListener, SessionSignals } from './core/ports/session-signals.js';
-export type {
-  CleanUpOutcome,
-  CleanUpStep,
-  CreateOutcome,
-  FindOutcome,
-  NewSession,
-  RenewedAuthentication,
-  ProviderRevocation,
-  RotateOutcome,
-  SessionDataChange,
-  SessionDependencyToken,
-  SessionLimit,
-  SessionList,
-  SessionListQuery,
-  SessionRevocation,
-  SessionRotation,
-  SessionStore,
-  SessionStoreContext,
-  SessionStoreDefinition,
-  SessionTouch,
-  TotalRevocation,
-  UpdateOutcome,
-  UserRevocation,
-} from './core/ports/session-store.js';
-export type { SessionLogger } from './core/support/logger.js';
+export type { SessionStoreDefinition } from './core/ports/session-store.js';
 export type { Session, UserSession } from './core/session/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';
@@ -96,20 +38,17 @@ export { NoTouch } from './nest/decorators/no-touch.decorator.js';
 export { Public } from './nest/decorators/public.decorator.js';
 export { RequireConfirmation } from './nest/decorators/require-confirmation.decorator.js';
 export { RequireFreshSession } from './nest/decorators/require-fresh-session.decorator.js';
-export type { AccessRule, SessionAllowance, SessionRequirement } from './nest/access/session-metadata.js';
-export type { SessionShortfall } from './nest/access/find-shortfall.js';
-export type { SessionPageRefusal, SessionRedirect, SessionRefusal } from './nest/access/session-refusal.js';
+export type { AccessRule } from './nest/access/session-metadata.js';
+export type { SessionRedirect, SessionRefusal } from './nest/access/session-refusal.js';
 export { safeReturnTo } from './nest/request/return-to.js';
 export { SessionContextError } from './nest/access/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
 export { SessionClientGoneError } from './nest/request/client-gone.error.js';
-export type { HttpSession, SignIn, SignOut, StartSession } from './nest/http/http-session.interface.js';
+export type { HttpSession, SignIn, SignOut } from './nest/http/http-session.interface.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
-export type { SessionTransportName } from './nest/transport/session-transport.interface.js';
 export type { PolicyDeviation } from './nest/options/policy-deviations.js';
 export type {
-  ClearSiteData,
   JustifiableOption,
   SessionBearerOptions,
   SessionCleanupOptions,
@@ -126,6 +65,5 @@ export type { DescribedSessionPolicy } from './nest/policy/describe-policy.js';
 export { SessionPolicyDescription } from './nest/policy/session-policy-description.js';
 export { SESSION_OPTIONS, SESSION_STORE } from './nest/options/session.constants.js';
 export { SessionModule } from './nest/module/session.module.js';
-export type { HandshakeHeaders } from './nest/sockets/handshake-origin.js';
-export { SessionSockets, type AcceptSocketOptions } from './nest/sockets/session-sockets.js';
-export { MemorySessionStore, memoryStore, type MemoryStoreOptions } from './stores/memory/index.js';
+export { SessionSockets } from './nest/sockets/session-sockets.js';
+export { memoryStore } from './stores/memory/index.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { DataSource } from 'typeorm';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { hybridStore } from 'nest-sessions/hybrid';
 import { sessionMigrations } from 'nest-sessions/postgres';
 import type { StoreHarness } from 'nest-sessions/testing';

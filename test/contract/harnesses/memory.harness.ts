@@ -1,4 +1,4 @@
-import { MemorySessionStore } from 'nest-sessions';
+import { MemorySessionStore } from '#src/stores/memory/store/memory-session.store.js';
 import { FakeClock, type StoreHarness } from 'nest-sessions/testing';
 
 /** A memory store on a clock that stands still until the contract moves it. */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { postgresStore, sessionMigrations, type UserIdType } from 'nest-sessions/postgres';
 import type { StoreHarness } from 'nest-sessions/testing';
 import { getServerUrl, QUIET_CONTEXT } from './store-context.js';

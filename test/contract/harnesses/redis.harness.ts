@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { redisStore } from 'nest-sessions/redis';
 import type { StoreHarness } from 'nest-sessions/testing';
 import { getServerUrl, QUIET_CONTEXT } from './store-context.js';

@@ -2,7 +2,8 @@ import { createSessionService, type SessionServiceSettings } from '#src/core/ser
 import type { SessionPolicy } from '#src/core/session/session-policy.js';
 import type { SessionService } from '#src/core/service/session-service.js';
 import type { TouchRecorder } from '#src/core/service/touch-recorder.js';
-import type { SessionEventMap, SessionStore } from 'nest-sessions';
+import type { SessionEventMap } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { RecordingLogger } from '#src/testing/world/recording-logger.js';
 import { watchStore, type WatchedStore } from './watch-store.js';
 

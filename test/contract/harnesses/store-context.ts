@@ -1,4 +1,4 @@
-import type { SessionStoreContext } from 'nest-sessions';
+import type { SessionStoreContext } from 'nest-sessions/store';
 
 const DAY_MS = 86_400_000;
 const silent = () => undefined;

@@ -1,4 +1,4 @@
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 
 type Method = Exclude<keyof SessionStore, 'name' | 'signals'>;
 

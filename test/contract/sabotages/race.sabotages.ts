@@ -1,4 +1,4 @@
-import type { NewSession, SessionRecord, SessionStore } from 'nest-sessions';
+import type { NewSession, SessionRecord, SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { remember } from './remember.js';
 import type { Sabotage } from './sabotage.js';

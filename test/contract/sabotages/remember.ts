@@ -1,4 +1,4 @@
-import type { SessionRecord, SessionStore } from 'nest-sessions';
+import type { SessionRecord, SessionStore } from 'nest-sessions/store';
 
 /** Remembers every record that was read, as a request holds on to it. */
 export function remember(store: SessionStore) {

@@ -1,6 +1,7 @@
 import { anAuthentication } from 'nest-sessions/testing';
 import { containsJson } from '#src/core/session/session-data.js';
-import { SessionStoreUnavailableError, type NewSession, type SessionRecord } from 'nest-sessions';
+import { SessionStoreUnavailableError } from 'nest-sessions';
+import type { NewSession, SessionRecord } from 'nest-sessions/store';
 import { remember } from './remember.js';
 import type { Sabotage } from './sabotage.js';
 

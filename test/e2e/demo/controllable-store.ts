@@ -1,9 +1,5 @@
-import {
-  SessionStoreUnavailableError,
-  type SessionRecord,
-  type SessionStore,
-  type SessionStoreDefinition,
-} from 'nest-sessions';
+import { SessionStoreUnavailableError, type SessionStoreDefinition } from 'nest-sessions';
+import type { SessionRecord, SessionStore } from 'nest-sessions/store';
 
 const AGE_MS = 11 * 60_000;
 

@@ -1,7 +1,8 @@
 import { Logger, type INestApplication } from '@nestjs/common';
 import { randomBytes, scryptSync, type KeyObject } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { SessionService, type StepUpRequired } from 'nest-sessions';
+import { SessionService } from 'nest-sessions';
+import type { StepUpRequired } from '#src/core/events/security-events.js';
 import { Client } from 'pg';
 import { readDemoConfig, type DemoConfig } from '../../../apps/demo/src/config/demo-config.js';
 import { createDemoApp } from '../../../apps/demo/src/create-demo-app.js';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
-import { MemorySessionStore, type SessionStoreDefinition } from 'nest-sessions';
+import { MemorySessionStore } from '#src/stores/memory/store/memory-session.store.js';
+import type { SessionStoreDefinition } from 'nest-sessions';
 import { hybridStore } from 'nest-sessions/hybrid';
 import { postgresStore, sessionMigrations } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';

@@ -1,4 +1,5 @@
-import { SessionStoreUnavailableError, type SessionStore, type SessionStoreDefinition } from 'nest-sessions';
+import { SessionStoreUnavailableError, type SessionStoreDefinition } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 
 type Method = Exclude<keyof SessionStore, 'name' | 'signals'>;
 

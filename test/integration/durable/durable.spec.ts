@@ -1,6 +1,6 @@
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { PostgresDurableSessions } from 'nest-sessions/postgres';
+import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
 import { BY_HAND, DurableScene, touch } from './scene.js';
 import { DurableWorld } from './world.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { PostgresDurableSessions } from 'nest-sessions/postgres';
+import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
 import { aNewSession, anAuthentication } from 'nest-sessions/testing';
 import { BY_HAND, DurableScene, holdConnection, touch } from './scene.js';
 import type { DurableWorld } from './world.js';

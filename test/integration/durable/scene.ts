@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { NewSession } from 'nest-sessions';
-import type { PostgresDurableSessions } from 'nest-sessions/postgres';
+import type { NewSession } from 'nest-sessions/store';
+import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
 import { aNewSession } from 'nest-sessions/testing';
 import { DurableWorld, type DurableSide } from './world.js';
 

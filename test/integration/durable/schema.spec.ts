@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { SessionConfigurationError } from 'nest-sessions';
-import { postgresDurableSessions, runMigrationsOnce, sessionMigrations } from 'nest-sessions/postgres';
+import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
+import { runMigrationsOnce, sessionMigrations } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
 import { BY_HAND, touch } from './scene.js';
 import { DurableWorld } from './world.js';

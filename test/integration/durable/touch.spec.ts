@@ -1,7 +1,7 @@
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from 'nest-sessions';
-import type { PostgresDurableSessions } from 'nest-sessions/postgres';
+import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
 import { BY_HAND, DurableScene, holdConnection, IDLE_MS, MINUTE_MS, touch } from './scene.js';
 import type { DurableSide, DurableWorld, SideOptions } from './world.js';
 

@@ -1,11 +1,8 @@
 import type { DataSource } from 'typeorm';
-import type { SessionStoreContext } from 'nest-sessions';
-import {
-  postgresDurableSessions,
-  type PostgresDurableOptions,
-  type PostgresDurableSessions,
-  type PostgresStoreSettings,
-} from 'nest-sessions/postgres';
+import type { SessionStoreContext } from 'nest-sessions/store';
+import { postgresDurableSessions, type PostgresDurableOptions } from '#src/stores/postgres/durable/postgres-durable.js';
+import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
+import type { PostgresStoreSettings } from 'nest-sessions/postgres';
 import type { StoreHarness } from 'nest-sessions/testing';
 import { PostgresWorld, type WorldOptions } from '../postgres/world.js';
 

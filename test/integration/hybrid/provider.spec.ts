@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { anAuthentication } from 'nest-sessions/testing';
-import type { NewSession } from 'nest-sessions';
+import type { NewSession } from 'nest-sessions/store';
 import { HybridWorld, signIn, type HybridInstance } from './world.js';
 
 let world: HybridWorld;

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { anAuthentication, aTokenHash } from 'nest-sessions/testing';
 import type { SessionRecord } from '#src/core/session/session-record.js';
 import { END, HybridWorld, signIn, type HybridInstance } from './world.js';

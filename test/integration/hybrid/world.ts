@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { HybridSessionStore } from 'nest-sessions/hybrid';
-import { postgresDurableSessions } from 'nest-sessions/postgres';
+import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import { aNewSession } from 'nest-sessions/testing';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';

@@ -7,9 +7,9 @@ import {
   SessionCleanup,
   SessionConfigurationError,
   SessionModule,
-  type CleanUpOutcome,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { CleanUpOutcome } from 'nest-sessions/store';
 import { CollectingLogger } from '../../e2e/support/test-app.js';
 import { WatchedStore } from '../../e2e/support/watched-store.js';
 import { Gate } from '../../support/barrier.js';

@@ -1,6 +1,6 @@
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { PostgresWorld } from './world.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
+import { SessionStoreUnavailableError } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { recordQueries, until } from './probes.js';
 import { PostgresWorld } from './world.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { PostgresWorld } from './world.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
-import type { SessionRotation, SessionStore } from 'nest-sessions';
+import type { SessionRotation, SessionStore } from 'nest-sessions/store';
 import { anAuthentication, aNewSession } from 'nest-sessions/testing';
 import { until } from './probes.js';
 import { PostgresWorld } from './world.js';

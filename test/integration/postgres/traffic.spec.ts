@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SessionArgumentError, SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
+import { SessionArgumentError, SessionStoreUnavailableError } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { poolOf, readUpdateCounters, recordQueries } from './probes.js';
 import { PostgresWorld } from './world.js';

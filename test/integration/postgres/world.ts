@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import type { SessionStore, SessionStoreContext } from 'nest-sessions';
+import type { SessionStore, SessionStoreContext } from 'nest-sessions/store';
 import {
   postgresStore,
   sessionMigrations,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { redisStore } from 'nest-sessions/redis';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { eventually, RedisFixture } from './fixture.js';

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { once } from 'node:events';
 import { Cluster, Redis, type ClusterOptions } from 'ioredis';
 import { createSessionId } from '#src/core/session/session-id.js';
-import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
+import { SessionStoreUnavailableError } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { eventually, RedisFixture } from './fixture.js';
 import {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import type { NewSession, SessionStore } from 'nest-sessions';
+import type { NewSession, SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { CUTOFF_LEASE_MS, CutoffLease } from '#src/stores/redis/connection/cutoff-lease.js';
 import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';

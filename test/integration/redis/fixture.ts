@@ -2,7 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 
 /** What a store said to the log. */
 export class CollectingLogger {

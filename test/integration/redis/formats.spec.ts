@@ -1,7 +1,7 @@
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { RedisFixture } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { Redis } from 'ioredis';
 import { createSessionId } from '#src/core/session/session-id.js';
 import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
-import { SessionStoreUnavailableError, type SessionStore } from 'nest-sessions';
+import { SessionStoreUnavailableError } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Redis } from 'ioredis';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { countCalls, RedisFixture } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 

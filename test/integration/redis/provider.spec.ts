@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import type { NewSession, SessionStore } from 'nest-sessions';
+import type { NewSession, SessionStore } from 'nest-sessions/store';
 import { aNewSession, anAuthentication, aTokenHash } from 'nest-sessions/testing';
 import { RedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';

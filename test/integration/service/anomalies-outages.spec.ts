@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import {
-  SessionStoreUnavailableError,
-  type AnomalyDecision,
-  type SessionClient,
-  type SessionRotation,
-  type SessionStore,
-} from 'nest-sessions';
+import { SessionStoreUnavailableError, type AnomalyDecision, type SessionClient } from 'nest-sessions';
+import type { SessionRotation, SessionStore } from 'nest-sessions/store';
 import { StoreWorld } from '#src/testing/world/store-world.js';
 import type { DecideAnomaly } from '#src/core/service/session-anomalies.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';

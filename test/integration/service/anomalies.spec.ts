@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { type AnomalyDecision, type SessionClient, type SessionStore } from 'nest-sessions';
+import type { AnomalyDecision, SessionClient } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { setImmediate } from 'node:timers/promises';
 import { StoreWorld } from '#src/testing/world/store-world.js';
 import type { DecideAnomaly } from '#src/core/service/session-anomalies.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 import { HybridWorld } from '../hybrid/world.js';
 import { PostgresWorld } from '../postgres/world.js';

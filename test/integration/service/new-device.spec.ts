@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EventEmitter, once } from 'node:events';
-import type { BegunSession, CreateSession, SessionService } from 'nest-sessions';
+import type { BegunSession } from '#src/core/events/session-events.js';
+import type { CreateSession, SessionService } from 'nest-sessions';
 import { StoreWorld } from '#src/testing/world/store-world.js';
 import { STORE_HARNESSES } from '../../contract/harnesses/index.js';
 import { setUpService } from '../../contract/harnesses/service-setup.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { SessionService, SessionStore } from 'nest-sessions';
+import type { SessionService } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { StoreWorld } from '#src/testing/world/store-world.js';
 import { setUpService, type ServiceSetUp } from '../../contract/harnesses/service-setup.js';
 

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { Cluster, Redis } from 'ioredis';
-import type { EndedSession, SessionStore } from 'nest-sessions';
+import type { EndedSession } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/store';
 import { postgresStore } from 'nest-sessions/postgres';
 import { redisStore } from 'nest-sessions/redis';
 import { RecordingLogger } from '#src/testing/world/recording-logger.js';

@@ -1,9 +1,5 @@
-export { PostgresDurableSessions } from './durable/postgres-durable-sessions.js';
-export { postgresDurableSessions, type PostgresDurableOptions } from './durable/postgres-durable.js';
-export { PostgresSessionStore } from './store/postgres-session.store.js';
 export {
   postgresStore,
-  type PostgresDefinition,
   type PostgresSource,
   type PostgresStoreOptions,
   type PostgresStoreSettings,

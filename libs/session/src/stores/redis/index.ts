@@ -1,5 +1,4 @@
 export type { RedisClient } from './connection/redis-client.js';
-export { RedisSessionStore } from './store/redis-session.store.js';
 export {
   redisStore,
   type RedisClientSource,
