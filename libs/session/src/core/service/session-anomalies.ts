@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { normalizeUserAgent, type SessionClient } from '../client/client-details.js';
 import { findChangedClient, type ChangedClient, type ClientChange } from '../client/client-traits.js';
 import type { IpAddressForm } from '../client/ip-address-form.js';
-import type { SessionAuthenticator } from './session-authenticator.js';
+import type { CheckedToken, LiveToken, RefusedToken, SessionAuthenticator } from './session-authenticator.js';
 import type { AbsenceReason } from '../token/absence-reason.js';
 import { RecentKeys } from '../support/recent-keys.js';
 import { isUnavailable, SessionArgumentError } from '../session/session-errors.js';
@@ -13,13 +13,12 @@ import type { SessionStore } from '../ports/session-store.js';
 import type { SessionLogger } from '../support/logger.js';
 import type { UserSession } from '../session/session.js';
 import { toSession } from './to-session.js';
-import type { RenewedToken } from './token-renewer.js';
 import {
-  decodeTokenState,
   DECISION_ID_BYTES,
   encodeTokenState,
   MAX_CLIENT_TRAITS,
   type LaterClients,
+  type TokenState,
 } from '../token/token-state.js';
 
 /** Each attempt lost means that another request wrote something about the session's tokens. */
@@ -48,8 +47,7 @@ export interface SessionAnomaliesParts {
   readonly decide?: DecideAnomaly;
 }
 
-type Live = Extract<RenewedToken, { readonly live: true }>;
-type LiveOfUser = Live & { readonly record: { readonly userId: string } };
+type LiveOfUser = LiveToken & { readonly record: { readonly userId: string } };
 
 /** What becomes of a request, or `gone`: the session is not what it was when the request was found live. */
 type Verdict = AnomalyDecision | 'gone';
@@ -69,7 +67,7 @@ export class SessionAnomalies {
   constructor(private readonly parts: SessionAnomaliesParts) {}
 
   /** @throws What the application's function throws: the request fails, and nothing was decided. */
-  async examine(token: string, checked: Live, client: SessionClient): Promise<RenewedToken> {
+  async examine(token: string, checked: LiveToken, client: SessionClient): Promise<CheckedToken> {
     const { decide, authenticator } = this.parts;
     let latest = checked;
     for (let attempt = 1; decide && attempt <= MAX_ATTEMPTS; attempt++) {
@@ -82,7 +80,7 @@ export class SessionAnomalies {
       if (verdict === 'revoke') return refused('anomaly');
       const checkedAgain = await authenticator.check(token);
       if (!checkedAgain.live) return checkedAgain;
-      latest = { ...checkedAgain, token: latest.token };
+      latest = { ...checkedAgain, successor: latest.successor };
     }
     return decide ? refused('anomaly') : latest;
   }
@@ -94,11 +92,10 @@ export class SessionAnomalies {
     return changed && { traits: changed.traits, decisionId: newDecisionId() };
   }
 
-  private findChange({ record }: Live, client: SessionClient): ChangedClient | undefined {
-    const state = decodeTokenState(record.tokenHash);
-    if (!state || state.awaitsReauthentication) return undefined;
+  private findChange({ record, tokenState }: LiveToken, client: SessionClient): ChangedClient | undefined {
+    if (tokenState.awaitsReauthentication) return undefined;
     const { toStoredIpAddress } = this.parts;
-    return findChangedClient({ record, client, known: state.clients?.traits ?? [], toStoredIpAddress });
+    return findChangedClient({ record, client, known: tokenState.clients?.traits ?? [], toStoredIpAddress });
   }
 
   private settle(live: LiveOfUser, about: Question): Promise<Verdict> {
@@ -154,7 +151,7 @@ export class SessionAnomalies {
   }
 
   private async revoke(
-    { record: { id } }: Live,
+    { record: { id } }: LiveToken,
     { token, tell }: { token: string; tell: (isStored: boolean) => void },
   ): Promise<'stored' | 'gone'> {
     const { store, events, authenticator } = this.parts;
@@ -168,32 +165,33 @@ export class SessionAnomalies {
   }
 
   private async remember(
-    live: Live,
+    live: LiveToken,
     { token, changed, decision }: Pick<Question, 'token' | 'changed'> & { decision: AnomalyDecision },
   ): Promise<'stored' | 'gone'> {
     const { store, authenticator } = this.parts;
-    const { id } = live.record;
-    let expectedTokenHash = live.record.tokenHash;
+    let latest = live;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const tokenHash = withTraits(expectedTokenHash, { traits: changed.traits, isWaiting: decision === 'step-up' });
-      if (!tokenHash) return 'gone';
+      const { id, tokenHash: expectedTokenHash } = latest.record;
+      const state = withTraits(latest.tokenState, { traits: changed.traits, isWaiting: decision === 'step-up' });
+      if (!state) return 'gone';
+      const tokenHash = encodeTokenState(state);
       const outcome = await store.rotate({ id, expectedTokenHash, tokenHash, cause: 'rehash' });
       if (outcome.applied) return 'stored';
       if (outcome.reason === 'absent') return 'gone';
       // Who proved who they are meanwhile has another token, and is not asked for it again by a request from before.
       const checkedAgain = await authenticator.check(token);
       if (!checkedAgain.live) return 'gone';
-      expectedTokenHash = checkedAgain.record.tokenHash;
+      latest = checkedAgain;
     }
     return 'gone';
   }
 }
 
-function isOfUser(live: Live): live is LiveOfUser {
+function isOfUser(live: LiveToken): live is LiveOfUser {
   return live.record.userId !== null;
 }
 
-function clientKey({ record }: Live, { traits }: ChangedClient): string {
+function clientKey({ record }: LiveToken, { traits }: ChangedClient): string {
   return [record.id, ...traits.map((trait) => Buffer.from(trait).toString('hex'))].join(' ');
 }
 
@@ -209,24 +207,23 @@ function assertDecision(decision: unknown): asserts decision is AnomalyDecision 
   throw new SessionArgumentError(`onAnomaly must answer ${ANOMALY_DECISIONS.map((known) => `'${known}'`).join(', ')}`);
 }
 
-/** @returns `undefined` when another request has stored these traits already, or the bytes cannot be read. */
+/** @returns `undefined` when another request has stored these traits already. */
 function withTraits(
-  tokenHash: Uint8Array,
+  state: TokenState,
   { traits, isWaiting }: { traits: readonly Uint8Array[]; isWaiting: boolean },
-): Uint8Array | undefined {
-  const state = decodeTokenState(tokenHash);
-  if (!state || state.awaitsReauthentication) return undefined;
+): TokenState | undefined {
+  if (state.awaitsReauthentication) return undefined;
   const known = state.clients?.traits ?? [];
   const isKnown = traits.every((trait) => known.some((one) => Buffer.compare(one, trait) === 0));
   if (isKnown) return undefined;
-  return encodeTokenState({
+  return {
     ...state,
     clients: {
       traits: [...known, ...traits].slice(-MAX_CLIENT_TRAITS),
       decisionId: newDecisionId(),
     },
     ...(isWaiting && { awaitsReauthentication: true }),
-  });
+  };
 }
 
 function newDecisionId(): Uint8Array {
@@ -234,13 +231,10 @@ function newDecisionId(): Uint8Array {
 }
 
 /** As the session will be found by the next request; by this one even if the store did not take it. */
-function withWaiting(live: Live): Live {
-  const state = decodeTokenState(live.record.tokenHash);
-  if (!state) return live;
-  const tokenHash = encodeTokenState({ ...state, awaitsReauthentication: true });
-  return { live: true, record: { ...live.record, tokenHash }, now: live.now };
+function withWaiting({ successor: _, ...live }: LiveToken): LiveToken {
+  return { ...live, tokenState: { ...live.tokenState, awaitsReauthentication: true } };
 }
 
-function refused(reason: AbsenceReason): RenewedToken {
+function refused(reason: AbsenceReason): RefusedToken {
   return { live: false, reason };
 }

@@ -8,6 +8,7 @@ import type { SessionTokens } from '../token/session-token.js';
 import { matchToken, type TokenMatch } from '../token/token-rotation.js';
 import { decodeTokenState, encodeTokenState, type TokenState } from '../token/token-state.js';
 
+/** A token of a live session, with the session and its token state, decoded once for everything that follows. */
 export type LiveToken = LiveSession & {
   readonly live: true;
   readonly secret: Uint8Array;
@@ -15,16 +16,18 @@ export type LiveToken = LiveSession & {
   readonly as: Exclude<TokenMatch['as'], 'reused'>;
   /** The token hash to store instead, when the stored one was made with an older key. */
   readonly rehash?: Uint8Array;
+  /** The token for the client to use from now on, when a periodic rotation has made one. */
+  readonly successor?: string;
 };
 
-export type CheckedToken =
-  | LiveToken
-  | {
-      readonly live: false;
-      readonly reason: AbsenceReason;
-      /** Of a session that is over. */
-      readonly sessionId?: string;
-    };
+export interface RefusedToken {
+  readonly live: false;
+  readonly reason: AbsenceReason;
+  /** The session that has ended or expired. */
+  readonly sessionId?: string;
+}
+
+export type CheckedToken = LiveToken | RefusedToken;
 
 export interface SessionAuthenticatorParts {
   readonly store: SessionStore;

@@ -96,7 +96,7 @@ export class SessionService {
     const session = toSession(checked);
     // Whoever uses it is perhaps not its owner, and shall not keep it alive.
     if (options.touch !== false && !session.awaitsReauthentication) this.parts.touches.record(checked);
-    return { outcome: outcomeOf(session), session, ...(checked.token && { token: checked.token }) };
+    return { outcome: outcomeOf(session), session, ...(checked.successor && { token: checked.successor }) };
   }
 
   /**

@@ -1,7 +1,7 @@
 import { normalizeUserAgent, type SessionClient } from '../client/client-details.js';
 import type { IpAddressForm } from '../client/ip-address-form.js';
 import { RecentKeys } from '../support/recent-keys.js';
-import type { CheckedToken } from './session-authenticator.js';
+import type { RefusedToken } from './session-authenticator.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { SessionTokens } from '../token/session-token.js';
 import { UnknownTokenCounter } from './unknown-token-counter.js';
@@ -23,7 +23,7 @@ export class SuspiciousTokens {
 
   constructor(private readonly parts: SuspiciousTokensParts) {}
 
-  report({ reason, sessionId }: Extract<CheckedToken, { live: false }>, client: SessionClient = {}): void {
+  report({ reason, sessionId }: RefusedToken, client: SessionClient = {}): void {
     const ipAddress = this.parts.toStoredIpAddress(client.ipAddress);
     if (reason === 'unknown' || reason === 'wrong-secret' || reason === 'forged') {
       this.unknown.count(ipAddress, reason);

@@ -1,10 +1,13 @@
 import type { SessionData } from '../session/session-data.js';
 import type { LiveSession } from '../session/session-record.js';
 import { deepFreeze, type Session } from '../session/session.js';
-import { decodeTokenState } from '../token/token-state.js';
+import { decodeTokenState, type TokenState } from '../token/token-state.js';
+
+/** A live session and, when a check has decoded it already, the state of its tokens. */
+export type SessionSource = LiveSession & { readonly tokenState?: TokenState };
 
 /** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
-export function toSession({ record, now }: LiveSession): Session {
+export function toSession({ record, now, tokenState = decodeTokenState(record.tokenHash) }: SessionSource): Session {
   return Object.freeze({
     id: record.id,
     userId: record.userId,
@@ -17,7 +20,7 @@ export function toSession({ record, now }: LiveSession): Session {
     amr: Object.freeze([...record.amr]),
     assuranceLevel: record.assuranceLevel,
     awaitsSecondFactor: record.awaitsSecondFactor,
-    awaitsReauthentication: decodeTokenState(record.tokenHash)?.awaitsReauthentication ?? false,
+    awaitsReauthentication: tokenState?.awaitsReauthentication ?? false,
     identityProvider: record.identityProvider && Object.freeze({ ...record.identityProvider }),
     ipAddress: record.ipAddress,
     userAgent: record.userAgent,

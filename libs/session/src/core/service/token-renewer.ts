@@ -7,18 +7,13 @@ import type { SessionLogger } from '../support/logger.js';
 import type { SessionTokens } from '../token/session-token.js';
 import { toSession } from './to-session.js';
 import { promoteSuccessor, replaceCurrent, withSuccessor, type TokenProof } from '../token/token-rotation.js';
-import { encodeTokenState } from '../token/token-state.js';
+import { encodeTokenState, type TokenState } from '../token/token-state.js';
 import { unwrapSecret, wrapSecret } from '../token/token-wrap.js';
 
 /** Each attempt lost means that another request wrote something: a successor, a promotion, a hash under a newer key. */
 const MAX_ATTEMPTS = 5;
 /** How long a process leaves renewals alone after the store did not answer one. */
 const PAUSE_MS = 5_000;
-
-/** A token that was checked and is still good, and the one that its client should use from now on. */
-export type RenewedToken =
-  | Exclude<CheckedToken, { readonly live: true }>
-  | (Pick<LiveToken, 'live' | 'record' | 'now' | 'rehash'> & { readonly token?: string });
 
 export interface TokenRenewerParts {
   readonly store: SessionStore;
@@ -29,7 +24,11 @@ export interface TokenRenewerParts {
   readonly logger: SessionLogger;
 }
 
-type Step = Pick<SessionRotation, 'tokenHash' | 'cause'> & { readonly token?: string };
+interface Step {
+  readonly tokenState: TokenState;
+  readonly cause: SessionRotation['cause'];
+  readonly successor?: string;
+}
 
 /**
  * Periodic rotation. A token older than `rotateEveryMs` gets one successor, which every request with the old token is
@@ -48,7 +47,7 @@ export class TokenRenewer {
    * @param options.issue - Whether the client can be given a token with this answer. A successor that it presents counts
    *   as taken up in either case.
    */
-  async check(token: string | undefined, options: { issue: boolean }): Promise<RenewedToken> {
+  async check(token: string | undefined, options: { issue: boolean }): Promise<CheckedToken> {
     const checked = await this.parts.authenticator.check(token);
     return checked.live && token !== undefined ? this.renew(token, checked, options) : checked;
   }
@@ -63,18 +62,20 @@ export class TokenRenewer {
     return encodeTokenState(replaceCurrent(tokenState, { current: hash, issuedAtMs, proof }));
   }
 
-  private async renew(token: string, checked: LiveToken, { issue }: { issue: boolean }): Promise<RenewedToken> {
+  private async renew(token: string, checked: LiveToken, { issue }: { issue: boolean }): Promise<CheckedToken> {
     let latest = checked;
     try {
       for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
         const step = this.nextStep(latest, issue);
-        if (!step) return issue ? { ...latest, token: this.findSuccessor(latest) } : latest;
+        if (!step) return issue ? this.withSuccessor(latest) : latest;
         const { id, tokenHash: expectedTokenHash } = latest.record;
-        const { tokenHash, cause } = step;
+        const { cause, ...renewed } = step;
+        const tokenHash = encodeTokenState(step.tokenState);
         const outcome = await this.parts.store.rotate({ id, expectedTokenHash, tokenHash, cause });
         if (outcome.applied) {
-          if (cause === 'renewal') this.parts.events.emit('rotated', toSession(outcome));
-          return { live: true, record: outcome.record, now: outcome.now, token: step.token };
+          const { record, now } = outcome;
+          if (cause === 'renewal') this.parts.events.emit('rotated', toSession({ record, now, ...renewed }));
+          return { live: true, record, now, secret: latest.secret, as: 'current', ...renewed };
         }
         const checkedAgain = await this.parts.authenticator.check(token);
         if (!checkedAgain.live) return checkedAgain;
@@ -106,9 +107,9 @@ export class TokenRenewer {
     const minted = tokens.mint(id);
     const successor = { hash: minted.hash, wrap: wrapSecret(minted.secret, { under: secret, sessionId: id }) };
     return {
-      tokenHash: encodeTokenState(withSuccessor(tokenState, { current, successor })),
+      tokenState: withSuccessor(tokenState, { current, successor }),
       cause: 'rehash',
-      token: minted.token,
+      successor: minted.token,
     };
   }
 
@@ -116,13 +117,19 @@ export class TokenRenewer {
     const { tokens, policy } = this.parts;
     const [current] = tokens.listHashes(secret);
     const graceMs = policy.rotationGraceMs ?? DEFAULT_ROTATION_GRACE_MS;
-    return { tokenHash: encodeTokenState(promoteSuccessor(tokenState, { current, now, graceMs })), cause: 'renewal' };
+    return { tokenState: promoteSuccessor(tokenState, { current, now, graceMs }), cause: 'renewal' };
   }
 
-  /** The token that follows the presented one, which alone can tell. */
-  private findSuccessor({ as, record: { id }, secret, tokenState }: LiveToken): string | undefined {
+  /** With the token that follows the presented one, which alone can unwrap it. */
+  private withSuccessor(checked: LiveToken): LiveToken {
+    const {
+      as,
+      record: { id },
+      secret,
+      tokenState,
+    } = checked;
     const wrap = as === 'current' ? tokenState.successor?.wrap : tokenState.previous?.wrap;
     const unwrapped = as !== 'successor' && wrap && unwrapSecret(wrap, { under: secret, sessionId: id });
-    return unwrapped ? this.parts.tokens.format(id, unwrapped) : undefined;
+    return unwrapped ? { ...checked, successor: this.parts.tokens.format(id, unwrapped) } : checked;
   }
 }

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { SessionRecord } from './session-record.js';
 import { compareByActivity } from './session.js';
 import { toSession } from '../service/to-session.js';
+import { encodeTokenState } from '../token/token-state.js';
 
 const aRecord = (): SessionRecord => ({
   id: '0190b6d0-0000-8000-8000-00000000000a',
@@ -57,6 +58,19 @@ describe('toSession', () => {
     const session = toSession({ record, now: NOW });
     expect(session.userId).toBe('ada');
     expect(() => session.data).toThrow('not to be had now');
+  });
+
+  it('believes a token state that was decoded already, and decodes the token hash only without one', () => {
+    const waiting = { current: new Uint8Array(32), retired: [], awaitsReauthentication: true } as const;
+    const record = {
+      ...aRecord(),
+      get tokenHash(): never {
+        throw new Error('decoded again');
+      },
+    };
+    expect(toSession({ record, now: NOW, tokenState: waiting }).awaitsReauthentication).toBe(true);
+    const stored = { ...aRecord(), tokenHash: encodeTokenState(waiting) };
+    expect(toSession({ record: stored, now: NOW }).awaitsReauthentication).toBe(true);
   });
 });
 
