@@ -1,33 +1,16 @@
-import type {
-  AnyRevocation,
-  HotCopy,
-  HotCopyPage,
-  HotLease,
-  HotPromotion,
-  HotRead,
-  HotSessions,
-  KeptRevocation,
-} from '../../../core/ports/hot-sessions.js';
+import type * as Port from '../../../core/ports/hot-sessions.js';
+import type { SessionDataChange, SessionTouch, UpdateOutcome } from '../../../core/ports/session-store.js';
 import { isUnavailable } from '../../../core/session/session-errors.js';
-import { userReferenceFor, userReferenceOf } from '../../../core/session/session-id.js';
-import type {
-  SessionDataChange,
-  SessionRevocation,
-  SessionTouch,
-  UpdateOutcome,
-  UserRevocation,
-} from '../../../core/ports/session-store.js';
 import type { LiveSession } from '../../../core/session/session-record.js';
 import { DeadlineGate } from '../connection/deadline-gate.js';
-import type { RedisSessionStoreSettings } from '../store/redis-session.store.js';
 import { unavailable } from '../connection/redis-errors.js';
-import { RedisSignals } from '../signals/redis-signals.js';
-import { endSession, endSessionsOfUser } from '../operations/end.js';
-import type { SessionHashes } from '../operations/session-hashes.js';
 import { touchSession } from '../operations/touch.js';
 import { updateSession } from '../operations/update.js';
+import { RedisSignals } from '../signals/redis-signals.js';
+import type { RedisSessionStoreSettings } from '../store/redis-session.store.js';
 import { connectHot, type HotConnection } from './hot-connection.js';
 import { listCopiesOfUser, scanCopies, type CopyPage } from './hot-copies.js';
+import { endCopies } from './hot-end.js';
 import { leaseCopy } from './hot-lease.js';
 import { promoteCopy } from './hot-promote.js';
 import { dropCopies, unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconfirm.js';
@@ -41,7 +24,7 @@ import { dropCopies, unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconf
  * - lease, promote, update and touch are one script on one key; unconfirm and drop one `HDEL` per user.
  * - When Redis is not there at boot, `start` rejects, and later calls reject and connect in the background.
  */
-export class RedisHotSessions implements HotSessions {
+export class RedisHotSessions implements Port.HotSessions {
   readonly name = 'redis';
   readonly signals: RedisSignals;
   private readonly gate: DeadlineGate;
@@ -67,11 +50,11 @@ export class RedisHotSessions implements HotSessions {
     if (!this.connection) await this.connect();
   }
 
-  read(id: string): Promise<HotRead> {
+  read(id: string): Promise<Port.HotRead> {
     return this.run(({ reader }) => reader.read(id));
   }
 
-  lease(id: string): Promise<HotLease> {
+  lease(id: string): Promise<Port.HotLease> {
     return this.run(async ({ hashes, noticeGeneration }) => {
       const lease = await leaseCopy(hashes, id);
       noticeGeneration(lease.generation);
@@ -79,7 +62,7 @@ export class RedisHotSessions implements HotSessions {
     });
   }
 
-  promote(promotion: HotPromotion): Promise<LiveSession | undefined> {
+  promote(promotion: Port.HotPromotion): Promise<LiveSession | undefined> {
     return this.run(({ hashes }) => promoteCopy(hashes, promotion));
   }
 
@@ -118,25 +101,20 @@ export class RedisHotSessions implements HotSessions {
     return this.run(({ hashes }, deadlineAtMs) => touchSession(hashes, touch, deadlineAtMs));
   }
 
-  scanCopies(page: CopyPage): Promise<HotCopyPage> {
+  scanCopies(page: CopyPage): Promise<Port.HotCopyPage> {
     return this.run(({ hashes }) => scanCopies(hashes, page));
   }
 
-  listCopiesOfUser(userId: string): Promise<readonly HotCopy[]> {
+  listCopiesOfUser(userId: string): Promise<readonly Port.HotCopy[]> {
     return this.run(({ hashes }) => listCopiesOfUser(hashes, userId));
   }
 
-  async keepRevocation(revocation: AnyRevocation): Promise<void> {
+  async keepRevocation(revocation: Port.AnyRevocation): Promise<void> {
     await this.run(({ revocations }, deadlineAtMs) => revocations.keep(revocation, deadlineAtMs));
-    await this.run(async ({ hashes }, deadlineAtMs) => {
-      if ('id' in revocation) return removeCopy(hashes, revocation);
-      if (!('issuer' in revocation)) return removeCopiesOf(hashes, revocation, deadlineAtMs);
-      // Nothing tells which copies rest on the provider's session; without belief the user's are asked about.
-      if (revocation.userId !== undefined) await unconfirmCopiesOfUser(hashes, revocation.userId);
-    });
+    await this.run(({ hashes }, deadlineAtMs) => endCopies(hashes, revocation, deadlineAtMs));
   }
 
-  listKeptRevocations(limit: number): Promise<readonly KeptRevocation[]> {
+  listKeptRevocations(limit: number): Promise<readonly Port.KeptRevocation[]> {
     return this.run(({ revocations }) => revocations.list(limit));
   }
 
@@ -189,18 +167,4 @@ export class RedisHotSessions implements HotSessions {
     await this.signals.stop();
     this.connection?.close();
   }
-}
-
-async function removeCopy(hashes: SessionHashes, revocation: SessionRevocation): Promise<void> {
-  const { id, userId } = revocation;
-  // An id that does not carry the user's reference is somebody else's, whose copy must not suffer from it.
-  if (userId !== undefined && userReferenceFor(userId) !== userReferenceOf(id)) return;
-  // A fill may be under way without a copy yet.
-  await unconfirmCopies(hashes, [id]);
-  await endSession(hashes, revocation);
-}
-
-async function removeCopiesOf(hashes: SessionHashes, revocation: UserRevocation, deadlineAtMs: number): Promise<void> {
-  await unconfirmCopiesOfUser(hashes, revocation.userId, revocation.exceptId);
-  await endSessionsOfUser(hashes, revocation, deadlineAtMs);
 }

@@ -1,20 +1,49 @@
 import type { CreateOutcome, NewSession } from '../../../core/ports/session-store.js';
+import { userReferenceOf } from '../../../core/session/session-id.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { encodeAuthentication, encodeDetails, encodeHash, encodeUserId } from '../schema/record-format.js';
 import { readEnded, readLive } from '../schema/script-replies.js';
+import { discard, discardOnceBack } from './discard.js';
+import { endSession } from './end.js';
 import { indexProviderSession } from './provider-index.js';
-import type { SessionHashes } from './session-hashes.js';
+import type { OperationParts, SessionHashes } from './session-hashes.js';
 
-/**
- * `create.lua`, after the entry in the index of the provider's session. A key of another type rejects.
- *
- * @param session.replaces - Must be in the same hash.
- */
-export async function createSession(
-  hashes: SessionHashes,
-  session: NewSession,
-  deadlineAtMs: number,
-): Promise<CreateOutcome> {
+/** `create.lua`, which also ends the session that is replaced; `revoke.lua` does, if that one is in another hash. */
+export async function createSession(parts: OperationParts, session: NewSession): Promise<CreateOutcome> {
+  const { hashes, gate } = parts;
+  const { id, replaces } = session;
+  if (replaces === undefined || userReferenceOf(replaces) === userReferenceOf(id)) return insert(parts, session);
+  return gate.hold(async () => {
+    const outcome = await insert(parts, { ...session, replaces: undefined });
+    if (!outcome.created) return outcome;
+    try {
+      const revocation = { id: replaces, reason: 'replaced', endedBy: null } as const;
+      const replaced = await gate.run(() => endSession(hashes, revocation));
+      return replaced ? { ...outcome, ended: [...outcome.ended, replaced] } : outcome;
+    } catch (error) {
+      await discard(parts, id);
+      discardOnceBack(parts, id).catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+/** One that nobody was told of is discarded. */
+async function insert(parts: OperationParts, session: NewSession): Promise<CreateOutcome> {
+  const { hashes, gate } = parts;
+  try {
+    return await gate.run(
+      (deadlineAtMs) => runCreate(hashes, session, deadlineAtMs),
+      (outcome) => outcome.created && void discard(parts, session.id),
+    );
+  } catch (error) {
+    discardOnceBack(parts, session.id).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A key of another type rejects. */
+async function runCreate(hashes: SessionHashes, session: NewSession, deadlineAtMs: number): Promise<CreateOutcome> {
   const { id, limit } = session;
   await indexProviderSession(hashes, session, deadlineAtMs);
   const args = [

@@ -1,4 +1,5 @@
 import type { SessionLogger } from '../../../core/support/logger.js';
+import type { DeadlineGate } from '../connection/deadline-gate.js';
 import type { FencedScript } from '../connection/fenced-script.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import type { ScriptName } from '../connection/script-runner.js';
@@ -58,4 +59,12 @@ export class SessionHashes {
       return this.foreign.skip(error, script.key);
     }
   }
+}
+
+/** What an operation of several steps works with, each of which has a deadline of its own. */
+export interface OperationParts {
+  readonly hashes: SessionHashes;
+  readonly gate: DeadlineGate;
+  /** Aborted when the store stops. */
+  readonly signal: AbortSignal;
 }
