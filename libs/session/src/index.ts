@@ -43,7 +43,7 @@ export type { SessionRedirect, SessionRefusal } from './nest/access/session-refu
 export { safeReturnTo } from './nest/request/return-to.js';
 export { SessionContextError } from './nest/access/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
-export { SessionClientGoneError } from './nest/request/client-gone.error.js';
+export { SessionClientGoneError } from './nest/request/http-exchange.js';
 export type { HttpSession, SignIn, SignOut } from './nest/http/http-session.interface.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';

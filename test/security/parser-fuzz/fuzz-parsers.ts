@@ -51,12 +51,12 @@ async function compare(world: FuzzWorld, input: FuzzInput, report: { tokens: num
   const bearers = expectedBearers(input.authorization, PREFIX);
   const isContradictory = cookies.length + bearers.length > 1 || (bearers.length > 0 && input.authorization.length > 1);
   const believed = isContradictory ? undefined : (cookies[0] ?? bearers[0]);
-  const rivals = isContradictory ? [...cookies, ...bearers.filter((token) => token !== undefined)] : [];
+  const rejectedTokens = isContradictory ? [...cookies, ...bearers.filter((token) => token !== undefined)] : [];
   same('contradiction', carried.contradiction !== undefined, isContradictory);
   same('token', carried.token, believed);
-  same('rivals', JSON.stringify(carried.rivals), JSON.stringify(rivals));
+  same('rejectedTokens', JSON.stringify(carried.rejectedTokens), JSON.stringify(rejectedTokens));
   same('ambient', carried.transport === 'bearer', !isContradictory && believed !== undefined && cookies.length === 0);
-  for (const token of [carried.token, ...carried.rivals, input.token]) {
+  for (const token of [carried.token, ...carried.rejectedTokens, input.token]) {
     for (const kind of ['plain', 'keyed'] as const) {
       const asked = await world.check(kind, token);
       same(`store calls (${kind})`, asked.join(), expectedFind(world, kind, token ?? '') ?? '');

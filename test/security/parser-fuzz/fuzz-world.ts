@@ -1,4 +1,3 @@
-import type { ArgumentsHost } from '@nestjs/common';
 import { memoryStore } from 'nest-sessions';
 import { aNewSession } from 'nest-sessions/testing';
 import { BearerTokenFormat } from '#src/core/token/bearer-token.js';
@@ -72,11 +71,7 @@ export class FuzzWorld {
   read({ cookies, authorization }: Pick<FuzzInput, 'cookies' | 'authorization'>): CarriedTokens {
     const headers = { cookie: cookies, authorization: authorization[0] };
     const request = { headers, rawHeaders: authorization.flatMap((value) => ['Authorization', value]) };
-    const host = {
-      getType: () => 'http',
-      switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
-    };
-    return this.transports.open(new HttpExchange(host as unknown as ArgumentsHost)).carried;
+    return this.transports.read(new HttpExchange({ request, response: undefined, key: request, isUpgraded: false }));
   }
 
   /** The sessions that the store was asked for. */

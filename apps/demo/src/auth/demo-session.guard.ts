@@ -17,7 +17,7 @@ export class DemoSessionGuard extends SessionGuard {
     if (!isAsked || session.assuranceLevel !== 'aal1' || session.userId === null) return true;
     if (!(await this.factors.isOn(session.userId))) return true;
     const refusal = { reason: 'reauth_required', session, required: { assuranceLevel: 'aal2' } } as const;
-    this.httpSessions.tellOfStepUp(context, refusal);
+    this.httpSessions.emitStepUpRequired(context, refusal);
     return this.refuse(refusal, context);
   }
 }

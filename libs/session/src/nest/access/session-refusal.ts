@@ -27,7 +27,7 @@ export function refusalException(
   refusal: SessionRefusal,
   { host, redirect }: { host: ArgumentsHost; redirect?: SessionRedirect },
 ): HttpException {
-  const exchange = new HttpExchange(host);
+  const exchange = HttpExchange.of(host);
   if (redirect) {
     // What is shown depends on who asks for it and how.
     if (!exchange.isAnswered) exchange.addVary('Cookie', 'Accept', 'Sec-Fetch-Mode');

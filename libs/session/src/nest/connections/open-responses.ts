@@ -2,7 +2,7 @@ import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Session } from '../../core/session/session.js';
 import { closesWithSession } from '../access/session-metadata.js';
-import { findHttpParts } from '../request/http-parts.js';
+import type { HttpExchange } from '../request/http-exchange.js';
 import { OpenConnections } from './open-connections.js';
 
 /** Node's response, or HTTP/2's compatible one. */
@@ -25,9 +25,9 @@ export class OpenResponses {
   ) {}
 
   /** Ties the response to the session, if its handler is of such a kind. */
-  hold(context: ExecutionContext, session: Session): void {
+  hold(context: ExecutionContext, { session, exchange }: { session: Session; exchange: HttpExchange }): void {
     if (context.getType() !== 'http' || !closesWithSession(this.reflector, context)) return;
-    const response = findHttpParts(context)?.response;
+    const { response } = exchange;
     if (!response) return;
     const raw = ('raw' in response ? response.raw : response) as unknown as RawResponse;
     // Nobody would tell of a client that left before its session was found.

@@ -1,5 +1,10 @@
 import { type CrossOriginRules, formatOrigin, isWebOrigin, parseOrigin } from '../options/origin.js';
-import type { CrossOriginRequest } from '../request/csrf-call.js';
+import type { RequestHeaders } from '../request/http-call.js';
+
+export interface CrossOriginRequest {
+  readonly method: string;
+  readonly headers: RequestHeaders;
+}
 
 /**
  * `cross-site`: the browser says so, or sent something that is not in its standard. `foreign-origin`: the origin is not

@@ -1,25 +1,21 @@
 import { ForbiddenException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
-import { normalizeUserAgent } from '../../core/client/client-details.js';
 import type { IpAddressForm } from '../../core/client/ip-address-form.js';
 import type { CsrfRejection } from '../../core/events/session-events.js';
 import { SessionService } from '../../core/service/session-service.js';
 import { isCsrfExempt } from '../access/session-metadata.js';
-import { HttpExchange } from '../request/http-exchange.js';
 import type { CsrfSettings } from '../options/csrf-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
-import { checkCrossOrigin } from './cross-origin-check.js';
-import { findCsrfCall, type CsrfCall } from '../request/csrf-call.js';
-import { excerpt, quote } from './header-excerpt.js';
+import { isGraphqlMutation } from '../request/http-call.js';
+import { describeRequest, quote, type CheckedRequest } from './checked-request.js';
+import { checkCrossOrigin, isSafeMethod } from './cross-origin-check.js';
 
-/** Refuses unsafe requests that other sites made a browser send, whoever asks first: the guard or a session. */
+/** Refuses unsafe requests that another site made a browser send, before a guard or a handler gets their session. */
 @Injectable()
 export class CsrfProtection {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly settings: CsrfSettings | undefined;
   private readonly toStoredIpAddress: IpAddressForm;
-  /** Requests that were told of, by Node's request object. */
-  private readonly reported = new WeakSet();
 
   constructor(
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
@@ -30,51 +26,53 @@ export class CsrfProtection {
   }
 
   /**
-   * Asks no store.
+   * Checks the request for one of its handlers, without a call to the store. The verdict on the request is found once.
    *
-   * @returns The call, when it was checked: not when protection is off, the handler exempt, or no HTTP request led to it.
-   * @throws {ForbiddenException} Another site sent it.
+   * @throws {ForbiddenException} Another site sent the request and the handler is not exempt.
    */
-  check(context: ExecutionContext): CsrfCall | undefined {
-    if (!this.settings) return undefined;
-    const call = findCsrfCall(context);
-    if (!call || isCsrfExempt(context)) return undefined;
-    const refusal = call.request ? checkCrossOrigin(call.request, this.settings) : 'no-request';
-    if (refusal) this.refuse(call, { refusal, context });
-    return call;
+  check(context: ExecutionContext, request: CheckedRequest): void {
+    if (!this.settings) return;
+    const verdict = request.csrfVerdict ?? this.judge(context, request);
+    if (verdict === 'fine' || isCsrfExempt(context)) return;
+    this.refuse(verdict, { request, context });
   }
 
-  /** @throws {ForbiddenException} Unless requests are only logged. */
-  refuse(call: CsrfCall, { refusal, context }: { refusal: CsrfRejection['refusal']; context: ExecutionContext }): void {
+  /** Whether the handler needs a CSRF token from this request, if there is a session to protect. */
+  needsToken(context: ExecutionContext, { exchange }: CheckedRequest): boolean {
+    if (this.settings?.token !== 'required' || exchange.method === undefined) return false;
+    return !isSafeMethod(exchange.method) && !isCsrfExempt(context);
+  }
+
+  /** @throws {ForbiddenException} Unless the mode is `log-only`. */
+  refuse(
+    refusal: CsrfRejection['refusal'],
+    { request, context }: { request: CheckedRequest; context: ExecutionContext },
+  ): void {
     const isEnforced = this.settings?.mode !== 'log-only';
-    this.report(call, { refusal, isEnforced, context });
+    this.report(context, request, { refusal, isEnforced });
     if (!isEnforced) return;
-    if (call.http) {
-      const exchange = new HttpExchange(call.http);
-      if (!exchange.isAnswered) exchange.addVary('Sec-Fetch-Site', 'Origin');
-    }
+    const { exchange } = request;
+    if (!exchange.isAnswered) exchange.addVary('Sec-Fetch-Site', 'Origin');
     const message = refusal === 'no-token' ? 'CSRF token missing or wrong' : 'Cross-origin request refused';
     throw new ForbiddenException({ statusCode: 403, error: 'csrf_rejected', message });
   }
 
+  private judge(context: ExecutionContext, request: CheckedRequest): CsrfRejection['refusal'] | 'fine' {
+    const { method, headers } = request.exchange;
+    // Not remembered: operations may share a context that holds no request.
+    if (method === undefined || !this.settings) return isGraphqlMutation(context) ? 'no-request' : 'fine';
+    return (request.csrfVerdict = checkCrossOrigin({ method, headers }, this.settings) ?? 'fine');
+  }
+
   private report(
-    { request }: CsrfCall,
-    { refusal, isEnforced, context }: Pick<CsrfRejection, 'refusal' | 'isEnforced'> & { context: ExecutionContext },
+    context: ExecutionContext,
+    request: CheckedRequest,
+    verdict: Pick<CsrfRejection, 'refusal' | 'isEnforced'>,
   ): void {
-    const key = request?.raw ?? request ?? context;
-    if (this.reported.has(key)) return;
-    this.reported.add(key);
-    const rejection: CsrfRejection = {
-      refusal,
-      isEnforced,
-      method: request?.method ?? null,
-      origin: excerpt(request?.headers.origin),
-      secFetchSite: excerpt(request?.headers['sec-fetch-site']),
-      at: new Date(),
-      ipAddress: this.toStoredIpAddress(request?.ip),
-      userAgent: normalizeUserAgent([request?.headers['user-agent'] ?? []].flat()[0]),
-    };
-    const { method, origin, secFetchSite } = rejection;
+    if (request.isCsrfReported) return;
+    request.isCsrfReported = request.exchange.isFound;
+    const rejection: CsrfRejection = { ...verdict, ...describeRequest(request.exchange, this.toStoredIpAddress) };
+    const { refusal, isEnforced, method, origin, secFetchSite } = rejection;
     // The handler's name instead of the address, which may hold secrets.
     this.logger.warn(
       `csrf ${isEnforced ? 'refused' : 'would refuse'} ${quote(method)} ${context.getClass().name}.${context.getHandler().name}: ` +

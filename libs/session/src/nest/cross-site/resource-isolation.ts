@@ -1,16 +1,17 @@
 import { ForbiddenException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
-import { normalizeUserAgent } from '../../core/client/client-details.js';
+import type { IpAddressForm } from '../../core/client/ip-address-form.js';
 import type { IsolationRejection } from '../../core/events/security-events.js';
 import { SessionService } from '../../core/service/session-service.js';
 import { allowsEmbedding } from '../access/session-metadata.js';
-import { HttpExchange } from '../request/http-exchange.js';
-import { findHttpParts, type HttpParts } from '../request/http-parts.js';
+import { formatOrigin, parseOrigin, type CrossOriginRules } from '../options/origin.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
-import type { CrossOriginRules } from '../options/origin.js';
-import { excerpt, quote } from './header-excerpt.js';
-import { checkIsolation, ISOLATION_HEADERS } from './isolation-check.js';
+import type { HttpExchange } from '../request/http-exchange.js';
+import { describeRequest, excerpt, quote, type CheckedRequest } from './checked-request.js';
+import { isSafeMethod, readHeader, type CrossOriginRequest } from './cross-origin-check.js';
 
+/** What the verdict depends on, for caches. */
+const ISOLATION_HEADERS = ['Sec-Fetch-Site', 'Sec-Fetch-Mode', 'Sec-Fetch-Dest', 'Origin'] as const;
 const NO_ORIGINS: CrossOriginRules['trustedOrigins'] = new Set();
 
 /** Keeps what a session sees from becoming a part of other sites' pages (ASVS 3.5.8), with the option `resourceIsolation`. */
@@ -19,9 +20,7 @@ export class ResourceIsolation {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly mode: SessionSettings['resourceIsolation'];
   private readonly rules: Pick<CrossOriginRules, 'trustedOrigins'>;
-  private readonly toStoredIpAddress: SessionSettings['ipAddresses']['toStored'];
-  /** Requests that were told of. */
-  private readonly reported = new WeakSet();
+  private readonly toStoredIpAddress: IpAddressForm;
 
   constructor(
     @Inject(SESSION_SETTINGS) { resourceIsolation, csrf, ipAddresses }: SessionSettings,
@@ -33,50 +32,43 @@ export class ResourceIsolation {
   }
 
   /**
-   * Asks no store. A handshake of a WebSocket has a check of its own.
+   * Checks the request for one of its handlers, without a call to the store. WebSocket handshakes have a check of their
+   * own.
    *
-   * @throws {ForbiddenException} A page of another site wants the answer for itself.
+   * @throws {ForbiddenException} Another site's page embeds or fetches the response and the handler does not allow it.
    */
-  check(context: ExecutionContext): void {
+  check(context: ExecutionContext, request: CheckedRequest): void {
     if (this.mode === undefined) return;
-    const parts = findHttpParts(context);
-    if (!parts || parts.isUpgraded || allowsEmbedding(context)) return;
-    const { headers, method = 'GET' } = parts.request;
-    const refusal = checkIsolation({ headers, method }, this.rules);
-    if (this.mode === 'enforce') this.mark(new HttpExchange(context));
-    if (!refusal) return;
-    this.report(parts, { refusal, context });
+    const { exchange } = request;
+    if (!exchange.isFound || exchange.isUpgraded || allowsEmbedding(context)) return;
+    const { headers, method = 'GET' } = exchange;
+    const verdict = (request.isolationVerdict ??= checkIsolation({ headers, method }, this.rules) ?? 'fine');
+    if (this.mode === 'enforce') this.mark(exchange);
+    if (verdict === 'fine') return;
+    this.report(context, request, verdict);
     if (this.mode === 'log-only') return;
     const message = 'Cross-site request refused';
     throw new ForbiddenException({ statusCode: 403, error: 'cross_site_refused', message });
   }
 
-  /** Also what is let through: a browser must not take it from its cache for the page of another site. */
+  /** Marks allowed responses as well: a browser must not take one from its cache for the page of another site. */
   private mark(exchange: HttpExchange): void {
     if (exchange.isAnswered) return;
     exchange.setHeader('cross-origin-resource-policy', 'same-origin');
     exchange.addVary(...ISOLATION_HEADERS);
   }
 
-  private report(
-    { request, key }: HttpParts,
-    { refusal, context }: Pick<IsolationRejection, 'refusal'> & { context: ExecutionContext },
-  ): void {
-    if (this.reported.has(key)) return;
-    this.reported.add(key);
-    const { headers } = request;
+  private report(context: ExecutionContext, request: CheckedRequest, refusal: IsolationRejection['refusal']): void {
+    if (request.isIsolationReported) return;
+    request.isIsolationReported = true;
+    const { exchange } = request;
     const isEnforced = this.mode === 'enforce';
     const rejection: IsolationRejection = {
       refusal,
       isEnforced,
-      method: request.method ?? null,
-      origin: excerpt(headers.origin),
-      secFetchSite: excerpt(headers['sec-fetch-site']),
-      secFetchMode: excerpt(headers['sec-fetch-mode']),
-      secFetchDest: excerpt(headers['sec-fetch-dest']),
-      at: new Date(),
-      ipAddress: this.toStoredIpAddress(request.ip),
-      userAgent: normalizeUserAgent([headers['user-agent'] ?? []].flat()[0]),
+      ...describeRequest(exchange, this.toStoredIpAddress),
+      secFetchMode: excerpt(exchange.headers['sec-fetch-mode']),
+      secFetchDest: excerpt(exchange.headers['sec-fetch-dest']),
     };
     const { secFetchSite, secFetchMode, secFetchDest } = rejection;
     this.logger.warn(
@@ -85,4 +77,26 @@ export class ResourceIsolation {
     );
     this.sessions.events.emit('isolation-rejected', rejection);
   }
+}
+
+/**
+ * Decides whether another site's page embeds or fetches the response: the resource isolation policy of W3C Fetch Metadata,
+ * for the methods that `checkCrossOrigin` leaves alone. Links from any site are allowed, because they open a page of their
+ * own.
+ *
+ * Browsers that send no `Sec-Fetch-Site` are allowed: for them there is `Cross-Origin-Resource-Policy`.
+ */
+export function checkIsolation(
+  { method, headers }: CrossOriginRequest,
+  { trustedOrigins }: Pick<CrossOriginRules, 'trustedOrigins'>,
+): IsolationRejection['refusal'] | undefined {
+  if (!isSafeMethod(method)) return undefined;
+  const site = readHeader(headers, 'sec-fetch-site');
+  if (site === '' || site === 'same-origin' || site === 'none') return undefined;
+  const mode = readHeader(headers, 'sec-fetch-mode');
+  // By what is allowed, not by what is refused: frames and objects navigate too, to destinations of their own.
+  if (method === 'GET' && mode === 'navigate' && readHeader(headers, 'sec-fetch-dest') === 'document') return undefined;
+  if (mode !== 'cors') return 'embedded';
+  const origin = parseOrigin(readHeader(headers, 'origin'));
+  return origin && trustedOrigins.has(formatOrigin(origin)) ? undefined : 'fetched';
 }

@@ -1,11 +1,9 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { HttpSessions } from '../http/http-sessions.js';
+import { CsrfProtection } from '../cross-site/csrf-protection.js';
+import { HttpSessions, type RequestRecord } from '../http/http-sessions.js';
 import { SessionHttpErrors } from '../http/session-http-errors.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { SESSION_SETTINGS } from '../options/session.constants.js';
-import { isSafeMethod } from '../cross-site/cross-origin-check.js';
-import type { CsrfCall } from '../request/csrf-call.js';
-import { CsrfProtection } from '../cross-site/csrf-protection.js';
 
 const TOKEN_HEADER = 'x-csrf-token';
 const TOKEN_FIELD = '_csrf';
@@ -16,7 +14,6 @@ const TOKEN_FIELD = '_csrf';
  */
 @Injectable()
 export class CsrfGuard implements CanActivate {
-  private readonly needsToken: boolean;
   private readonly isEnforced: boolean;
 
   constructor(
@@ -25,41 +22,40 @@ export class CsrfGuard implements CanActivate {
     private readonly httpSessions: HttpSessions,
     private readonly errors: SessionHttpErrors,
   ) {
-    this.needsToken = settings.csrf?.token === 'required';
     this.isEnforced = settings.csrf?.mode === 'enforce';
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const call = this.protection.check(context);
-    if (!this.needsToken || !call?.request || isSafeMethod(call.request.method)) return true;
-    return this.checkToken(call, context);
+    const request = this.httpSessions.recordOf(context);
+    this.protection.check(context, request);
+    return !this.protection.needsToken(context, request) || this.checkToken(context, request);
   }
 
-  /** Asks the store only when the token is not right: whether there is a session that it would have to protect. */
-  private async checkToken(call: CsrfCall, context: ExecutionContext): Promise<boolean> {
-    const isProven = call.http !== undefined && (await this.isProven(call.http, readToken(call)));
-    if (!isProven) this.protection.refuse(call, { refusal: 'no-token', context });
+  /** Calls the store only when the token is wrong, to see whether there is a session that it would have to protect. */
+  private async checkToken(context: ExecutionContext, request: RequestRecord): Promise<boolean> {
+    const isProven = request.exchange.response !== undefined && (await this.isProven(context, request));
+    if (!isProven) this.protection.refuse('no-token', { request, context });
     return true;
   }
 
-  private async isProven(http: ExecutionContext, token: unknown): Promise<boolean> {
-    const session = this.httpSessions.get(http);
+  private async isProven(context: ExecutionContext, request: RequestRecord): Promise<boolean> {
+    const session = this.httpSessions.open(context, request);
     // Without a session cookie there is nothing that a browser would send along by itself.
-    if (session.transport === 'bearer' || session.isCsrfToken(token)) return true;
+    if (session.transport === 'bearer' || session.isCsrfToken(readToken(request))) return true;
     try {
-      return ((await session.current()) ?? (await session.pending()) ?? (await session.doubted())) === undefined;
+      return (await session.findLive()) === undefined;
     } catch (error) {
       if (!this.isEnforced) return true;
-      throw this.errors.findException(error, http) ?? error;
+      throw this.errors.findException(error, context) ?? error;
     }
   }
 }
 
-/** Never from the query, which ends up in logs and in the `Referer` of other requests. */
-function readToken({ request }: CsrfCall): unknown {
-  const header = request?.headers[TOKEN_HEADER];
+/** Never reads the query, which ends up in logs and in the `Referer` of other requests. */
+function readToken({ exchange }: RequestRecord): unknown {
+  const header = exchange.headers[TOKEN_HEADER];
   if (header !== undefined) return header;
-  const body = request?.body;
+  const { body } = exchange;
   return typeof body === 'object' && body !== null && Object.hasOwn(body, TOKEN_FIELD)
     ? (body as Record<string, unknown>)[TOKEN_FIELD]
     : undefined;

@@ -2,7 +2,6 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { Session } from '../../core/session/session.js';
 import { findAccessRule, isTouching, type AccessRule } from '../access/session-metadata.js';
-import { findHttpParts } from '../request/http-parts.js';
 import { HttpSessions } from '../http/http-sessions.js';
 import { SessionHttpErrors } from '../http/session-http-errors.js';
 import type { SessionSettings } from '../options/session-settings.js';
@@ -38,9 +37,9 @@ export class SessionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const rule = this.findRule(context) ?? { access: 'user' };
     if (rule.access === 'public') return true;
-    if (context.getType() !== 'ws') return this.isLetIn(context, rule);
+    if (context.getType() !== 'ws') return this.isAllowed(context, rule);
     try {
-      return await this.isLetIn(context, rule);
+      return await this.isAllowed(context, rule);
     } catch (error) {
       throw await toWsException(error);
     }
@@ -58,11 +57,11 @@ export class SessionGuard implements CanActivate {
         const touch = isTouching(this.reflector, context);
         return await this.sockets.current(context.switchToWs().getClient<object>(), { touch });
       }
-      const parts = findHttpParts(context);
-      if (!parts) throw new SessionContextError(context);
-      if (parts.isUpgraded && !this.sockets.isTrusted(parts.request.headers)) return undefined;
-      const http = this.httpSessions.get(context);
-      return (await http.current()) ?? (await http.pending()) ?? (await http.doubted());
+      const request = this.httpSessions.recordOf(context);
+      const { exchange } = request;
+      if (!exchange.isFound) throw new SessionContextError(context);
+      if (exchange.isUpgraded && !this.sockets.isTrusted(exchange.headers)) return undefined;
+      return await this.httpSessions.open(context, request).findLive();
     } catch (error) {
       throw this.errors.findException(error, context) ?? error;
     }
@@ -105,11 +104,11 @@ export class SessionGuard implements CanActivate {
     }
   }
 
-  private async isLetIn(context: ExecutionContext, rule: AccessRule): Promise<boolean> {
+  private async isAllowed(context: ExecutionContext, rule: AccessRule): Promise<boolean> {
     const session = await this.findSession(context);
     const refusal = this.findRefusal(session, rule);
     if (refusal) {
-      if (refusal.reason !== 'unauthenticated') this.httpSessions.tellOfStepUp(context, refusal);
+      if (refusal.reason !== 'unauthenticated') this.httpSessions.emitStepUpRequired(context, refusal);
       return this.refuse(refusal, context);
     }
     if (!session || !(await this.isAccepted(session, context))) return false;

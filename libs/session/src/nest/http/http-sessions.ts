@@ -4,31 +4,33 @@ import { takeConfirmation } from '../../core/authentication/confirmations.js';
 import { normalizeUserAgent } from '../../core/client/client-details.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
-import type { SessionStore } from '../../core/ports/session-store.js';
 import type { Session } from '../../core/session/session.js';
-import { CsrfProtection } from '../cross-site/csrf-protection.js';
-import { ResourceIsolation } from '../cross-site/resource-isolation.js';
 import { isTouching } from '../access/session-metadata.js';
 import type { SessionRefusal } from '../access/session-refusal.js';
-import type { SessionSettings } from '../options/session-settings.js';
-import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../options/session.constants.js';
 import { OpenResponses } from '../connections/open-responses.js';
+import type { CheckedRequest } from '../cross-site/checked-request.js';
+import { CsrfProtection } from '../cross-site/csrf-protection.js';
+import { ResourceIsolation } from '../cross-site/resource-isolation.js';
+import type { SessionSettings } from '../options/session-settings.js';
+import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
+import { findCallKey, findHttpCall } from '../request/http-call.js';
 import { HttpExchange } from '../request/http-exchange.js';
-import { findHttpParts } from '../request/http-parts.js';
-import type { HttpSession } from './http-session.interface.js';
-import type { RequestSessionParts } from './request-session-parts.interface.js';
-import { RequestSession } from './request-session.js';
 import { SessionTransports } from '../transport/session-transports.js';
+import type { HttpSession } from './http-session.interface.js';
+import type { RequestSessionParts } from './request-authentication.js';
+import { RequestSession } from './request-session.js';
 
-interface OpenedSession {
-  readonly http: RequestSession;
+/** One request of this application: its verdicts and its session, shared by guards, interceptors and decorators. */
+export interface RequestRecord extends CheckedRequest {
+  session?: RequestSession;
+  /** The session that a guard accepted. */
   accepted?: Session;
 }
 
-/** Hands out the one `HttpSession` of each request, whoever asks first: a guard, a decorator, an interceptor. */
+/** Hands out the one `HttpSession` of each request to guards, decorators and interceptors. */
 @Injectable()
 export class HttpSessions {
-  private readonly opened = new WeakMap<object, OpenedSession>();
+  private readonly records = new WeakMap<object, RequestRecord>();
   private readonly parts: RequestSessionParts;
 
   constructor(
@@ -36,14 +38,12 @@ export class HttpSessions {
     private readonly csrf: CsrfProtection,
     private readonly isolation: ResourceIsolation,
     private readonly service: SessionService,
-    @Inject(SESSION_STORE) store: SessionStore,
     transports: SessionTransports,
     private readonly responses: OpenResponses,
     @Inject(SESSION_SETTINGS) { ipAddresses, onAnomaly }: SessionSettings,
   ) {
     this.parts = {
       service,
-      store,
       transports,
       logger: new Logger(LOG_CONTEXT),
       toStoredIpAddress: ipAddresses.toStored,
@@ -57,13 +57,44 @@ export class HttpSessions {
    *   no session is handed out to them either. With `resourceIsolation`: another site's page embeds the answer.
    */
   get(context: ExecutionContext): HttpSession {
-    return this.open(context).http;
+    return this.open(context);
   }
 
-  /** Says which session a guard let in, for `@CurrentSession()`. */
+  /** @internal The record of the request. Nothing is checked yet. */
+  recordOf(context: ExecutionContext): RequestRecord {
+    const call = findHttpCall(context);
+    const key = call?.key ?? findCallKey(context) ?? context;
+    const known = this.records.get(key);
+    if (known) return known;
+    const record: RequestRecord = {
+      exchange: new HttpExchange(call),
+      csrfVerdict: undefined,
+      isolationVerdict: undefined,
+      isCsrfReported: false,
+      isIsolationReported: false,
+      session: undefined,
+      accepted: undefined,
+    };
+    this.records.set(key, record);
+    return record;
+  }
+
+  /** @internal As `get`, for a request whose record is at hand. */
+  open(context: ExecutionContext, record: RequestRecord = this.recordOf(context)): RequestSession {
+    // For every handler: resolvers of one request may differ in their exemptions.
+    this.isolation.check(context, record);
+    this.csrf.check(context, record);
+    return (record.session ??= new RequestSession(this.parts, {
+      exchange: record.exchange,
+      touch: isTouching(this.reflector, context),
+    }));
+  }
+
+  /** Says which session a guard accepted, for `@CurrentSession()`. */
   accept(context: ExecutionContext, session: Session): void {
-    this.open(context).accepted = session;
-    this.responses.hold(context, session);
+    const record = this.recordOf(context);
+    record.accepted = session;
+    this.responses.hold(context, { session, exchange: record.exchange });
   }
 
   /** Uses up a confirmation of the session: `true` for one of parallel calls. */
@@ -79,42 +110,30 @@ export class HttpSessions {
     return updated !== undefined && isTaken;
   }
 
-  /** Says that a guard did not let a session in before its user proves more. The client of a socket is not known. */
-  tellOfStepUp(
+  /** Emits `step-up-required` for a session that a guard refused. The client of a socket is not known. */
+  emitStepUpRequired(
     context: ExecutionContext,
     { session, reason }: Exclude<SessionRefusal, { reason: 'unauthenticated' }>,
   ): void {
-    const exchange = findHttpParts(context) && new HttpExchange(context);
+    const { exchange } = this.recordOf(context);
     this.service.events.emit('step-up-required', {
       at: new Date(),
       id: session.id,
       userId: session.userId,
       reason,
-      ipAddress: this.parts.toStoredIpAddress(exchange?.ipAddress),
-      userAgent: normalizeUserAgent(exchange?.userAgent),
+      ipAddress: this.parts.toStoredIpAddress(exchange.ipAddress),
+      userAgent: normalizeUserAgent(exchange.userAgent),
     });
   }
 
-  /** @throws {SessionArgumentError} No `SessionGuard` let this request in, so there is no session to speak of. */
+  /** @throws {SessionArgumentError} No `SessionGuard` accepted a session for this request. */
   getAccepted(context: ExecutionContext): Session {
-    const accepted = findHttpParts(context) ? this.open(context).accepted : undefined;
-    if (accepted) return accepted;
+    const record = this.recordOf(context);
+    if (record.exchange.isFound) this.open(context, record);
+    if (record.accepted) return record.accepted;
     const handler = `${context.getClass().name}.${context.getHandler().name}`;
     throw new SessionArgumentError(
       `${handler} takes @CurrentSession() but no SessionGuard let the request in: guard it, or on a public route take @CurrentHttpSession() and ask current()`,
     );
-  }
-
-  private open(context: ExecutionContext): OpenedSession {
-    // Each time: resolvers of one request may differ in whether they allow it.
-    this.isolation.check(context);
-    const key = HttpExchange.keyOf(context);
-    const known = this.opened.get(key);
-    if (known) return known;
-    this.csrf.check(context);
-    const settings = { exchange: new HttpExchange(context), touch: isTouching(this.reflector, context) };
-    const opened: OpenedSession = { http: new RequestSession(this.parts, settings) };
-    this.opened.set(key, opened);
-    return opened;
   }
 }

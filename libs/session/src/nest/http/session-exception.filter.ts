@@ -2,7 +2,7 @@ import { Catch, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { SessionError } from '../../core/session/session-errors.js';
 import { ApplicationFilters } from './application-filters.js';
-import { findHttpParts } from '../request/http-parts.js';
+import { findHttpCall } from '../request/http-call.js';
 import { SessionHttpErrors } from './session-http-errors.js';
 
 /**
@@ -25,7 +25,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter {
     const special = this.applicationFilters.findForSessionError(error, this);
     if (special) return special.answer(error, host);
     const isHttp = host.getType() === 'http';
-    const answer = findHttpParts(host) ? (this.errors.findException(error, host) ?? error) : error;
+    const answer = findHttpCall(host) ? (this.errors.findException(error, host) ?? error) : error;
     const general = this.applicationFilters.findFor(answer, this);
     if (general) return general.answer(answer, host);
     // GraphQL's driver makes its errors of what is thrown, HTTP exceptions among it.

@@ -16,8 +16,7 @@ import {
   SessionUpdateConflictError,
 } from '../../core/session/session-errors.js';
 import { LOG_CONTEXT } from '../options/session.constants.js';
-import { SessionClientGoneError } from '../request/client-gone.error.js';
-import { HttpExchange } from '../request/http-exchange.js';
+import { HttpExchange, SessionClientGoneError } from '../request/http-exchange.js';
 
 const RETRY_AFTER_SECONDS = 5;
 const OUTAGE_LOG_INTERVAL_MS = 10_000;
@@ -59,7 +58,7 @@ export class SessionHttpErrors {
 
   private unavailable(error: SessionStoreUnavailableError, host: ArgumentsHost): HttpException {
     this.logOutage(error);
-    const exchange = new HttpExchange(host);
+    const exchange = HttpExchange.of(host);
     if (!exchange.isAnswered) exchange.setHeader('retry-after', String(RETRY_AFTER_SECONDS));
     return new ServiceUnavailableException(body(503, 'sessions_unavailable', 'Service Unavailable'), { cause: error });
   }

@@ -1,21 +1,58 @@
 import type { ArgumentsHost } from '@nestjs/common';
+import { SessionArgumentError, SessionError } from '../../core/session/session-errors.js';
+import {
+  findHttpCall,
+  type FastifyResponse,
+  type HttpCall,
+  type IncomingRequest,
+  type NodeResponse,
+  type OutgoingResponse,
+} from './http-call.js';
 import { safeReturnTo } from './return-to.js';
-import { findHttpParts, type FastifyResponse, type IncomingRequest, type NodeResponse } from './http-parts.js';
+
+/**
+ * The client closed the connection before its answer, as a double click does: nobody could take a new cookie, so none
+ * was made. What the client holds still works. With `onAnomaly` also when it was gone before its address was read.
+ */
+export class SessionClientGoneError extends SessionError {
+  readonly code = 'SESSION_CLIENT_GONE';
+}
+
+const NO_REQUEST: IncomingRequest = { headers: {} };
 
 /** One request and its response, alike on Express and Fastify, for controllers and GraphQL resolvers. */
 export class HttpExchange {
   readonly #request: IncomingRequest;
-  readonly #response: NodeResponse | FastifyResponse | undefined;
+  readonly #response: OutgoingResponse | undefined;
+  /** Whether there is a request at all. */
+  readonly isFound: boolean;
+  readonly isUpgraded: boolean;
 
-  constructor(host: ArgumentsHost) {
-    const { request, response } = findHttpParts(host) ?? { request: { headers: {} }, response: undefined };
-    this.#request = request;
-    this.#response = response;
+  constructor(call: HttpCall | undefined) {
+    this.#request = call?.request ?? NO_REQUEST;
+    this.#response = call?.response;
+    this.isFound = call !== undefined;
+    this.isUpgraded = call?.isUpgraded ?? false;
   }
 
-  /** The same object for every guard, interceptor and decorator of a request: Node's own request, where there is a response. */
-  static keyOf(host: ArgumentsHost): object {
-    return findHttpParts(host)?.key ?? host;
+  static of(host: ArgumentsHost): HttpExchange {
+    return new HttpExchange(findHttpCall(host));
+  }
+
+  get headers(): IncomingRequest['headers'] {
+    return this.#request.headers;
+  }
+
+  get method(): string | undefined {
+    return this.#request.method;
+  }
+
+  get body(): unknown {
+    return this.#request.body;
+  }
+
+  get response(): OutgoingResponse | undefined {
+    return this.#response;
   }
 
   get cookieHeader(): string | readonly string[] | undefined {
@@ -65,6 +102,21 @@ export class HttpExchange {
     if (!response) return false;
     const { destroyed } = isNodeResponse(response) ? response : response.raw;
     return destroyed && !this.isAnswered;
+  }
+
+  /**
+   * @throws {SessionClientGoneError} The client hung up.
+   * @throws {SessionArgumentError} It is too late to hand over a token.
+   */
+  assertAnswerable(): void {
+    if (this.isAbandoned) {
+      throw new SessionClientGoneError('the client closed the connection, so it would not get its new token');
+    }
+    if (!this.isAnswered) return;
+    throw new SessionArgumentError(
+      'the response has been sent, so a new token cannot reach the client: await HttpSession before answering; in GraphQL ' +
+        'on Fastify the context has to hold the response: context: (req, reply) => ({ req, reply })',
+    );
   }
 
   /** The values that the response has under this name so far. */

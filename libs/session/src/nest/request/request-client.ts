@@ -1,6 +1,5 @@
 import type { SessionClient } from '../../core/client/client-details.js';
-import { SessionClientGoneError } from './client-gone.error.js';
-import type { HttpExchange } from './http-exchange.js';
+import { SessionClientGoneError, type HttpExchange } from './http-exchange.js';
 
 /** Who sent a request, as it was when its session was first asked for: a closed connection tells no address any more. */
 export class RequestClient implements SessionClient {

@@ -8,45 +8,44 @@ import type { SessionTransport } from './session-transport.interface.js';
 
 export interface CookieTransportParts {
   readonly cookies: SessionCookies;
-  readonly exchange: HttpExchange;
   readonly logger: Logger;
   readonly clearSiteData: readonly ClearSiteData[];
-  /** The request's cookie came with different values, one of them planted perhaps. */
-  readonly isAmbiguous: boolean;
 }
 
-/** Never tells a handler the token: it is in `Set-Cookie` and nowhere else (ASVS 3.3.4). */
+/** Brings a token to the browser in `Set-Cookie` and nowhere else: no handler sees it (ASVS 3.3.4). */
 export class CookieTransport implements SessionTransport {
   readonly name = 'cookie';
   #announcesClearing = false;
 
-  constructor(private readonly parts: CookieTransportParts) {}
+  /** @param isAmbiguous - The request's cookie came with different values, one of them planted perhaps. */
+  constructor(
+    private readonly parts: CookieTransportParts,
+    private readonly exchange: HttpExchange,
+    private readonly isAmbiguous: boolean,
+  ) {}
 
   deliver(created: CreatedSession): void {
-    const { cookies, exchange } = this.parts;
     this.withdrawPlanted();
-    cookies.set(exchange, created);
+    this.parts.cookies.set(this.exchange, created);
     // Browsers carry it out after they stored the cookies, the new one included.
-    if (this.#announcesClearing) exchange.removeHeader('clear-site-data');
+    if (this.#announcesClearing) this.exchange.removeHeader('clear-site-data');
     this.#announcesClearing = false;
   }
 
   withdraw(clearSiteData: readonly ClearSiteData[] = this.parts.clearSiteData): void {
-    const { cookies, exchange, logger } = this.parts;
-    if (exchange.isAnswered) {
-      logger.warn('a session ended after its response was sent: the dead cookie stays until it is replaced');
+    if (this.exchange.isAnswered) {
+      this.parts.logger.warn('a session ended after its response was sent: the dead cookie stays until it is replaced');
       return;
     }
     this.withdrawPlanted();
-    cookies.clear(exchange);
+    this.parts.cookies.clear(this.exchange);
     if (clearSiteData.length === 0) return;
-    exchange.setHeader('clear-site-data', formatClearSiteData(clearSiteData));
+    this.exchange.setHeader('clear-site-data', formatClearSiteData(clearSiteData));
     this.#announcesClearing = true;
   }
 
-  /** Of an ambiguous pair, the cookie that only this host gets. */
+  /** Of an ambiguous pair, clears the cookie that only this host gets. */
   withdrawPlanted(): void {
-    const { cookies, exchange, isAmbiguous } = this.parts;
-    if (isAmbiguous && !exchange.isAnswered) cookies.clearHostOnly(exchange);
+    if (this.isAmbiguous && !this.exchange.isAnswered) this.parts.cookies.clearHostOnly(this.exchange);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkIsolation } from './isolation-check.js';
+import { checkIsolation } from './resource-isolation.js';
 
 const TRUSTED = 'https://partner.example';
 
