@@ -1,7 +1,7 @@
 import type { AnyRevocation } from '../../../core/ports/hot-sessions.js';
 import type { SessionRevocation, UserRevocation } from '../../../core/ports/session-store.js';
 import { userReferenceFor, userReferenceOf } from '../../../core/session/session-id.js';
-import { endSession, endSessionsOfUser } from '../operations/end.js';
+import { revokeAllSessions, revokeSession } from '../operations/end.js';
 import type { SessionHashes } from '../operations/session-hashes.js';
 import { unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconfirm.js';
 
@@ -19,10 +19,10 @@ async function endCopy(hashes: SessionHashes, revocation: SessionRevocation): Pr
   if (userId !== undefined && userReferenceFor(userId) !== userReferenceOf(id)) return;
   // A fill may be under way without a copy yet.
   await unconfirmCopies(hashes, [id]);
-  await endSession(hashes, revocation);
+  await revokeSession(hashes, revocation);
 }
 
 async function endCopiesOfUser(hashes: SessionHashes, revocation: UserRevocation, deadlineAtMs: number): Promise<void> {
   await unconfirmCopiesOfUser(hashes, revocation.userId, revocation.exceptId);
-  await endSessionsOfUser(hashes, revocation, deadlineAtMs);
+  await revokeAllSessions(hashes, revocation, deadlineAtMs);
 }

@@ -4,7 +4,7 @@ import { unavailable } from '../connection/redis-errors.js';
 import { encodeAuthentication, encodeDetails, encodeHash, encodeUserId } from '../schema/record-format.js';
 import { readEnded, readLive } from '../schema/script-replies.js';
 import { discard, discardOnceBack } from './discard.js';
-import { endSession } from './end.js';
+import { revokeSession } from './end.js';
 import { indexProviderSession } from './provider-index.js';
 import type { OperationParts, SessionHashes } from './session-hashes.js';
 
@@ -18,7 +18,7 @@ export async function createSession(parts: OperationParts, session: NewSession):
     if (!outcome.created) return outcome;
     try {
       const revocation = { id: replaces, reason: 'replaced', endedBy: null } as const;
-      const replaced = await gate.run(() => endSession(hashes, revocation));
+      const replaced = await gate.run(() => revokeSession(hashes, revocation));
       return replaced ? { ...outcome, ended: [...outcome.ended, replaced] } : outcome;
     } catch (error) {
       await discard(parts, id);

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { endSession } from './end.js';
+import { revokeSession } from './end.js';
 import type { OperationParts } from './session-hashes.js';
 
 /** Attempts to find out about a creation with a lost answer, each after twice the pause of the one before. */
@@ -27,5 +27,5 @@ export async function discardOnceBack(parts: OperationParts, id: string): Promis
 }
 
 async function tryToDrop({ hashes, gate }: OperationParts, id: string): Promise<void> {
-  await gate.run(() => endSession(hashes, { id, reason: 'revoked', endedBy: null }));
+  await gate.run(() => revokeSession(hashes, { id, reason: 'revoked', endedBy: null }));
 }

@@ -1,21 +1,21 @@
-import type { SessionRevocation, UserRevocation } from '../../../core/ports/session-store.js';
+import type { SessionRevocation, TotalRevocation, UserRevocation } from '../../../core/ports/session-store.js';
 import { userReferenceFor, userReferenceOf } from '../../../core/session/session-id.js';
-import type { EndedSession } from '../../../core/session/session-record.js';
+import type { EndedEverything, EndedSession } from '../../../core/session/session-record.js';
 import { encodeUserId } from '../schema/record-format.js';
 import { readEnded, readInstant } from '../schema/script-replies.js';
-import type { SessionHashes } from './session-hashes.js';
+import type { OperationParts, SessionHashes } from './session-hashes.js';
 
 /** `revoke.lua`. It may run after the caller has given up: nobody gets an id a second time. */
-export async function endSession(
+export async function revokeSession(
   hashes: SessionHashes,
   revocation: SessionRevocation,
 ): Promise<EndedSession | undefined> {
-  const ended = await endUnchangedSession(hashes, revocation, '');
+  const ended = await revokeUnchangedSession(hashes, revocation, '');
   return ended === 'changed' ? undefined : ended;
 }
 
 /** @param authentication - As the record has it in its line; `changed`: the session is live and has another one. */
-export async function endUnchangedSession(
+export async function revokeUnchangedSession(
   hashes: SessionHashes,
   { id, userId, reason, endedBy }: SessionRevocation,
   authentication: string,
@@ -32,7 +32,7 @@ export async function endUnchangedSession(
 }
 
 /** `revoke-all.lua`. */
-export async function endSessionsOfUser(
+export async function revokeAllSessions(
   hashes: SessionHashes,
   revocation: UserRevocation,
   deadlineAtMs: number,
@@ -52,4 +52,16 @@ export async function endSessionsOfUser(
   });
   if (reply) collect(reply);
   return ended;
+}
+
+/** Raises the cutoff. Takes about 1.3 s: others go by the one that they know for up to a second. */
+export async function revokeEverything(
+  { hashes, gate, signal }: OperationParts,
+  { before, reason, endedBy }: TotalRevocation,
+): Promise<EndedEverything> {
+  const { backend } = hashes;
+  const cutoff = { instantMs: before && Math.ceil(before.getTime()) };
+  const raised = await gate.run((deadlineAtMs) => backend.raiseCutoff(cutoff, deadlineAtMs));
+  await backend.cutoff.outwait(raised, { gate, signal });
+  return { before: new Date(raised.value), endReason: reason, endedBy };
 }

@@ -2,7 +2,7 @@ import type { NewSession, ProviderRevocation } from '../../../core/ports/session
 import type { EndedSession } from '../../../core/session/session-record.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { authenticationLineOf, decodeRecord } from '../schema/record-format.js';
-import { endSession, endUnchangedSession } from './end.js';
+import { revokeSession, revokeUnchangedSession } from './end.js';
 import type { SessionHashes } from './session-hashes.js';
 
 /**
@@ -35,7 +35,7 @@ export async function indexProviderSession(
  * Ends each session whose record carries the provider's session at the moment when it ends. Entries of others stay:
  * one without a session may belong to a creation that is on its way.
  */
-export async function endProviderSessions(
+export async function revokeByIdentityProvider(
   hashes: SessionHashes,
   revocation: ProviderRevocation,
   deadlineAtMs: number,
@@ -65,11 +65,11 @@ async function endOne(
     const record = decodeRecord(id, value, activity);
     if (!record) {
       hashes.logger.warn(`a revocation by identity provider drops session ${id}, which cannot be decoded`);
-      return endSession(hashes, revocation);
+      return revokeSession(hashes, revocation);
     }
     const { identityProvider: idp } = record;
     if (idp?.issuer !== issuer || idp.sessionId !== sessionId) return undefined;
-    const ended = await endUnchangedSession(hashes, revocation, authenticationLineOf(value));
+    const ended = await revokeUnchangedSession(hashes, revocation, authenticationLineOf(value));
     // The user proved again who they are in between: what the record says now has to be looked at.
     if (ended !== 'changed') return ended;
   }

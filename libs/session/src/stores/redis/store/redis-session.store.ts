@@ -5,11 +5,10 @@ import { DeadlineGate, type GatedWork } from '../connection/deadline-gate.js';
 import type { RedisBackend } from '../connection/redis-backend.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { createSession } from '../operations/create.js';
-import { endEverything } from '../operations/end-everything.js';
-import { endSession, endSessionsOfUser } from '../operations/end.js';
+import { revokeAllSessions, revokeEverything, revokeSession } from '../operations/end.js';
 import { findSession } from '../operations/find.js';
 import { listSessions } from '../operations/list.js';
-import { endProviderSessions } from '../operations/provider-index.js';
+import { revokeByIdentityProvider } from '../operations/provider-index.js';
 import { rotateSession } from '../operations/rotate.js';
 import { SessionHashes, type OperationParts } from '../operations/session-hashes.js';
 import { touchSession } from '../operations/touch.js';
@@ -78,19 +77,19 @@ export class RedisSessionStore implements Port.SessionStore {
   }
 
   revoke(revocation: Port.SessionRevocation): Promise<EndedSession | undefined> {
-    return this.run((hashes) => endSession(hashes, revocation));
+    return this.run((hashes) => revokeSession(hashes, revocation));
   }
 
   revokeAll(revocation: Port.UserRevocation): Promise<EndedSession[]> {
-    return this.run((hashes, deadlineAtMs) => endSessionsOfUser(hashes, revocation, deadlineAtMs));
+    return this.run((hashes, deadlineAtMs) => revokeAllSessions(hashes, revocation, deadlineAtMs));
   }
 
   revokeByIdentityProvider(revocation: Port.ProviderRevocation): Promise<EndedSession[]> {
-    return this.run((hashes, deadlineAtMs) => endProviderSessions(hashes, revocation, deadlineAtMs));
+    return this.run((hashes, deadlineAtMs) => revokeByIdentityProvider(hashes, revocation, deadlineAtMs));
   }
 
   async revokeEverything(revocation: Port.TotalRevocation): Promise<EndedEverything> {
-    return endEverything(this.partsOf(this.use()), revocation);
+    return revokeEverything(this.partsOf(this.use()), revocation);
   }
 
   listByUser(query: Port.SessionListQuery): Promise<Port.SessionList> {
