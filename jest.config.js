@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: '<rootDir>/test/support/test-environment.mjs',
-  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/test'],
+  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/scripts', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/[^/]+/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -11,6 +11,8 @@ export default {
     '^nest-sessions/store$': '<rootDir>/libs/session/src/store.ts',
     '^nest-sessions/(redis|postgres|hybrid)$': '<rootDir>/libs/session/src/stores/$1/index.ts',
     '^nest-sessions/testing$': '<rootDir>/libs/session/src/testing/index.ts',
+    '^local-servers$': '<rootDir>/libs/local-servers/src/index.ts',
+    '^local-servers/testing$': '<rootDir>/libs/local-servers/src/testing/index.ts',
     // Tests reach into the library by this alias, so that they survive its moves.
     '^#src/(.*)\\.js$': '<rootDir>/libs/session/src/$1.ts',
     // Sources import `./x.js` and are called `x.ts`; what really ends in .js keeps winning.

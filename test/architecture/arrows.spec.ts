@@ -105,14 +105,57 @@ describe('what an entry loads', () => {
   });
 });
 
+const SERVERS = join(ROOT, 'libs/local-servers/src');
+const SERVERS_ENTRIES = ['index.ts', 'testing/index.ts'];
+
+/** Imports below a folder that reach into a library past its published entries. */
+function findBackDoors(folder: string): string[] {
+  return listSources(folder).flatMap((file) =>
+    listImports(folder, file)
+      .filter(({ specifier }) => /libs\/|^#src\/|^nest-sessions\/src|scripts\//.test(specifier))
+      .map(({ specifier }) => `${file} imports ${specifier}`),
+  );
+}
+
 describe('the applications', () => {
-  it('use the library by its published entries only', () => {
-    const apps = join(ROOT, 'apps');
-    const wrong = listSources(apps).flatMap((file) =>
-      listImports(apps, file)
-        .filter(({ specifier }) => specifier.includes('libs/session') || specifier.startsWith('nest-sessions/src'))
+  it('use the libraries by their published entries only', () => {
+    expect(findBackDoors(join(ROOT, 'apps'))).toEqual([]);
+  });
+});
+
+describe('the library that runs local servers', () => {
+  const servers = listSources(SERVERS);
+  const serverGraph = new Map(servers.map((file) => [file, listImports(SERVERS, file)]));
+
+  it('imports neither the applications nor the session library, and no framework', () => {
+    const allowed = new Set(['execa', 'ioredis']);
+    const wrong = [...serverGraph].flatMap(([file, imports]) =>
+      imports
+        .filter(({ specifier, file: target }) =>
+          target === undefined ? !specifier.startsWith('node:') && !allowed.has(specifier) : target.startsWith('..'),
+        )
         .map(({ specifier }) => `${file} imports ${specifier}`),
     );
+    expect(servers.length).toBeGreaterThan(15);
     expect(wrong).toEqual([]);
+  });
+
+  it('needs nothing but Node in the entry that applications use', () => {
+    const packages = [...listReachablePackages(SERVERS, 'index.ts')];
+    expect(packages.filter((name) => !name.startsWith('node:'))).toEqual([]);
+  });
+
+  it('has no circle of folders', () => {
+    expect(findCircles(folderArrows(serverGraph))).toEqual([]);
+  });
+
+  it('is used by its entries: `local-servers` and `local-servers/testing`', () => {
+    for (const entry of SERVERS_ENTRIES) expect(servers).toContain(entry);
+    for (const folder of ['test', 'scripts']) {
+      const wrong = listSources(join(ROOT, folder)).flatMap((file) =>
+        listImports(join(ROOT, folder), file).filter(({ specifier }) => specifier.includes('libs/local-servers')),
+      );
+      expect(wrong).toEqual([]);
+    }
   });
 });

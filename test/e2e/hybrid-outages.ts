@@ -9,7 +9,7 @@ import {
   type HttpSession,
   type Session,
 } from 'nest-sessions';
-import { pollUntil } from '../../scripts/lib/poll-until.mjs';
+import { pollUntil } from 'local-servers';
 import { AccountController } from './support/account.controller.js';
 import { openHybridSides, type HybridSides } from './support/hybrid-sides.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';

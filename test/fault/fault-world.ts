@@ -8,7 +8,7 @@ import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { SessionService } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import type { DataSource } from 'typeorm';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../scripts/lib/embedded-postgres.mjs';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from 'local-servers';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
 import { createSessionService } from '#src/core/service/create-session-service.js';
 import type { DurableSessions } from '#src/core/ports/durable-sessions.js';

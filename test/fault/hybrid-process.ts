@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CreatedSession, CreateSession, Duration } from 'nest-sessions';
 
 const PROGRAM = join(import.meta.dirname, 'hybrid-process-program.ts');
-const HOOKS = join(import.meta.dirname, '../../scripts/lib/typescript-hooks.mjs');
+const HOOKS = join(import.meta.dirname, '../../scripts/typescript-hooks.mjs');
 
 export interface ProcessSettings {
   readonly redisUrl: string;

@@ -1,4 +1,4 @@
-import { startServerProcess } from '../../scripts/lib/server-process.mjs';
+import { startServerProcess } from 'local-servers';
 
 export interface ProcessOptions {
   readonly command: string;

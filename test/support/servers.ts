@@ -1,15 +1,15 @@
 export {
   findChromium,
-  startPostgresServer,
   startRedisCluster,
   startRedisSentinel,
   startRedisServer,
+  startTestPostgres as startPostgresServer,
   type RedisCluster,
   type RedisSentinelGroup,
   type RedisServer,
-} from '../../scripts/lib/servers.mjs';
+} from 'local-servers/testing';
 
-/** The address of a server that Jest's set-up started for all specs. */
+/** Returns the address of a server that Jest's set-up started for all specs. */
 export function getServerUrl(name: 'TEST_REDIS_URL' | 'TEST_POSTGRES_URL'): string {
   const url = process.env[name];
   if (!url) throw new Error(`${name} is not set: run the tests by "npm run jest", which starts the servers`);

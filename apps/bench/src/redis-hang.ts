@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { hybridStore } from 'nest-sessions/hybrid';
 import { postgresStore, sessionMigrations } from 'nest-sessions/postgres';
 import { DataSource } from 'typeorm';
-import { pollUntil } from '../../../scripts/lib/poll-until.mjs';
-import { startPostgresServer, startRedisServer } from '../../../scripts/lib/servers.mjs';
+import { pollUntil } from 'local-servers';
+import { startRedisServer, startTestPostgres } from 'local-servers/testing';
 import { runClosedLoop, type Sample } from './closed-loop.js';
 import { startGuardedApp, type GuardedApp } from './guarded-app.js';
 import { ObservedRedis } from './redis-calls.js';
@@ -39,7 +39,7 @@ async function migrate(url: string, schema: string): Promise<void> {
   await dataSource.destroy();
 }
 
-const [redis, postgres] = await Promise.all([startRedisServer(), startPostgresServer()]);
+const [redis, postgres] = await Promise.all([startRedisServer(), startTestPostgres()]);
 const client = new ObservedRedis(redis.url);
 const apps: GuardedApp[] = [];
 try {

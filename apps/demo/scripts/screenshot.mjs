@@ -6,10 +6,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { chromium } from 'playwright-core';
-import { findChromium } from '../../../scripts/lib/chromium.mjs';
-import { startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
+import { startEmbeddedPostgres } from 'local-servers';
+import { findChromium } from 'local-servers/testing';
 
-// Makes docs/images/active-sessions.png from the built demo: npx nest build demo && node apps/demo/scripts/screenshot.mjs
+// Makes docs/images/active-sessions.png from the built demo:
+// npx nest build demo && node --import ./scripts/typescript-hooks.mjs apps/demo/scripts/screenshot.mjs
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PICTURE = join(ROOT, 'docs/images/active-sessions.png');

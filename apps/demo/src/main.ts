@@ -1,7 +1,7 @@
+import { findRedisOnPath } from 'local-servers';
 import { explainBootFailure } from './boot-failure.js';
 import { readDemoConfig, type DemoConfig } from './config/demo-config.js';
 import { DemoLogger } from './demo.logger.js';
-import { findRedisServer } from './redis/open-redis.js';
 import { startDemo, type RunningDemo } from './start-demo.js';
 
 const logger = new DemoLogger();
@@ -46,7 +46,7 @@ function onDatabaseLost(): void {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
 
 try {
-  config = readDemoConfig(process.env, { redisServer: await findRedisServer() });
+  config = readDemoConfig(process.env, { redisServer: await findRedisOnPath() });
   starting = startDemo(config, logger);
   const { databaseLost } = await starting;
   void databaseLost.then(onDatabaseLost);

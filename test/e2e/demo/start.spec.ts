@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { findProjectRoot } from '../../../apps/demo/src/config/project-root.js';
-import { findRedisOnPath } from '../../../scripts/lib/private-redis.mjs';
+import { findRedisOnPath, isAlive, pollUntil } from 'local-servers';
 import { DEMO_USERS } from '../../../apps/demo/src/users/demo-users.js';
 import { getServerUrl } from '../../support/servers.js';
 import { DemoProcess } from './demo-process.js';
@@ -113,6 +113,22 @@ describe('npm start', () => {
       expect(await first.exit()).toBe(1);
       expect(problemsOf(first)).toEqual([expect.stringContaining('the embedded Postgres has ended by itself')]);
       expect(stackOf(first)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'leaves no server running when it is killed',
+    async () => {
+      const demo = start(BUILT, { PORT: '0', DATA_DIR: dataDir });
+      await demo.waitFor(OPEN);
+      const pids = await Promise.all(
+        listPidFiles().map(async (file) => Number((await readFile(join(dataDir, file), 'utf8')).split('\n')[0])),
+      );
+      expect(pids.length).toBeGreaterThan(0);
+      expect(pids.every(isAlive)).toBe(true);
+      await demo.stop('SIGKILL');
+      await pollUntil('the servers have not ended', () => Promise.resolve(!pids.some(isAlive)));
     },
     TIMEOUT_MS,
   );

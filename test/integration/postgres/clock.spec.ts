@@ -32,7 +32,7 @@ describe('expiry in the Postgres store (I4, pain 56)', () => {
     const args = [url.href, world.schema, String(settings.skewMs), String(IDLE_MS)];
     const { stdout } = await execa({
       node: true,
-      nodeOptions: ['--import', join(import.meta.dirname, '../../../scripts/lib/typescript-hooks.mjs')],
+      nodeOptions: ['--import', join(import.meta.dirname, '../../../scripts/typescript-hooks.mjs')],
       env: { TZ: settings.applicationZone },
     })`${join(import.meta.dirname, 'clock-child.ts')} ${args}`;
     return JSON.parse(stdout) as Seen;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startPostgresServer, startRedisServer } from '../../../../scripts/lib/servers.mjs';
+import { startRedisServer, startTestPostgres } from 'local-servers/testing';
 import { median } from '../statistics.js';
 import { startServer, type RunningServer } from './server-process.js';
 import { routeOf, STORES, type StoreName } from './variants.js';
@@ -48,7 +48,7 @@ interface Variant {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-requests-'));
-const [redis, postgres] = await Promise.all([startRedisServer(), startPostgresServer()]);
+const [redis, postgres] = await Promise.all([startRedisServer(), startTestPostgres()]);
 const variants: Variant[] = [];
 try {
   for (const store of stores) {

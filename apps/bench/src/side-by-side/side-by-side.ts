@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
-import { startPostgresServer, startRedisServer } from '../../../../scripts/lib/servers.mjs';
+import { startRedisServer, startTestPostgres } from 'local-servers/testing';
 import { Build, type StoreName } from './instance.js';
 import { UserWorkload, type Tally } from './workload.js';
 
@@ -24,7 +24,7 @@ if (values.against === undefined) throw new Error('--against must name the folde
 const older = Build.at('older', values.against, JSON.parse(values['older-options']) as object);
 const newer = Build.at('newer', '.', JSON.parse(values.options) as object);
 
-const [redis, postgres] = await Promise.all([startRedisServer(), startPostgresServer()]);
+const [redis, postgres] = await Promise.all([startRedisServer(), startTestPostgres()]);
 let violations = 0;
 try {
   for (const store of values.stores.split(',') as StoreName[]) {

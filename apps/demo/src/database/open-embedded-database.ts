@@ -1,12 +1,9 @@
 import { join } from 'node:path';
-import { importScript } from '../config/script-library.js';
+import { isAlive, startEmbeddedPostgres } from 'local-servers';
 import { EmbeddedDatabaseError } from './embedded-database.error.js';
 import type { OpenDatabase } from './open-database.js';
 
-type EmbeddedPostgresModule = typeof import('../../../../scripts/lib/embedded-postgres.mjs');
-type ProcessSignalsModule = typeof import('../../../../scripts/lib/process-signals.mjs');
-
-/** What the server itself writes, which begins with the time or continues such a line. */
+/** A line of the server itself: it begins with the time, or continues such a line. */
 const SERVER_LINE = /^(?:\d{4}-\d\d-\d\d |\s)/;
 const LOOK_MS = 500;
 
@@ -17,8 +14,6 @@ export interface EmbeddedDatabaseSettings {
 
 /** @throws {EmbeddedDatabaseError} Such as when another process uses the folder. */
 export async function openEmbeddedDatabase({ dataDir, log }: EmbeddedDatabaseSettings): Promise<OpenDatabase> {
-  const { startEmbeddedPostgres } = await importScript<EmbeddedPostgresModule>('embedded-postgres.mjs');
-  const { isAlive } = await importScript<ProcessSignalsModule>('process-signals.mjs');
   const server = await startEmbeddedPostgres({
     dataDir: join(dataDir, 'postgres'),
     persistent: true,
@@ -41,7 +36,7 @@ export async function openEmbeddedDatabase({ dataDir, log }: EmbeddedDatabaseSet
   };
 }
 
-/** What the scripts and the system report, as opposed to a `TypeError` and its like. */
+/** An error that the servers' library or the system reports, as opposed to a `TypeError` and its like. */
 function isOutsideReason(error: unknown): error is Error {
   return error instanceof Error && (error.name === 'Error' || error.name === 'ServerStartError');
 }

@@ -1,11 +1,7 @@
+import { startPrivateRedis } from 'local-servers';
 import { join } from 'node:path';
 import type { DemoConfig } from '../config/demo-config.js';
 import { printableUrl } from '../config/environment.js';
-import { importScript } from '../config/script-library.js';
-
-type PrivateRedisModule = typeof import('../../../../scripts/lib/private-redis.mjs');
-
-const importModule = () => importScript<PrivateRedisModule>('private-redis.mjs');
 
 /** A Redis for the sessions. */
 export interface OpenRedis {
@@ -17,12 +13,6 @@ export interface OpenRedis {
 }
 
 export type RedisNeeds = Pick<DemoConfig, 'sessionStore' | 'redisUrl' | 'redisServer' | 'dataDir'>;
-
-/** The path of a `redis-server` that is installed. */
-export async function findRedisServer(): Promise<string | undefined> {
-  const { findRedisOnPath } = await importModule();
-  return findRedisOnPath();
-}
 
 /**
  * The Redis of `REDIS_URL`, or else one started from the PATH, whose data outlives the process. `undefined` when the store
@@ -39,7 +29,6 @@ export async function openRedis({
     return { url: redisUrl, description: `Redis at ${printableUrl(redisUrl)} (REDIS_URL)`, stop: async () => {} };
   }
   if (!redisServer) throw new Error('without REDIS_URL a redis-server must have been found');
-  const { startPrivateRedis } = await importModule();
   const server = await startPrivateRedis({ command: redisServer, dataDir: join(dataDir, 'redis') });
   return {
     url: server.url,
