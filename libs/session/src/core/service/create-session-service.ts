@@ -4,8 +4,11 @@ import { NewDevices } from '../events/new-devices.js';
 import { SessionAnomalies, type DecideAnomaly } from './session-anomalies.js';
 import { SessionAuthenticator } from './session-authenticator.js';
 import { SessionCreator } from './session-creator.js';
+import { SessionConfirmations } from './session-confirmations.js';
+import { CredentialChange } from './credential-change.js';
 import { SessionEvents } from '../events/session-events.js';
 import type { SessionPolicy } from '../session/session-policy.js';
+import { SessionRevocations } from './session-revocations.js';
 import { SessionService } from './session-service.js';
 import type { SessionStore } from '../ports/session-store.js';
 import type { SessionLogger } from '../support/logger.js';
@@ -53,17 +56,22 @@ export function createSessionService({
   const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });
   const suspiciousTokens = new SuspiciousTokens({ events, tokens, toStoredIpAddress });
   const anomalies = new SessionAnomalies({ store, authenticator, events, logger, toStoredIpAddress, decide });
+  const replacer = new TokenReplacer({ store, policy, tokens, events, authenticator, renewer, anomalies });
+  const revocations = new SessionRevocations(store, events);
+  const updater = new SessionUpdater(store, policy.maxDataBytes);
   const service = new SessionService({
     store,
     events,
     creator: new SessionCreator({ store, policy, tokens, events, devices, authenticator, toStoredIpAddress }),
-    authenticator,
     renewer,
-    updater: new SessionUpdater(store, policy.maxDataBytes),
+    updater,
     touches,
     suspiciousTokens,
     anomalies,
-    replacer: new TokenReplacer({ store, policy, tokens, authenticator, renewer, anomalies }),
+    replacer,
+    revocations,
+    confirmations: new SessionConfirmations(updater),
+    credentials: new CredentialChange({ replacer, authenticator, revocations }),
   });
   return { service, touches, endNotifier, suspiciousTokens };
 }

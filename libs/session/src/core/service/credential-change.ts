@@ -3,6 +3,7 @@ import type { AuthenticationInput } from '../authentication/session-authenticati
 import type { SessionAuthenticator } from './session-authenticator.js';
 import { isUnavailable } from '../session/session-errors.js';
 import type { EndedSession } from '../session/session-record.js';
+import type { SessionRevocations } from './session-revocations.js';
 import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
 
 const REASON = 'credential-change';
@@ -17,11 +18,7 @@ export interface CredentialChangeInput {
 export interface CredentialChangeParts {
   readonly replacer: TokenReplacer;
   readonly authenticator: SessionAuthenticator;
-  /** Ends a user's sessions and tells of it. */
-  readonly revokeAll: (
-    userId: string,
-    options: { reason: typeof REASON; endedBy?: string; exceptId?: string },
-  ) => Promise<readonly EndedSession[]>;
+  readonly revocations: SessionRevocations;
 }
 
 /** Replaces one token and ends all other sessions of its user: in one step of the store, or else as much of it as can be. */
@@ -32,7 +29,7 @@ export class CredentialChange {
     token: string,
     { authentication, endedBy, client }: CredentialChangeInput,
   ): Promise<{ readonly outcome: ReplacedToken; readonly ended: readonly EndedSession[] }> {
-    const { replacer, revokeAll } = this.parts;
+    const { replacer, revocations } = this.parts;
     const endOthers = { reason: REASON, endedBy: normalizeActor(endedBy) } as const;
     const outcome = await replacer
       .replace(token, { authentication, endOthers, client })
@@ -44,17 +41,17 @@ export class CredentialChange {
     const { last, reason } = outcome;
     if (!last || last.userId === null) return { outcome, ended: [] };
     const exceptId = reason === 'superseded' ? last.id : undefined;
-    return { outcome, ended: await revokeAll(last.userId, { reason: REASON, endedBy, exceptId }) };
+    return { outcome, ended: await revocations.revokeAll(last.userId, { reason: REASON, endedBy, exceptId }) };
   }
 
   /** A store that cannot rotate now may be able to revoke: whoever is to be shut out must not stay in for that. */
   private async endOthersAtLeast(token: string, endedBy: string | undefined): Promise<void> {
-    const { authenticator, revokeAll } = this.parts;
+    const { authenticator, revocations } = this.parts;
     try {
       const checked = await authenticator.check(token, { endReused: false });
       if (!checked.live || checked.record.userId === null) return;
       const { id: exceptId, userId } = checked.record;
-      await revokeAll(userId, { reason: REASON, endedBy, exceptId });
+      await revocations.revokeAll(userId, { reason: REASON, endedBy, exceptId });
     } catch (error) {
       if (!isUnavailable(error)) throw error;
     }

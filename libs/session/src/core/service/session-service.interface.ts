@@ -21,6 +21,14 @@ export type RotatedSession =
   /** `superseded`: another call rotated this token first; its caller has the successor. */
   | { readonly rotated: false; readonly reason: 'absent' | 'superseded' };
 
+/** What a verified logout token of OpenID Connect names. */
+export interface ProviderLogout {
+  readonly issuer: string;
+  readonly sessionId: string;
+  readonly userId?: string;
+  readonly endedBy?: string;
+}
+
 export interface RevokeOptions {
   /** Default `'revoked'`. */
   readonly reason?: SessionEndReason;

@@ -1,7 +1,7 @@
-import { normalizeActor, type SessionClient } from '../client/client-details.js';
-import { CredentialChange, type CredentialChangeInput } from './credential-change.js';
-import { assertProviderSession, type AuthenticationInput } from '../authentication/session-authentication.js';
-import type { SessionAuthenticator } from './session-authenticator.js';
+import type { SessionClient } from '../client/client-details.js';
+import type { CredentialChange, CredentialChangeInput } from './credential-change.js';
+import type { AuthenticationInput } from '../authentication/session-authentication.js';
+import type { SessionConfirmations } from './session-confirmations.js';
 import type { CreatedSession, CreateSession, SessionCreator } from './session-creator.js';
 import {
   assertStorableData,
@@ -10,17 +10,23 @@ import {
   type SessionData,
   type SessionDataPatch,
 } from '../session/session-data.js';
-import { SessionArgumentError } from '../session/session-errors.js';
+import type { Duration } from '../session/duration.js';
 import type { SessionEvents } from '../events/session-events.js';
 import { assertUserId, isSessionId } from '../session/session-id.js';
-import { assertEndReason, type EndedEverything, type EndedSession } from '../session/session-record.js';
-import type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './session-service.interface.js';
+import type { EndedEverything, EndedSession } from '../session/session-record.js';
+import type {
+  AuthenticateOutcome,
+  ProviderLogout,
+  RevokeOptions,
+  RotatedSession,
+} from './session-service.interface.js';
+import type { SessionRevocations } from './session-revocations.js';
 import type { SessionStore } from '../ports/session-store.js';
 import type { SessionUpdater } from './session-updater.js';
 import type { SessionAnomalies } from './session-anomalies.js';
 import { compareByActivity, outcomeOf, type Session } from '../session/session.js';
 import { toSession } from './to-session.js';
-import type { ReplacedToken, TokenReplacer } from './token-replacer.js';
+import type { TokenReplacer } from './token-replacer.js';
 import type { TokenRenewer } from './token-renewer.js';
 import type { SuspiciousTokens } from './suspicious-tokens.js';
 import type { TouchRecorder } from './touch-recorder.js';
@@ -31,13 +37,15 @@ export interface SessionServiceParts {
   readonly store: SessionStore;
   readonly events: SessionEvents;
   readonly creator: SessionCreator;
-  readonly authenticator: SessionAuthenticator;
   readonly renewer: TokenRenewer;
   readonly updater: SessionUpdater;
   readonly touches: TouchRecorder;
   readonly suspiciousTokens: SuspiciousTokens;
   readonly anomalies: SessionAnomalies;
   readonly replacer: TokenReplacer;
+  readonly revocations: SessionRevocations;
+  readonly credentials: CredentialChange;
+  readonly confirmations: SessionConfirmations;
 }
 
 /**
@@ -45,12 +53,7 @@ export interface SessionServiceParts {
  * says nothing about any session.
  */
 export class SessionService {
-  private readonly credentials: CredentialChange;
-
-  constructor(private readonly parts: SessionServiceParts) {
-    const revokeAll = this.revokeAll.bind(this);
-    this.credentials = new CredentialChange({ ...parts, revokeAll });
-  }
+  constructor(private readonly parts: SessionServiceParts) {}
 
   /** What happened, told after it was stored. */
   get events(): SessionEvents {
@@ -133,11 +136,37 @@ export class SessionService {
   }
 
   /**
+   * Remembers that the user has confirmed this one action, for instance by another code, until `takeConfirmation` takes it
+   * up or it expires. Kept among the session's data: an application that replaces all of the data takes it back.
+   *
+   * @param session - The session as this instance saw it; `undefined` confirms nothing.
+   * @param action - 1 to 64 letters, digits, `_`, `.`, `:` or `-`.
+   * @param options.validFor - Default `'5m'`.
+   * @returns `false` when the session is no longer live.
+   * @throws {SessionArgumentError} The action is not a valid name.
+   * @throws {SessionConfigurationError} `validFor` is not a duration.
+   */
+  confirm(session: Session | undefined, action: string, options: { validFor?: Duration } = {}): Promise<boolean> {
+    return this.parts.confirmations.confirm(session, action, options);
+  }
+
+  /**
+   * Uses up a confirmation of the session, atomically: `true` for one of parallel calls.
+   *
+   * @returns `false` when the action was not confirmed, the confirmation has expired, or the session is no longer live.
+   * @throws {SessionArgumentError} The action is not a valid name.
+   */
+  takeConfirmation(session: Session, action: string): Promise<boolean> {
+    return this.parts.confirmations.take(session, action);
+  }
+
+  /**
    * Gives the session a new token; once resolved the old one is dead, as is any other that `rotateEvery` left good. Of
    * parallel calls one succeeds and the others are `superseded`.
    */
   async rotate(token: string): Promise<RotatedSession> {
-    return this.announceReplaced('rotated', await this.parts.replacer.replace(token));
+    const { replacer } = this.parts;
+    return replacer.announce('rotated', await replacer.replace(token));
   }
 
   /**
@@ -154,8 +183,8 @@ export class SessionService {
     authentication: AuthenticationInput & { readonly amr: readonly string[] },
     { client }: { client?: SessionClient } = {},
   ): Promise<RotatedSession> {
-    const replaced = await this.parts.replacer.replace(token, { authentication, client });
-    return this.announceReplaced('reauthenticated', replaced);
+    const { replacer } = this.parts;
+    return replacer.announce('reauthenticated', await replacer.replace(token, { authentication, client }));
   }
 
   /**
@@ -174,8 +203,9 @@ export class SessionService {
     token: string,
     change: CredentialChangeInput = {},
   ): Promise<RotatedSession & { readonly ended: readonly EndedSession[] }> {
-    const { outcome, ended } = await this.credentials.apply(token, change);
-    return { ...this.announceReplaced(change.authentication ? 'reauthenticated' : 'rotated', outcome), ended };
+    const { credentials, replacer } = this.parts;
+    const { outcome, ended } = await credentials.apply(token, change);
+    return { ...replacer.announce(change.authentication ? 'reauthenticated' : 'rotated', outcome), ended };
   }
 
   /**
@@ -189,15 +219,8 @@ export class SessionService {
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
    * @throws {SessionArgumentError} The reason is none of those that there are.
    */
-  async revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
-    if (!isSessionId(id)) return false;
-    // Present but undefined is a caller who does not know the user, and must not pass for one who does not care.
-    if ('userId' in options) assertUserId(options.userId);
-    const { userId, reason = 'revoked', endedBy } = options;
-    assertEndReason(reason);
-    const ended = await this.parts.store.revoke({ id, userId, reason, endedBy: normalizeActor(endedBy) });
-    if (ended) this.events.emit('ended', ended);
-    return ended !== undefined;
+  revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
+    return this.parts.revocations.revoke(id, options);
   }
 
   /**
@@ -206,27 +229,13 @@ export class SessionService {
    * @returns The sessions that ended.
    * @throws {SessionArgumentError} The session is anonymous: it has no others.
    */
-  async revokeOthers(
-    keep: Pick<Session, 'id' | 'userId'>,
-    options: RevokeOptions = {},
-  ): Promise<readonly EndedSession[]> {
-    if (keep.userId === null) throw new SessionArgumentError('an anonymous session has no others to revoke');
-    return this.revokeAll(keep.userId, { ...options, exceptId: keep.id });
+  revokeOthers(keep: Pick<Session, 'id' | 'userId'>, options: RevokeOptions = {}): Promise<readonly EndedSession[]> {
+    return this.parts.revocations.revokeOthers(keep, options);
   }
 
   /** Ends all sessions of a user, atomically. A sign-in that is stored after this one is a new session and stands. */
-  async revokeAll(
-    userId: string,
-    options: RevokeOptions & { exceptId?: string } = {},
-  ): Promise<readonly EndedSession[]> {
-    assertUserId(userId);
-    const { reason = 'revoked' } = options;
-    assertEndReason(reason);
-    const endedBy = normalizeActor(options.endedBy);
-    const exceptId = isSessionId(options.exceptId) ? options.exceptId : undefined;
-    const ended = await this.parts.store.revokeAll({ userId, exceptId, reason, endedBy });
-    for (const session of ended) this.events.emit('ended', session);
-    return ended;
+  revokeAll(userId: string, options: RevokeOptions & { exceptId?: string } = {}): Promise<readonly EndedSession[]> {
+    return this.parts.revocations.revokeAll(userId, options);
   }
 
   /**
@@ -240,20 +249,8 @@ export class SessionService {
    * @throws {SessionArgumentError} Issuer or session id are missing or could not have been stored.
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
    */
-  async revokeByIdentityProvider(logout: {
-    issuer: string;
-    sessionId: string;
-    userId?: string;
-    endedBy?: string;
-  }): Promise<readonly EndedSession[]> {
-    assertProviderSession(logout);
-    if ('userId' in logout) assertUserId(logout.userId);
-    const { issuer, sessionId, userId } = logout;
-    const endedBy = normalizeActor(logout.endedBy);
-    const revocation = { issuer, sessionId, userId, reason: 'idp-logout', endedBy } as const;
-    const ended = await this.parts.store.revokeByIdentityProvider(revocation);
-    for (const session of ended) this.events.emit('ended', session);
-    return ended;
+  revokeByIdentityProvider(logout: ProviderLogout): Promise<readonly EndedSession[]> {
+    return this.parts.revocations.revokeByIdentityProvider(logout);
   }
 
   /**
@@ -265,15 +262,8 @@ export class SessionService {
    * @throws {SessionArgumentError} `before` is not a valid Date.
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
    */
-  async revokeEverything(options: RevokeOptions & { before?: Date } = {}): Promise<EndedEverything> {
-    const { before, reason = 'admin' } = options;
-    if (before !== undefined && !(before instanceof Date && before.getTime() >= 0)) {
-      throw new SessionArgumentError('before must be a valid Date');
-    }
-    const endedBy = normalizeActor(options.endedBy);
-    const ended = await this.parts.store.revokeEverything({ before, reason, endedBy });
-    this.events.emit('everything-ended', ended);
-    return ended;
+  revokeEverything(options: RevokeOptions & { before?: Date } = {}): Promise<EndedEverything> {
+    return this.parts.revocations.revokeEverything(options);
   }
 
   /**
@@ -288,13 +278,5 @@ export class SessionService {
     if (dataContains) assertStorableData(dataContains, Infinity);
     const { records, now } = await this.parts.store.listByUser({ userId, dataContains });
     return records.map((record) => toSession({ record, now })).toSorted(compareByActivity);
-  }
-
-  private announceReplaced(name: 'rotated' | 'reauthenticated', outcome: ReplacedToken): RotatedSession {
-    if (!outcome.replaced) return { rotated: false, reason: outcome.reason };
-    const session = toSession(outcome);
-    this.events.emit(name, session);
-    for (const one of outcome.ended) this.events.emit('ended', one);
-    return { rotated: true, session, token: outcome.token };
   }
 }

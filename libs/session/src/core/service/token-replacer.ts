@@ -2,10 +2,13 @@ import type { SessionClient } from '../client/client-details.js';
 import type { SessionAnomalies } from './session-anomalies.js';
 import { renewAuthentication, type AuthenticationInput } from '../authentication/session-authentication.js';
 import type { LiveToken, SessionAuthenticator } from './session-authenticator.js';
+import type { SessionEvents } from '../events/session-events.js';
 import { SessionArgumentError } from '../session/session-errors.js';
 import type { SessionPolicy } from '../session/session-policy.js';
 import type { EndedSession, SessionRecord, LiveSession } from '../session/session-record.js';
 import type { SessionRotation, SessionStore } from '../ports/session-store.js';
+import type { RotatedSession } from './session-service.interface.js';
+import { toSession } from './to-session.js';
 import type { TokenRenewer } from './token-renewer.js';
 import type { TokenProof } from '../token/token-rotation.js';
 import type { SessionTokens } from '../token/session-token.js';
@@ -33,6 +36,7 @@ export type ReplacedToken =
 
 export interface TokenReplacerParts {
   readonly store: SessionStore;
+  readonly events: SessionEvents;
   readonly policy: SessionPolicy;
   readonly tokens: SessionTokens;
   readonly authenticator: SessionAuthenticator;
@@ -75,6 +79,16 @@ export class TokenReplacer {
       // Superseded: by another rotation, or only by a newer key or a periodic successor. The next check tells.
     }
     return { replaced: false, reason: 'superseded', last };
+  }
+
+  /** Emits what came of a replacement, and returns it as the caller of `SessionService` sees it. */
+  announce(name: 'rotated' | 'reauthenticated', outcome: ReplacedToken): RotatedSession {
+    if (!outcome.replaced) return { rotated: false, reason: outcome.reason };
+    const { events } = this.parts;
+    const session = toSession(outcome);
+    events.emit(name, session);
+    for (const one of outcome.ended) events.emit('ended', one);
+    return { rotated: true, session, token: outcome.token };
   }
 
   private renew({ record, tokenState }: LiveToken, input: AuthenticationInput): SessionRotation['authentication'] {

@@ -1,6 +1,5 @@
 import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { takeConfirmation } from '../../core/authentication/confirmations.js';
 import { normalizeUserAgent } from '../../core/client/client-details.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
@@ -97,17 +96,9 @@ export class HttpSessions {
     this.responses.hold(context, { session, exchange: record.exchange });
   }
 
-  /** Uses up a confirmation of the session: `true` for one of parallel calls. */
-  async takeConfirmation(session: Session, action: string): Promise<boolean> {
-    const isConfirmed = takeConfirmation(session.data, { action, now: session.checkedAt }).taken;
-    if (!isConfirmed) return false;
-    let isTaken = false;
-    const updated = await this.parts.service.update(session, (data) => {
-      const { taken, data: rest } = takeConfirmation(data, { action, now: session.checkedAt });
-      isTaken = taken;
-      return rest;
-    });
-    return updated !== undefined && isTaken;
+  /** Uses up a confirmation, for guards, which do not know `SessionService`. */
+  takeConfirmation(session: Session, action: string): Promise<boolean> {
+    return this.service.takeConfirmation(session, action);
   }
 
   /** Emits `step-up-required` for a session that a guard refused. The client of a socket is not known. */

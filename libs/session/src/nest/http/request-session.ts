@@ -1,9 +1,8 @@
 import type { AuthenticationInput } from '../../core/authentication/session-authentication.js';
-import { addConfirmation, assertAction } from '../../core/authentication/confirmations.js';
 import type { CreateSession } from '../../core/service/session-creator.js';
 import type { RotatedSession } from '../../core/service/session-service.interface.js';
 import type { SessionService } from '../../core/service/session-service.js';
-import { parseDuration, type Duration } from '../../core/session/duration.js';
+import type { Duration } from '../../core/session/duration.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
 import { assertUserId } from '../../core/session/session-id.js';
 import { awaitsProof, hasUser, isDoubted, type Session, type UserSession } from '../../core/session/session.js';
@@ -67,14 +66,8 @@ export class RequestSession implements HttpSession {
     });
   }
 
-  async confirm(action: string, { validFor = '5m' }: { validFor?: Duration } = {}): Promise<boolean> {
-    assertAction(action);
-    const validForMs = parseDuration(validFor, 'validFor');
-    const session = await this.current();
-    if (!session) return false;
-    const confirmation = { action, now: session.checkedAt, validForMs };
-    const updated = await this.#service.update(session, (data) => addConfirmation(data, confirmation));
-    return updated !== undefined;
+  async confirm(action: string, options: { validFor?: Duration } = {}): Promise<boolean> {
+    return this.#service.confirm(await this.current(), action, options);
   }
 
   async credentialsChanged(authentication?: AuthenticationInput) {
