@@ -16,13 +16,14 @@ class ConfigService {
 
 const SURROUNDINGS = `
 import { Body, Delete, Get, NotFoundException, Param, Post, UnauthorizedException, UseGuards } from '@nestjs/common';
-import type { INestApplication } from '@nestjs/common';
+import type { ExecutionContext, INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MessageBody, SubscribeMessage, WebSocketGateway, type OnGatewayConnection } from '@nestjs/websockets';
 import type { Redis } from 'ioredis';
 import {
   AllowPendingFactor, CsrfExempt, CurrentHttpSession, CurrentSession, Public, RequireAssurance, RequireFreshSession,
-  SessionGuard, SessionModule, SessionPolicyDescription, SessionService, SessionSockets, toAuditRecord,
+  provideSession, SessionGuard, SessionModule, SessionPolicyDescription, SessionService, SessionSockets, toAuditRecord,
 } from 'nest-sessions';
 import type { HttpSession, Session, SessionStoreDefinition, UserSession } from 'nest-sessions';
 import { postgresStore, SessionAuditEntity, SessionEntity, sessionMigrations } from 'nest-sessions/postgres';
@@ -36,6 +37,7 @@ declare const app: INestApplication, client: Redis, REDIS_CLIENT: symbol, url: s
 declare const user: { id: string }, userId: string, operatorId: string, leakedAt: Date;
 declare const claims: { iss: string; sid: string };
 declare const MY_CLIENT: symbol, MyStore: new (client: unknown, retentionMs: number) => SessionStore;
+declare class AccountController {}
 declare const logger: { log(line: string): void };
 declare const mail: (userId: string) => Promise<void>, sendMail: () => Promise<void>, dropCaches: () => void;
 declare const createHarness: () => Promise<StoreHarness>;

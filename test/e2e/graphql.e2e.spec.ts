@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('SessionGuard before GraphQL resolvers on %s', (adapter)
       extensions: { code: 'UNAUTHENTICATED', originalError: { error: 'reauth_required', maxAgeSeconds: 600 } },
     });
     expect(answerOf(await ask('{ open }')).data).toEqual({ open: 'nobody' });
-    expect(errorOf(await ask('{ careless }', token))?.message).toContain('no SessionGuard let the request in');
+    expect(errorOf(await ask('{ careless }', token))?.message).toContain('no SessionGuard accepted a session');
   });
 
   it('sets and clears cookies on the same response', async () => {

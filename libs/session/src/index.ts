@@ -25,19 +25,19 @@ export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/
 export type { SessionStoreDefinition } from './core/ports/session-store.js';
 export type { Session, UserSession } from './core/session/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
-export { AllowPendingFactor } from './nest/decorators/allow-pending-factor.decorator.js';
-export { AllowReauthentication } from './nest/decorators/allow-reauthentication.decorator.js';
-export { RequireAssurance } from './nest/decorators/require-assurance.decorator.js';
-export { AllowEmbedding } from './nest/decorators/allow-embedding.decorator.js';
-export { AllowAnonymous } from './nest/decorators/allow-anonymous.decorator.js';
-export { CsrfExempt } from './nest/decorators/csrf-exempt.decorator.js';
-export { CloseWithSession } from './nest/decorators/close-with-session.decorator.js';
-export { CurrentHttpSession } from './nest/decorators/current-http-session.decorator.js';
-export { CurrentSession } from './nest/decorators/current-session.decorator.js';
-export { NoTouch } from './nest/decorators/no-touch.decorator.js';
-export { Public } from './nest/decorators/public.decorator.js';
-export { RequireConfirmation } from './nest/decorators/require-confirmation.decorator.js';
-export { RequireFreshSession } from './nest/decorators/require-fresh-session.decorator.js';
+export {
+  AllowAnonymous,
+  AllowPendingFactor,
+  AllowReauthentication,
+  Public,
+} from './nest/decorators/access.decorators.js';
+export { AllowEmbedding, CloseWithSession, CsrfExempt, NoTouch } from './nest/decorators/behaviour.decorators.js';
+export { CurrentHttpSession, CurrentSession } from './nest/decorators/parameter.decorators.js';
+export {
+  RequireAssurance,
+  RequireConfirmation,
+  RequireFreshSession,
+} from './nest/decorators/requirement.decorators.js';
 export type { AccessRule } from './nest/access/session-metadata.js';
 export type { SessionRedirect, SessionRefusal } from './nest/access/session-refusal.js';
 export { safeReturnTo } from './nest/request/return-to.js';
@@ -45,6 +45,7 @@ export { SessionContextError } from './nest/access/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
 export { SessionClientGoneError } from './nest/request/http-exchange.js';
 export type { HttpSession, SignIn, SignOut } from './nest/http/http-session.interface.js';
+export { provideSession } from './nest/http/current-sessions.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
 export type { PolicyDeviation } from './nest/options/policy-deviations.js';

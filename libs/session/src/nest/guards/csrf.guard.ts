@@ -26,7 +26,7 @@ export class CsrfGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const request = this.httpSessions.recordOf(context);
+    const request = this.httpSessions.enter(context);
     this.protection.check(context, request);
     return !this.protection.needsToken(context, request) || this.checkToken(context, request);
   }

@@ -1,4 +1,11 @@
-import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type ExecutionContext,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { normalizeUserAgent } from '../../core/client/client-details.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
@@ -15,12 +22,14 @@ import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { findCallKey, findHttpCall } from '../request/http-call.js';
 import { HttpExchange } from '../request/http-exchange.js';
 import { SessionTransports } from '../transport/session-transports.js';
+import { addRunning, enterSource, nameOf, removeRunning, type SessionSource } from './current-sessions.js';
 import type { HttpSession } from './http-session.interface.js';
 import type { RequestSessionParts } from './request-authentication.js';
 import { RequestSession } from './request-session.js';
 
 /** One request of this application: its verdicts and its session, shared by guards, interceptors and decorators. */
 export interface RequestRecord extends CheckedRequest {
+  readonly key: object;
   session?: RequestSession;
   /** The session that a guard accepted. */
   accepted?: Session;
@@ -28,7 +37,7 @@ export interface RequestRecord extends CheckedRequest {
 
 /** Hands out the one `HttpSession` of each request to guards, decorators and interceptors. */
 @Injectable()
-export class HttpSessions {
+export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationShutdown {
   private readonly records = new WeakMap<object, RequestRecord>();
   private readonly parts: RequestSessionParts;
 
@@ -50,6 +59,14 @@ export class HttpSessions {
     };
   }
 
+  onModuleInit(): void {
+    addRunning(this);
+  }
+
+  onApplicationShutdown(): void {
+    removeRunning(this);
+  }
+
   /**
    * @param context - Of an HTTP request, or of a GraphQL operation whose context holds one.
    * @throws {ForbiddenException} Another site sent the request. Guards of the application may come before `CsrfGuard`;
@@ -66,6 +83,7 @@ export class HttpSessions {
     const known = this.records.get(key);
     if (known) return known;
     const record: RequestRecord = {
+      key,
       exchange: new HttpExchange(call),
       csrfVerdict: undefined,
       isolationVerdict: undefined,
@@ -75,6 +93,13 @@ export class HttpSessions {
       accepted: undefined,
     };
     this.records.set(key, record);
+    return record;
+  }
+
+  /** @internal The first step of every call: from here on parameter decorators find this application by the request. */
+  enter(context: ExecutionContext): RequestRecord {
+    const record = this.recordOf(context);
+    enterSource(record.key, this);
     return record;
   }
 
@@ -122,9 +147,9 @@ export class HttpSessions {
     const record = this.recordOf(context);
     if (record.exchange.isFound) this.open(context, record);
     if (record.accepted) return record.accepted;
-    const handler = `${context.getClass().name}.${context.getHandler().name}`;
     throw new SessionArgumentError(
-      `${handler} takes @CurrentSession() but no SessionGuard let the request in: guard it, or on a public route take @CurrentHttpSession() and ask current()`,
+      `${nameOf(context)} takes @CurrentSession() but no SessionGuard accepted a session: guard the route, on a public one take ` +
+        '@CurrentHttpSession() and ask current(), and in a test that overrides the guard call provideSession(context, { session })',
     );
   }
 }

@@ -1,5 +1,5 @@
 import { normalizeUserAgent } from '../../core/client/client-details.js';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { isUnavailable, SessionArgumentError } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
 import { awaitsProof, type Session } from '../../core/session/session.js';
@@ -27,6 +27,9 @@ export interface AcceptSocketOptions {
   /** Whether a session without a user is enough. Default `false`. */
   readonly allowAnonymous?: boolean;
 }
+
+// For parameter decorators, which Nest injects nothing into.
+const latest = new WeakMap<object, KnownSocket>();
 
 const UNAUTHENTICATED: Refusal = { statusCode: 401, error: 'unauthenticated', message: 'Unauthorized' };
 const WRONG_ORIGIN: Refusal = { statusCode: 403, error: 'origin_not_allowed', message: 'Forbidden' };
@@ -114,8 +117,7 @@ export class SessionSockets {
 
   /** The session that was found for this client's latest message. */
   findAccepted(client: object): Session | undefined {
-    const socket = this.known.get(client);
-    return socket?.isOver ? undefined : socket?.session;
+    return acceptedOf(this.known.get(client));
   }
 
   private open(client: object, request?: unknown): KnownSocket {
@@ -130,6 +132,7 @@ export class SessionSockets {
     }
     const opened: KnownSocket = { client: socket, isOver: false };
     this.known.set(client, opened);
+    latest.set(client, opened);
     // At once: a client may be gone before its handshake is authenticated.
     socket.onceClosed(() => {
       opened.isOver = true;
@@ -179,4 +182,13 @@ export class SessionSockets {
     socket.isOver = true;
     socket.client.refuse(refusal);
   }
+}
+
+/** The session of the client that sent this message; `undefined` for calls of another kind, too. */
+export function findAcceptedOfSocket(context: ExecutionContext): Session | undefined {
+  return context.getType() === 'ws' ? acceptedOf(latest.get(context.getArgByIndex<object>(0))) : undefined;
+}
+
+function acceptedOf(socket: KnownSocket | undefined): Session | undefined {
+  return socket?.isOver ? undefined : socket?.session;
 }
