@@ -173,7 +173,7 @@ describe.each(ADAPTERS)('CSRF tokens beside a periodic rotation on %s', (adapter
         rotateEvery: '5m',
         rotationGrace: '30s',
       },
-      providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+      providers: [{ provide: APP_GUARD, useExisting: SessionGuard }],
     });
     const first = (await app.sessions.create({ userId: 'ada' })).token;
     const send = (token: string | undefined, headers: Record<string, string> = {}) =>
@@ -215,7 +215,7 @@ describe.each(ADAPTERS)('CSRF tokens that are only looked at on %s', (adapter) =
       adapter,
       controllers: [FormsController],
       options: { csrf: { token: 'required', mode: 'log-only' } },
-      providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+      providers: [{ provide: APP_GUARD, useExisting: SessionGuard }],
     });
     const { token } = await app.sessions.create({ userId: 'ada' });
     const request = { method: 'POST', path: '/forms', cookies: [`__Host-session=${token}`] };

@@ -249,7 +249,7 @@ describe('SessionGuard as APP_GUARD', () => {
     const app = await startSocketApp({
       library,
       gateway: BareGateway,
-      providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+      providers: [{ provide: APP_GUARD, useExisting: SessionGuard }],
     });
     const { token, session } = await app.sessions.create({ userId: 'ada' });
     const socket = await app.connect(token);

@@ -83,7 +83,7 @@ describe.each(ADAPTERS)(
       app = await startTestApp({
         adapter,
         controllers: [AdminController, OpenController],
-        providers: [{ provide: APP_GUARD, useClass: SessionGuard }],
+        providers: [{ provide: APP_GUARD, useExisting: SessionGuard }],
       });
       origin = await app.nest.getUrl();
     });

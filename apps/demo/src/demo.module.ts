@@ -47,7 +47,7 @@ export class DemoModule {
         AccountModule,
         DevicesModule,
       ],
-      providers: [{ provide: APP_GUARD, useClass: DemoSessionGuard }],
+      providers: [DemoSessionGuard, { provide: APP_GUARD, useExisting: DemoSessionGuard }],
     };
   }
 }
