@@ -1,16 +1,16 @@
 --[[
-  Raises the number below which everything has ended.
+  Raises the cutoff: everything before it has ended.
 
-  KEYS[1]  hash of such numbers
+  KEYS[1]  hash of cutoffs
   ARGV[1]  field
   ARGV[2]  value; empty: now
-  ARGV[3]  '1' when the value is an instant, Unix ms, that must not be later than now
-  ARGV[4]  not after, Unix ms: a late run would end sessions that began after its caller had given up; empty: at any time
-  ARGV[5]  mark to leave beside the number, under <field>:marks; empty: none
+  ARGV[3]  '1' when the value is an instant, Unix ms, which must not be later than now
+  ARGV[4]  not after, Unix ms: a late run would end sessions that began after the caller gave up; empty: no deadline
+  ARGV[5]  mark to add beside the number, under <field>:marks; empty: none
 
   Returns  { 'raised', value asked for } | { 'late', now }
 
-  What begins in the same ms as this runs began before.
+  A session that began in the same ms as this run is before the cutoff.
 ]]
 --@include session-hash
 local MAX_MARKS_LENGTH = 512

@@ -1,10 +1,10 @@
 --[[
-  Whose the copies in a hash are, without their data.
+  Returns the owners of the copies in a hash, without data.
 
   KEYS[1]  hash of the user reference
 
   Returns  { of each copy: id, token hash, user, '1' when it is believed here }
-           Of a copy that this version cannot read only the id is told.
+           A copy that this version cannot read has its id only; the rest is empty.
 ]]
 --@include session-hash
 --@include generation

@@ -1,10 +1,10 @@
 --[[
-  Keeps a revocation that the durable side could not take.
+  Keeps a revocation that could not reach the durable side.
 
-  KEYS[1]  hash of kept revocations; a field of it is nowAtMs|JSON
+  KEYS[1]  hash of kept revocations, with values nowAtMs|JSON
   ARGV[1]  field
   ARGV[2]  revocation, JSON
-  ARGV[3]  not after, Unix ms: a late one would end sessions that began after its caller had given up
+  ARGV[3]  not after, Unix ms: a late run would end sessions that began after the caller gave up
 
   Returns  { 'kept' } | { 'late', now }
 ]]

@@ -1,5 +1,5 @@
 --[[
-  Announces that the caller is about to ask the durable side about a session. Takes the lease from whoever had it.
+  Gives the caller a lease: it is about to ask the durable side about a session. Replaces any earlier lease.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  id
@@ -7,7 +7,7 @@
 
   Returns  { 'given', now, generation } | { 'no-generation' }
 
-  Late runs do no harm: nobody promotes with a lease whose owner was told that there is none.
+  Late runs do no harm: a caller without an answer never promotes with this lease.
 ]]
 --@include session-hash
 --@include generation

@@ -1,8 +1,8 @@
 --[[
-  Kept revocations, at random when there are more than asked for.
+  Returns kept revocations, a random sample when there are more than the limit.
 
   KEYS[1]  hash of kept revocations
-  ARGV[1]  at most so many
+  ARGV[1]  limit
 
   Returns  { now, then field, value of each }
 ]]

@@ -1,7 +1,7 @@
 --[[
-  Writes and confirms a copy if the lease is still the caller's and this server is the one that gave it. A copy that is
-  there keeps its data and its later activity. One that is behind what the durable side holds of the data is told instead,
-  and confirmed with the data that the caller makes of both: JSON is not decoded here.
+  Writes and confirms a copy if the caller still has the lease and this server is the one that gave it. An existing copy
+  keeps its data and its later activity. A copy whose data is behind the durable side's is returned instead: the caller
+  merges both, since JSON is not decoded here, and runs this again with the result.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  id
@@ -10,14 +10,14 @@
   ARGV[4]  this server's time when it gave the lease, Unix ms
   ARGV[5]  record as the durable side has it
   ARGV[6]  its activity
-  ARGV[7]  the durable side's time when it said so, Unix ms
+  ARGV[7]  the durable side's time when it answered, Unix ms
   ARGV[8]  '1' when the session began after the lease was given
-  ARGV[9]  version of the copy of whose data the durable side was told last, or 0: a copy with a lower one is behind
-  ARGV[10] version of the copy whose data those in the record replace; empty: none
+  ARGV[9]  version of the copy whose data last reached the durable side, or 0: a copy with a lower version is behind
+  ARGV[10] version of the copy whose data the record's data replaces; empty: no copy
 
   Returns  { 'promoted', now, record, activity } | { 'behind', now, record, activity } | { 'lost' }
 
-  Late runs do no harm: whatever made the record outdated took the lease away.
+  Late runs do no harm: any change that made the record outdated removed the lease.
 ]]
 --@include session-hash
 --@include generation
@@ -29,8 +29,8 @@ local now = server_now()
 local record = decode_record(ARGV[5])
 local last_seen, expires = string.match(ARGV[6], ACTIVITY)
 
--- The durable side was asked between the lease and now. If its clock says so too, the clocks agree; if not, its
--- instants are moved by as much as the clocks are sure to differ, so that how long the asking took moves nothing.
+-- The durable side answered between the lease and now. If its own time is in between, the clocks agree. If not, its
+-- instants move by the least difference of the clocks, so that the duration of the query moves nothing.
 local asked = tonumber(ARGV[7])
 local ahead = math.min(math.max(asked, tonumber(ARGV[4])), now) - asked
 last_seen, expires, record.absolute = last_seen + ahead, expires + ahead, record.absolute + ahead
@@ -47,16 +47,16 @@ if copy then
   counted_on, record.header_rest = string.match(copy.header_rest, '^|(%w*)(.*)$')
   record.change, record.rest = copy.change, copy.rest
   if not replaced then record.data = copy.data end
-  -- Activity may have been recorded by another server, whose clock was ahead.
+  -- Another server, whose clock was ahead, may have recorded the activity.
   local early = math.max(copy.last_seen - now, 0)
   last_seen = math.max(last_seen, copy.last_seen - early)
   expires = math.max(expires, copy.expires - early)
 end
 expires = math.min(expires, record.absolute)
 
--- No version comes twice with other data, so that an update never finds its version by accident: of a copy that was
--- lost, or whose last versions a fail-over took, more than microseconds since 1970 cannot have been counted. Nor may it
--- fall behind what the durable side was told, be it by a server whose clock was ahead.
+-- A version never comes back with other data, or an update could find its expected version by accident. A copy that was
+-- lost, or lost its last versions in a fail-over, cannot have counted past the microseconds since 1970. Nor may the
+-- version fall behind one that reached the durable side, perhaps from a server whose clock was ahead.
 if counted_on == generation and not replaced then
   local changes = copy.hash == record.hash and 0 or 1
   record.version = math.max(copy.version + changes, record.version)

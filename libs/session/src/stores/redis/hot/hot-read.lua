@@ -1,10 +1,10 @@
 --[[
-  Reads a copy, and what it has to be compared with to be believed, on the same server at the same moment.
+  Reads a copy together with the generation and the time of this server, which decide whether the copy is believed.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  id
 
-  Returns  { now, record, activity, generation of the copy, generation of this server }, each empty when there is none
+  Returns  { now, record, activity, generation of the copy, generation of this server }, each empty when it is missing
 ]]
 --@include session-hash
 --@include generation

@@ -1,9 +1,9 @@
 --[[
-  Stops belief in every copy in a hash and takes all leases away. Two users may share a reference: to the other one this
-  costs a read of the durable side.
+  Stops belief in every copy in a hash and removes all leases. Two users may share a reference: for the other user this
+  costs one read of the durable side.
 
   KEYS[1]  hash of the user reference
-  ARGV[1]  id to leave as it is, or empty
+  ARGV[1]  id to leave unchanged, or empty
 
   Returns  { }
 ]]

@@ -1,5 +1,5 @@
 --[[
-  Creates a session, enforces the user's limit and ends the session that it replaces.
+  Creates a session, enforces the user's limit and ends the session that the new one replaces.
 
   KEYS[1]   hash of the user reference
   ARGV[1]   id
@@ -10,20 +10,20 @@
   ARGV[6]   details, JSON
   ARGV[7]   authentication, JSON
   ARGV[8]   data, JSON
-  ARGV[9]   limit of live sessions of the user; empty: none
-  ARGV[10]  'revoke-oldest', those that await their second factor first, or 'reject'
-  ARGV[11]  id of the session to replace, if it is in this hash; else empty
-  ARGV[12]  not after, Unix ms: later than this the caller has given up
+  ARGV[9]   limit of live sessions of the user; empty: no limit
+  ARGV[10]  'reject' or 'revoke-oldest'; the latter evicts sessions that await a second factor first
+  ARGV[11]  id of the session to replace if it is in this hash; else empty
+  ARGV[12]  not after, Unix ms: the caller has given up by then
 
   Returns  { 'created', now, record, activity, then id, user, reason of each session that ended }
            { 'id-taken' } | { 'limit' } | { 'late', now }
 
-  The insert is the first write: it is the one that a server out of memory refuses, and then nothing has changed.
-  A client that lost the connection may send this twice; the second run finds the same token hash and says 'created'.
+  The insert is the first write. A server out of memory refuses it, and then nothing has changed.
+  A client that lost its connection may send this twice. The second run finds the same token hash and returns 'created'.
 ]]
--- A session created after everything was ended stands, even if the clock was set back since.
+-- A session begins at the cutoff at the earliest: created after revokeEverything, it survives even if the clock was set back.
 --@include session-hash
--- The text stands for itself: inside a JSON string its quotes would be escaped.
+-- Plain text is enough: inside a JSON string the quotes would be escaped.
 local function awaits_second_factor(value)
   local authentication = string.match(value, '^[^\n]*\n[^\n]*\n([^\n]*)') or ''
   return string.find(authentication, '"pending":true', 1, true) ~= nil

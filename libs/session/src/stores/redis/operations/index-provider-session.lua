@@ -1,13 +1,13 @@
 --[[
-  Notes that a session is about to rest on a session at an identity provider.
+  Adds a session to the index of a session at an identity provider.
 
-  KEYS[1]  index of that provider's session, a hash: session id to when the entry may go, Unix ms
+  KEYS[1]  index of the provider's session, a hash: session id to expiry of the entry, Unix ms
   ARGV[1]  session id
-  ARGV[2]  how long the entry has to stay, ms; an entry that stays longer is left so
+  ARGV[2]  lifetime of the entry, ms; an entry that expires later keeps its expiry
 
   Returns  { }
 
-  Late or repeated runs do no harm: an entry says only that the session has to be looked at.
+  Late or repeated runs do no harm: an entry only means that a revocation reads the session's record.
 ]]
 --@include session-hash
 local id = ARGV[1]
@@ -16,7 +16,7 @@ local expires = math.max(now + tonumber(ARGV[2]), tonumber(redis.call('HGET', KE
 redis.call('HSET', KEYS[1], id, integer(expires))
 if redis.call('PTTL', KEYS[1]) < expires - now then redis.call('PEXPIREAT', KEYS[1], integer(expires)) end
 
--- As in tidy: of many entries a random part is looked at, so that one who signs in all the time leaves no pile behind.
+-- As in tidy: of many entries a random sample is checked, so that frequent sign-ins leave no pile of expired entries.
 local is_large = redis.call('HLEN', KEYS[1]) > MAX_FIELDS_TO_TIDY
 local entries = is_large and redis.call('HRANDFIELD', KEYS[1], SAMPLED_FIELDS, 'WITHVALUES') or redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do

@@ -1,5 +1,5 @@
 --[[
-  All live sessions of a user. Drops expired ones on the way.
+  Returns all live sessions of a user. Drops expired ones on the way.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  user id, base64url

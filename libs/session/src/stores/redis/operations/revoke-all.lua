@@ -1,11 +1,11 @@
 --[[
-  Ends all live sessions of a user but one. Records that this version cannot read go too: whose they are cannot be told,
-  and a newer version may accept them.
+  Ends all live sessions of a user except one. Records that this version cannot read are dropped, too: they may belong to
+  this user, and a newer version may accept them.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  user id, base64url
   ARGV[2]  id to keep, or empty
-  ARGV[3]  not after, Unix ms: a late run ends only what began before, so that a sign-in after the caller gave up stands
+  ARGV[3]  not after, Unix ms: a late run spares sessions that began later, so that a sign-in since then survives
 
   Returns  { 'done' | 'late', now, number of unreadable records dropped, then the ids that ended }
 ]]

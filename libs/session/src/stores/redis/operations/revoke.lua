@@ -1,17 +1,16 @@
 --[[
-  Ends one session. A record that this version cannot read is dropped as well, for a newer version may accept it.
+  Ends one session. Drops a record that this version cannot read, too: a newer version may accept it.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  id
-  ARGV[2]  user id in base64url: only a session of this user is ended; '*': anybody's
-  ARGV[3]  '1' when an unreadable record may be dropped: nobody is named, or the id carries that user's reference
-
-  ARGV[4]  authentication, JSON: a live session is ended only while it has exactly this one; empty: whatever it has
+  ARGV[2]  user id in base64url: only a session of this user is ended; '*': any user's
+  ARGV[3]  '1' when an unreadable record may be dropped: no user is named, or the id carries that user's reference
+  ARGV[4]  authentication, JSON: a live session is ended only while it has exactly this one; empty: any
 
   Returns  { 'ended', now, user id in base64url, empty for anonymous } | { 'absent' } | { 'changed' }
-           { 'dropped', now, user id or empty }: there was a record, which this version cannot read
+           { 'dropped', now, user id or empty }: there was a record that this version cannot read
 
-  Late or repeated runs do no harm: nobody gets an id a second time.
+  Late or repeated runs do no harm: an id is never used again.
 ]]
 --@include session-hash
 local id, owner = ARGV[1], ARGV[2]

@@ -5,17 +5,17 @@
   ARGV[1]  id
   ARGV[2]  expected token hash, base64url
   ARGV[3]  new token hash, base64url
-  ARGV[4]  not after, Unix ms: a late run would sign out a client whose caller was told that nothing happened
-  ARGV[5]  authentication, JSON, when the user proved who they are; else empty, and the two timeouts with it
+  ARGV[4]  not after, Unix ms: a late run would sign out a client whose caller reported a failure
+  ARGV[5]  authentication, JSON, after a reauthentication; else empty, and the two timeouts with it
   ARGV[6]  idle timeout, ms
   ARGV[7]  absolute timeout, ms
-  ARGV[8]  reason for which all other live sessions of the user end; empty: they stay
+  ARGV[8]  reason for ending all other live sessions of the user; empty: they survive
 
   Returns  { 'applied', now, record, activity, then id, user, reason of each other session that ended } | { 'absent' } |
            { 'superseded' } | { 'late', now }
 
-  A client that lost the connection may send this twice; the second run finds the new hash in place and says 'applied',
-  of no other session. As by revoke-all, records that this version cannot read end with the others.
+  A client that lost its connection may send this twice. The second run finds the new hash in place and returns 'applied'
+  without other sessions. Like revoke-all, it drops records that this version cannot read when the others end.
 ]]
 --@include session-hash
 local id, authentication, reason = ARGV[1], ARGV[5], ARGV[8]

@@ -5,7 +5,7 @@
   ARGV[1]  id
   ARGV[2]  idle timeout, ms
   ARGV[3]  touch interval, ms
-  ARGV[4]  not after, Unix ms: activity of long ago must not pass for activity of now
+  ARGV[4]  not after, Unix ms: a late run would record old activity as current
 
   Returns  { 'moved' } | { 'unmoved' }: not live, or seen within the interval | { 'late', now }
 ]]

@@ -8,11 +8,11 @@
   ARGV[4]  id of this change, base64url
   ARGV[5]  not after, Unix ms
 
-  Returns  { 'applied' | 'conflict', now, record as it stands, activity } | { 'absent' } | { 'late', now }
+  Returns  { 'applied' | 'conflict', now, record as it is now, activity } | { 'absent' } | { 'late', now }
 
-  A client that lost the connection may send this twice; the second run finds its own change and says 'applied'. A copy of
-  the hybrid store whose version was counted on another server counts as absent: its data may be older than what was
-  acknowledged, until it has been confirmed here.
+  A client that lost its connection may send this twice. The second run finds its own change and returns 'applied'.
+  A copy of the hybrid store whose version was counted on another server is absent until it is confirmed here: its data
+  may be older than data that was acknowledged.
 ]]
 --@include session-hash
 --@include generation

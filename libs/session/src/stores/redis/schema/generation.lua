@@ -1,7 +1,8 @@
 --[[
-  What names the history that this server's state belongs to: the replication id, which Redis draws anew when a process
-  starts and whenever a replica becomes the master, also one that was the master before. Nothing on a replica, and where
-  a server does not tell. The same is read from INFO in hot/generation-watch.ts. The epoch of the durable side belongs to it.
+  The generation names the history that this server's state belongs to. It is the replication id, which Redis draws anew
+  when a process starts and whenever a replica becomes the master, even one that was the master before. A replica has
+  none, nor has a server that hides it. hot/generation-watch.ts reads the same from INFO. The durable side's epoch is
+  part of it.
 ]]
 local function find_generation()
   local replication = redis.call('INFO', 'replication')
@@ -10,8 +11,8 @@ local function find_generation()
   return id and FLOOR > 0 and id .. 'x' .. integer(FLOOR) or id
 end
 
--- Whether a copy is as another server left it. The epoch is no matter: it takes nothing back. Sessions that are no copies
--- have no generation, and cost no INFO.
+-- Whether another server counted the copy's version. The epoch does not matter: it never restores an older version.
+-- Sessions of the plain store have no generation and cost no INFO.
 local function is_counted_elsewhere(session)
   local counted_on = string.match(session.header_rest, '^|(%x+)')
   return counted_on and counted_on ~= string.match(find_generation() or '', '^%x+')

@@ -3,18 +3,19 @@
 
   KEYS[1] is the hash. Its fields, for each session:
     <id>    record, four lines:
-              1|version|token hash|createdAtMs|absoluteExpiresAtMs|authenticatedAtMs or nothing|user or nothing|last change or nothing
+              1|version|token hash|createdAtMs|absoluteExpiresAtMs|authenticatedAtMs or empty|user or empty|last change or empty
               details as JSON
               authentication as JSON: methods, level, provider
               data as JSON
-            Hash and user id are in base64url; JSON text holds no raw line break. More parts at the end of the first
-            line, and more lines, are kept as they are: a later version may add some.
+            Hash and user id are in base64url; JSON text contains no raw line break. Further parts of the first line, and
+            further lines, are kept unchanged: a later version may add some.
     <id>:t  activity: lastSeenAtMs|expiresAtMs
-  Copies of the hybrid store have one more part in the first line, the generation that their versions are counted on, and:
-    <id>:g  generation that the copy was confirmed on
+  Copies of the hybrid store have one more part in the first line, the generation that counts their versions, and:
+    <id>:g  generation that confirmed the copy
     <id>:l  lease: owner|generation|givenAtMs
-  The last argument of every script is the floor: sessions that began before it, Unix ms, have ended. For copies of the
-  hybrid store it is an epoch: those confirmed in an earlier one do not count; it is part of their generation, behind an 'x'.
+  The last argument of every script is the cutoff, Unix ms: sessions that began before it have ended. For copies of the
+  hybrid store it is an epoch, which is part of their generation, behind an 'x'. Copies confirmed in an earlier epoch do
+  not count.
   JSON is never decoded here. Instants are Unix time in ms by this server's clock.
 ]]
 local HEADER = '^1|%d+|[%w_%-]+|(%d+)|(%d+)|%d*|([%w_%-]*)|'
@@ -41,7 +42,7 @@ local function encode_activity(last_seen, expires)
   return integer(last_seen) .. '|' .. integer(expires)
 end
 
--- A record taken apart, or nil when this version cannot read it.
+-- Decodes a record; nil when this version cannot read it.
 local function decode_record(value)
   local version, hash, created, absolute, authenticated, user, change, header_rest, details, authentication, data, rest =
     string.match(value, RECORD)
@@ -64,7 +65,7 @@ local function drop(id)
   redis.call('HDEL', KEYS[1], id, id .. ':t', id .. ':g', id .. ':l')
 end
 
--- A session, live or not: its record taken apart, value (the record as stored), last_seen and expires.
+-- A session, live or not: its decoded record, value (the record as stored), last_seen and expires.
 local function find_stored(id)
   local values = redis.call('HMGET', KEYS[1], id, id .. ':t')
   if not values[1] or not values[2] then return nil end
@@ -80,12 +81,12 @@ local function find_live(id, now)
   local session = find_stored(id)
   if not session or session.expires <= now or session.absolute <= now then return nil end
   if tonumber(session.created) < FLOOR then return nil end
-  -- More in the header is a generation, as only copies have it.
+  -- A further part of the header is a generation, which only copies have.
   if session.header_rest ~= '' and tonumber(string.match(session.header_rest, EPOCH) or 0) < FLOOR then return nil end
   return session
 end
 
--- Everything in the hash: live sessions, ids of expired ones and of those that ended with everything, ids of those that this version cannot read.
+-- Everything in the hash: live sessions; ids of sessions that expired or are before the cutoff; ids of unreadable records.
 local function read_all(now)
   local flat = redis.call('HGETALL', KEYS[1])
   local values, all = {}, { live = {}, expired = {}, unreadable = {} }
@@ -111,7 +112,7 @@ local function read_all(now)
   return all
 end
 
--- Gives the key the latest expiry inside it; where not all is known of what is inside, it only ever moves out.
+-- Sets the key's expiry to the latest inside it. When part of the content is unknown, the expiry only moves out.
 local function keep_until(latest, now, must_not_shorten)
   if latest <= now then return end
   if must_not_shorten and redis.call('PTTL', KEYS[1]) >= latest - now then return end
@@ -127,8 +128,8 @@ local function latest_expiry(sessions)
 end
 
 -- Drops expired sessions and forgotten leases, and sets the key's expiry. `expires`: of the session just written, or 0.
--- Of a hash with many fields only a random part is looked through, more than one create can add, so that a user who
--- signs in all the time leaves no pile behind; the key then only moves out.
+-- In a hash with many fields it checks a random sample, larger than one create can add, so that frequent sign-ins leave
+-- no pile of expired sessions. The key's expiry then only moves out.
 local function tidy(now, expires)
   local is_large = redis.call('HLEN', KEYS[1]) > MAX_FIELDS_TO_TIDY
   local fields = is_large and redis.call('HRANDFIELD', KEYS[1], SAMPLED_FIELDS) or redis.call('HKEYS', KEYS[1])
