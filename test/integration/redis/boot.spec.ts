@@ -113,7 +113,7 @@ describe('the Redis store at boot', () => {
     const { port } = old.address() as AddressInfo;
     const store = await fixture.make({ url: `redis://127.0.0.1:${port}` });
     await expect(store.start()).rejects.toThrow(
-      /redisStore\.url leads to Redis 6\.0\.16 at 127\.0\.0\.1:\d+, but 6\.2/,
+      /redisStore\.url connects to Redis 6\.0\.16 at 127\.0\.0\.1:\d+\. Use 6\.2 or newer/,
     );
     old.close();
   });

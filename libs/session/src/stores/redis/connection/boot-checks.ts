@@ -11,7 +11,7 @@ const REFUSALS = ['WRONGPASS', 'NOAUTH', 'ERR invalid password', 'ERR DB index']
  * Waits for the connection.
  *
  * @throws {SessionConfigurationError} The server refuses the credentials or the database.
- * @throws {SessionStoreUnavailableError} Nobody answered in time.
+ * @throws {SessionStoreUnavailableError} No answer in time.
  */
 export async function waitUntilReady(connection: RedisConnection, timeoutMs: number): Promise<void> {
   const { client, address, option } = connection;
@@ -47,10 +47,10 @@ export async function waitUntilReady(connection: RedisConnection, timeoutMs: num
 }
 
 /**
- * Looks at each master: refuses a server that is too old, warns of what would lose sessions. Where INFO is forbidden
- * nothing is said.
+ * Checks every master: rejects a server that is too old, warns of settings that would lose sessions. Skips servers that
+ * forbid INFO.
  *
- * @throws {SessionConfigurationError} Older than Redis 6.2.
+ * @throws {SessionConfigurationError} A server is older than Redis 6.2.
  */
 export async function checkServers(connection: RedisConnection, logger: SessionLogger): Promise<void> {
   const infos = await Promise.all(listMasters(connection.client).map(readInfo));
@@ -61,8 +61,8 @@ export async function checkServers(connection: RedisConnection, logger: SessionL
     .find((policy) => policy && policy !== 'noeviction');
   if (evicting) {
     logger.warn(
-      `Redis at ${connection.address} has maxmemory-policy ${evicting}: when its memory is full it drops sessions, and ` +
-        'their users are signed out without a trace. Set it to noeviction, which refuses new sessions instead.',
+      `Redis at ${connection.address} has maxmemory-policy ${evicting}: when its memory is full it evicts sessions, and ` +
+        'their users are signed out without a trace. Set it to noeviction, which rejects new sessions instead.',
     );
   }
   if (known.some((info) => info.get('role') === 'slave')) {
@@ -70,10 +70,10 @@ export async function checkServers(connection: RedisConnection, logger: SessionL
   }
 }
 
-/** Warns when nobody listens for a borrowed client's errors: ioredis then writes each to the console. */
+/** Warns when a borrowed client has no error listener: ioredis then writes each error to the console. */
 export function warnWithoutErrorListener({ client, isOwned, option }: RedisConnection, logger: SessionLogger): void {
   if (isOwned || client.listenerCount('error') > 0) return;
-  logger.warn(`${option} has no 'error' listener: add client.on('error', …) to see why a connection was lost.`);
+  logger.warn(`${option} has no 'error' listener. Add client.on('error', …) to see why a connection was lost.`);
 }
 
 function assertSupportedVersion(info: ReadonlyMap<string, string>, { option, address }: RedisConnection): void {
@@ -82,7 +82,7 @@ function assertSupportedVersion(info: ReadonlyMap<string, string>, { option, add
   if (!(major < OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor < OLDEST_SERVER[1]))) return;
   throw new SessionConfigurationError(
     option,
-    `leads to Redis ${version} at ${address}, but ${OLDEST_SERVER.join('.')} or newer is needed`,
+    `connects to Redis ${version} at ${address}. Use ${OLDEST_SERVER.join('.')} or newer.`,
   );
 }
 

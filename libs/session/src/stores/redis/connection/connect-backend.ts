@@ -15,7 +15,7 @@ export interface BackendSettings {
   readonly logger: SessionLogger;
 }
 
-/** Connects and makes sure that sessions can live there; on failure nothing stays open. */
+/** Connects and checks that the server can hold sessions. After a failure nothing stays open. */
 export async function connectBackend(settings: BackendSettings, cutoffField: CutoffField): Promise<RedisBackend> {
   const { startTimeoutMs, logger } = settings;
   const connection = await settings.connect();
@@ -39,7 +39,7 @@ export async function connectBackend(settings: BackendSettings, cutoffField: Cut
   }
 }
 
-/** Reads and touches a session that does not exist, with the commands and the key that real ones use. */
+/** Reads and touches a session that does not exist, to try out the commands and keys that real sessions need. */
 async function tryOut(
   backend: RedisBackend,
   {
@@ -58,9 +58,9 @@ async function tryOut(
     if (!/NOPERM|ACL failure|can't run this command/.test(problem)) throw error;
     throw new SessionConfigurationError(
       connection.option,
-      `connects as a user who lacks a permission at ${connection.address}: ${problem}. Needed are the keys ` +
+      `connects as a user who lacks a permission at ${connection.address}: ${problem}. Grant the keys ` +
         `~${settings.keyPrefix}:* and +eval +evalsha +time +hmget +hget +hgetall +hkeys +hlen +hexists +hrandfield +hset ` +
-        '+hsetnx +hdel +pttl +pexpireat; +info lets the store warn of an eviction policy',
+        '+hsetnx +hdel +pttl +pexpireat; +info is optional and allows a warning about the eviction policy',
     );
   }
 }

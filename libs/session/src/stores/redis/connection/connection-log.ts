@@ -3,9 +3,9 @@ import type { RedisConnection } from './redis-connection.js';
 import { describeRedisError } from './redis-errors.js';
 
 /**
- * Says once when the connection of a client of ours is lost, and once when it is back.
+ * Logs once when the connection of the store's own client is lost, and once when it is back.
  *
- * @returns A function that ends it.
+ * @returns A function that stops the logging.
  */
 export function logConnection({ client, address }: RedisConnection, logger: SessionLogger): () => void {
   let lastError: unknown;

@@ -3,17 +3,17 @@ import { bindCommand, type RedisCommand } from './redis-client.js';
 import { assertConnected, type RedisConnection } from './redis-connection.js';
 import type { ScriptRunner } from './script-runner.js';
 
-/** A new cutoff: Unix ms of the server, by default and at most its now; or the number of an epoch. */
+/** A new cutoff: an instant, Unix ms of the server, by default and at most its now; or the number of an epoch. */
 export type NewCutoff = { readonly instantMs?: number } | { readonly epoch: number };
 
 interface RaiseSettings {
-  /** The last ms of server time at which it may still be written; empty: any. */
+  /** The last ms of server time at which the script still writes; empty: no deadline. */
   readonly notAfter: string;
-  /** Is left beside the value; empty: none. */
+  /** Written beside the value; empty: no mark. */
   readonly mark: string;
 }
 
-/** The cutoff of all instances, as a field of one hash: what reads it, and `raise-floor.lua`, which writes it. */
+/** Reads and writes the cutoff that all instances share: a field of one hash, written by `raise-floor.lua`. */
 export class CutoffCommands implements StoredCutoff {
   private readonly hget: RedisCommand;
 
@@ -44,14 +44,14 @@ export class CutoffCommands implements StoredCutoff {
     await this.run([String(value), '', '', mark]);
   }
 
-  /** @returns `raised` and the value asked for, or `late` and the server's time. */
+  /** @returns The reply: `raised` and the value asked for, or `late` and the server's time. */
   raise(cutoff: NewCutoff, { notAfter, mark }: RaiseSettings): Promise<string[]> {
     const [value, isInstant] = 'epoch' in cutoff ? [cutoff.epoch, ''] : [cutoff.instantMs ?? '', '1'];
     return this.run([String(value), isInstant, notAfter, mark]);
   }
 
   private run(args: readonly [value: string, isInstant: string, notAfter: string, mark: string]): Promise<string[]> {
-    // The last argument of every script is the cutoff that it goes by: this one goes by none.
+    // The last argument of every script is the cutoff to apply. This script applies no cutoff.
     return this.scripts.run('raiseFloor', this.place.key, [this.place.field, ...args, '0']);
   }
 }

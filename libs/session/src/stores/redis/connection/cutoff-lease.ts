@@ -3,26 +3,29 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { DeadlineGate } from './deadline-gate.js';
 import { unavailable } from './redis-errors.js';
 
-/** How long what was read may be relied on, from when it was asked for. */
+/** How long a value may be relied on, from when the read began. */
 export const CUTOFF_LEASE_MS = 1_000;
-/** By how much longer the one who raises it waits: clocks of two processes do not run equally fast. */
+/** How much longer the instance that raises the cutoff waits: the clocks of two processes differ in speed. */
 const MARGIN_MS = 250;
 const MAX_ATTEMPTS = 3;
 const MARK_BYTES = 9;
 
-/** `before`: sessions that began earlier, in Unix ms of the server, have ended. `epoch`: copies confirmed in an earlier one do not count. */
+/**
+ * - `before`: sessions that began earlier, in Unix ms of the server, have ended.
+ * - `epoch`: copies confirmed in an earlier epoch do not count.
+ */
 export type CutoffField = 'before' | 'epoch';
 
-/** The commands that it takes, each on the one key of all instances. */
+/** The cutoff as stored under one key for all instances. */
 export interface StoredCutoff {
   read(): Promise<number>;
-  /** Writes the value unless a higher one is there, and the mark beside it. */
+  /** Writes the value unless a higher one is stored, and adds the mark beside it. */
   restore(value: number, mark?: string): Promise<void>;
-  /** Whether the mark is there, which is lost with the value that it was written with. */
+  /** Returns whether the mark is stored. A loss of the value loses its mark, too. */
   hasMark(mark: string): Promise<boolean>;
 }
 
-/** What was written, and the mark beside it that nobody else writes. */
+/** A value that was written, and its mark, which no other call writes. */
 export interface RaisedCutoff {
   readonly value: number;
   readonly mark: string;
@@ -33,46 +36,47 @@ export function createMark(): string {
 }
 
 /**
- * A number that all instances share and that only grows, known without a command per question: read at most every half
- * a second when it is needed, and relied on for a second from when it was asked for. So whoever has raised it and then
- * waited for longer than that knows that no instance goes by an older one, whatever was slow or paused in between; the
- * clocks of the instances need not agree.
+ * The revocation cutoff: a number that all instances share and that only grows, known without a command per request.
  *
- * In memory it never falls. If the key is lost, whoever knows better writes it again at the next reading.
+ * An instance reads it at most every half second, when it is needed, and relies on it for one second from when the read
+ * began. After raising it and waiting longer than that, an instance knows that none still applies an older value,
+ * whatever was slow or paused in between. The clocks of the instances need not agree.
+ *  In memory the value never falls. If the key is lost, any instance that knows a higher value writes it at its next
+ * read.
  */
 export class CutoffLease {
   private highest = 0;
-  /** The last value that was read. */
+  /** The value of the last read. */
   private stored = 0;
   private askedAt: Moment | undefined;
   private asking: { readonly sinceMs: number; readonly answer: Promise<void> } | undefined;
 
   constructor(private readonly commands: StoredCutoff) {}
 
-  /** The highest value seen, however old that news is. */
+  /** The highest value seen, however long ago. */
   get seen(): number {
     return this.highest;
   }
 
-  /** The value as it was less than a second ago, or a higher one. */
+  /** Returns the value of less than a second ago, or a higher one. */
   async current(): Promise<number> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const ageMs = this.askedAt ? ageOf(this.askedAt) : Infinity;
       if (ageMs < CUTOFF_LEASE_MS) {
-        // A failure leaves things as they are until the lease is over; the operation that needs it then reports it.
+        // After a failure the lease runs on. Once it expires, the next operation reads again and reports the error.
         if (ageMs > CUTOFF_LEASE_MS / 2) this.ask().catch(() => undefined);
         return this.highest;
       }
       await this.ask();
     }
-    throw unavailable('what was revoked at once could not be learnt in time');
+    throw unavailable('the revocation cutoff could not be read in time');
   }
 
   observe(value: number): void {
     this.highest = Math.max(this.highest, value);
   }
 
-  /** Goes by this value at once, and sees to it that others will. */
+  /** Applies this value at once, and makes sure that it is stored for other instances. */
   async follow(value: number): Promise<void> {
     this.observe(value);
     await this.current();
@@ -80,12 +84,12 @@ export class CutoffLease {
   }
 
   /**
-   * Resolves when no instance goes by less than this value, which was written before.
+   * Resolves when no instance applies less than this value, which was written before.
    *
-   * That the value is there in the end is not enough: it may have been lost, read by an instance as what it was before,
-   * and written again by one that knew it. The mark tells, for nobody writes that one again.
+   * Finding the value stored in the end proves nothing. The key may have been lost, read by one instance without the
+   * value, and restored by another. The mark proves it: a restored key does not have it.
    *
-   * @throws {SessionStoreUnavailableError} No answer, the store was stopped, or the value was lost time and again.
+   * @throws {SessionStoreUnavailableError} No answer, the store was stopped, or the value was lost repeatedly.
    */
   async outwait(
     { value, mark }: RaisedCutoff,
@@ -101,12 +105,12 @@ export class CutoffLease {
       standing = createMark();
       await gate.run(() => this.commands.restore(value, standing));
     }
-    throw unavailable('what was written is lost time and again');
+    throw unavailable('Redis lost the revocation cutoff repeatedly');
   }
 
   private ask(): Promise<void> {
     const sinceMs = performance.now();
-    // One that is never answered must not be in the way of the next.
+    // A read without an answer must not block the next one.
     if (this.asking && sinceMs - this.asking.sinceMs < CUTOFF_LEASE_MS) return this.asking.answer;
     const answer = this.learn().finally(() => {
       if (this.asking?.answer === answer) this.asking = undefined;
@@ -133,7 +137,7 @@ function momentNow(): Moment {
   return { monotonicMs: performance.now(), wallMs: Date.now() };
 }
 
-/** By whichever clock more has passed: the monotonic one stands still while the machine sleeps. */
+/** Returns the longer of two ages: the monotonic clock stands still while the machine sleeps. */
 function ageOf({ monotonicMs, wallMs }: Moment): number {
   return Math.max(performance.now() - monotonicMs, Date.now() - wallMs);
 }

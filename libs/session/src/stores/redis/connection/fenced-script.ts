@@ -8,7 +8,7 @@ export interface FencedScript {
   readonly key: string;
   /** The arguments, with the last full ms of server time before the deadline. */
   readonly argsFor: (notAfter: string) => readonly string[];
-  /** Told the late answer of a script that did something all the same. */
+  /** Called with the late answer of a script that changes something even then. */
   readonly onLate?: (reply: readonly string[]) => void;
 }
 
@@ -18,11 +18,11 @@ interface FencedRun {
 }
 
 /**
- * Runs a script that answers `late, now` instead of acting once the deadline has passed by its server's clock. If it
- * has not passed by ours, that clock was set, or in a Cluster is ahead of another master's: the script is sent once
- * more, with the deadline by the time that this very server told.
+ * Runs a script that answers `late, now` instead of acting once the deadline has passed by its server's clock.
+ *  If the deadline has not passed here, the server's clock was set, or in a Cluster is ahead of another master's. Then
+ * the script is sent once more, with the deadline computed from this server's time.
  *
- * @throws {SessionStoreUnavailableError} It was late, and so was the second one if there was time for it.
+ * @throws {SessionStoreUnavailableError} The script was late, and so was the second attempt if there was time for one.
  */
 export async function runFenced(
   clock: ServerClock,

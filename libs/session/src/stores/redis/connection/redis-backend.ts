@@ -8,18 +8,18 @@ import { assertConnected, type RedisConnection } from './redis-connection.js';
 import { ScriptRunner, type ScriptName } from './script-runner.js';
 import { ServerClock } from './server-clock.js';
 
-/** After these another server may be the one that answers. */
+/** After these events another server may answer. */
 const CHANGE_OF_SERVER = ['ready', '+node', '-node'];
 
 export interface RedisBackendSettings {
   readonly logger: SessionLogger;
-  /** Where the cutoff of all instances is. */
+  /** Where the cutoff of all instances is stored. */
   readonly cutoff: { readonly key: string; readonly field: CutoffField };
 }
 
 /**
- * One connected client: the few kinds of command that the stores send, the servers' time, and the cutoff. A client that
- * is not ready would queue a command or refuse it, so everything fails at once then.
+ * One connected client: the few commands that the stores send, the servers' time, and the cutoff. Every command fails
+ * at once while the client is not ready: it would queue or reject it.
  */
 export class RedisBackend {
   readonly client: RedisClient;
@@ -55,7 +55,7 @@ export class RedisBackend {
     this.clock.start();
   }
 
-  /** Values of hash fields, `null` for those that are not there. */
+  /** Reads values of hash fields, `null` for a missing one. */
   async readFields(key: string, ...fields: string[]): Promise<(string | null)[]> {
     this.assertConnected();
     const reply = await this.hmget(key, ...fields);
@@ -63,7 +63,7 @@ export class RedisBackend {
     return reply.map((value: unknown) => (typeof value === 'string' ? value : null));
   }
 
-  /** Names of all fields of a hash. */
+  /** Lists the names of all fields of a hash. */
   async listFields(key: string): Promise<string[]> {
     this.assertConnected();
     const reply = await this.hkeys(key);
@@ -71,13 +71,13 @@ export class RedisBackend {
     return reply.map(String);
   }
 
-  /** Removes hash fields, whether or not they are there. */
+  /** Removes hash fields, whether or not they exist. */
   async removeFields(key: string, fields: readonly string[]): Promise<void> {
     this.assertConnected();
     await this.hdel(key, ...fields);
   }
 
-  /** One section of what a server says about itself; in a Cluster any node's. */
+  /** Reads one section of INFO, in a Cluster from any node. */
   async readInfo(section: string): Promise<string> {
     this.assertConnected();
     return String(await this.info(section));
@@ -88,7 +88,7 @@ export class RedisBackend {
     await this.send(channel, message);
   }
 
-  /** With the cutoff as one more argument, so that it decides by what has ended everywhere. */
+  /** Runs a script with the cutoff as its last argument, so that sessions before it are not live. */
   async runScript(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {
     this.assertConnected();
     const cutoff = await this.cutoff.current();
@@ -96,7 +96,7 @@ export class RedisBackend {
     return this.scripts.run(name, key, [...args, String(cutoff)]);
   }
 
-  /** Runs a script that does nothing, or less, after the deadline; see `runFenced`. */
+  /** Runs a script that does nothing, or less, after the deadline. See `runFenced`. */
   async runBefore(deadlineAtMs: number, { name, key, argsFor, onLate }: FencedScript): Promise<string[]> {
     this.assertConnected();
     const run = (notAfter: string) => this.runScript(name, key, argsFor(notAfter));
@@ -104,9 +104,9 @@ export class RedisBackend {
   }
 
   /**
-   * Writes the cutoff, which others then learn.
+   * Raises the cutoff. Other instances read it within a second.
    *
-   * @returns The value asked for; a higher one may stand.
+   * @returns The value asked for; a higher one may be stored.
    */
   async raiseCutoff(cutoff: NewCutoff, deadlineAtMs: number): Promise<RaisedCutoff> {
     this.assertConnected();

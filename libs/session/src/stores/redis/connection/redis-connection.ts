@@ -9,15 +9,15 @@ const DISCONNECT_TIMEOUT_MS = 100;
 const MIN_SOCKET_TIMEOUT_MS = 2_000;
 const MAX_RETRY_DELAY_MS = 1_000;
 
-/** A client and whose it is. */
+/** A client, and whether the store owns it. */
 export interface RedisConnection {
   readonly client: RedisClient;
   /** For messages: host and port, never credentials. */
   readonly address: string;
-  /** The option it came from, for messages. */
+  /** The option that it comes from, for messages. */
   readonly option: string;
   readonly isOwned: boolean;
-  /** Closes the client if it is ours. */
+  /** Closes the client if the store owns it. */
   close(): void;
 }
 
@@ -27,15 +27,15 @@ export interface OwnClientOptions {
   readonly operationTimeoutMs: number;
 }
 
-/** Somebody else's client: used as it is and never closed. */
+/** Uses the application's client as it is, and never closes it. */
 export function borrowClient(client: unknown, option: string): RedisConnection {
   assertUsableClient(client, option);
   return { client, address: describeAddress(client), option, isOwned: false, close: () => undefined };
 }
 
 /**
- * Opens a client of our own that fails at once instead of queueing, gives up half-open sockets, and reconnects within
- * about a second for as long as the store runs.
+ * Opens a client that the store owns. It fails at once instead of queueing, gives up half-open sockets, and reconnects
+ * within about a second for as long as the store runs.
  *
  * @throws {SessionConfigurationError} `ioredis`, an optional peer, is not installed.
  */
@@ -44,7 +44,7 @@ export async function openClient(
   load = () => import('ioredis'),
 ): Promise<RedisConnection> {
   const { Redis } = await load().catch((error: unknown) => {
-    throw new SessionConfigurationError('redisStore.url', 'needs the package ioredis: run "npm install ioredis"', {
+    throw new SessionConfigurationError('redisStore.url', 'needs the package ioredis. Run "npm install ioredis".', {
       cause: error,
     });
   });
@@ -56,12 +56,12 @@ export async function openClient(
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
-    // A master that became a replica keeps our connection: leave it, and ask again who is the master.
+    // A master that became a replica keeps the connection open: leave it and look up the master again.
     reconnectOnError: (error) => error.message.includes('READONLY'),
     connectionName: 'nest-sessions',
   };
   const redis = new Redis(url, tls ? { ...options, tls } : options);
-  // Every operation reports for itself; without a listener ioredis would write each error to the console.
+  // Every operation reports its own error. Without a listener ioredis would write each one to the console.
   redis.on('error', () => undefined);
   const client: RedisClient = redis;
   return {
@@ -73,12 +73,12 @@ export async function openClient(
   };
 }
 
-/** @throws {SessionStoreUnavailableError} A command would wait in the client's queue, or be refused by it. */
+/** @throws {SessionStoreUnavailableError} The client would queue or reject a command. */
 export function assertConnected({ client, address }: RedisConnection): void {
   if (client.status !== 'ready') throw unavailable(`not connected to ${address} (${client.status})`);
 }
 
-/** @throws {SessionConfigurationError} Not a URL of Redis; the message does not repeat it, for it may hold a password. */
+/** @throws {SessionConfigurationError} Not a URL of Redis. The message omits it, since it may contain a password. */
 export function assertRedisUrl(url: unknown): asserts url is string {
   if (typeof url === 'string' && URL.canParse(url) && /^rediss?:\/\/./i.test(url)) return;
   throw new SessionConfigurationError('redisStore.url', 'must be a URL such as redis://localhost:6379 or rediss://…');

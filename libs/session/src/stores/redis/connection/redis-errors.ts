@@ -5,7 +5,7 @@ import {
   SessionStoreUnavailableError,
 } from '../../../core/session/session-errors.js';
 
-/** What Redis or the client said, without the command: its arguments hold token hashes and session data. */
+/** An error of Redis or the client without its command, whose arguments contain token hashes and session data. */
 export class RedisReplyError extends Error {
   readonly code: string | undefined;
 
@@ -16,10 +16,10 @@ export class RedisReplyError extends Error {
   }
 }
 
-/** Redis reads on in these states; and a key of another type concerns nobody else. */
+/** Redis still answers reads in these states, and a key of another type affects no other session. */
 const REFUSALS = ['OOM', 'READONLY', 'MISCONF', 'NOREPLICAS', 'WRONGTYPE'];
 
-/** Turns whatever a client rejected with into the one error that callers know. */
+/** Converts any rejection of a client to an error of the store. */
 export function toUnavailable(error: unknown): SessionError {
   if (error instanceof SessionError) return error;
   if (REFUSALS.some((code) => hasReplyCode(error, code))) {
@@ -36,19 +36,22 @@ export function unavailable(problem: string, cause?: unknown): SessionStoreUnava
   );
 }
 
-/** Whether the reply starts with this code, such as `NOSCRIPT`, or does inside a script: Redis 6.2 tells of the script first. */
+/**
+ * Whether an error reply starts with this code, such as `NOSCRIPT`. Redis 6.2 puts the script's own error before the
+ * code of a command inside it.
+ */
 export function hasReplyCode(error: unknown, code: string): boolean {
   return isNativeError(error) && new RegExp(`(^|: -?)${code}\\b`).test(error.message.slice(0, 300));
 }
 
-/** One line; Redis repeats arguments of a command that it does not know, and those are cut off. */
+/** Describes an error in one line, without the arguments that Redis repeats for an unknown command. */
 export function describeRedisError(error: unknown): string {
   const first = firstOf(error);
   if (!isNativeError(first)) return 'unknown error';
   return first.message.replace(/,? with args beginning with[\s\S]*/, '').slice(0, 200) || (codeOf(first) ?? first.name);
 }
 
-/** A connection tried on several addresses, or a question to several servers, fails with all their errors. */
+/** Returns the first of several errors: a connection to several addresses fails with one for each. */
 function firstOf(error: unknown): unknown {
   if (!isNativeError(error) || !('errors' in error) || !Array.isArray(error.errors)) return error;
   const [first] = error.errors as unknown[];

@@ -5,8 +5,8 @@ import { SCRIPTS } from './scripts.generated.js';
 export type ScriptName = keyof typeof SCRIPTS;
 
 /**
- * Runs the store's scripts by digest, and by source wherever the server does not know them: after a restart, a
- * fail-over or SCRIPT FLUSH, at any time. Nothing is defined on the client, so nothing can collide there.
+ * Runs the store's scripts by digest. A server that does not know a script, after a restart, a fail-over or SCRIPT
+ * FLUSH, gets the source. No command is defined on the client, so no names can collide.
  */
 export class ScriptRunner {
   private readonly evalsha: RedisCommand;
@@ -17,7 +17,7 @@ export class ScriptRunner {
     this.eval = bindCommand(client, 'eval');
   }
 
-  /** @returns The reply as texts: one flat array, whatever the protocol and the client's way to map replies. */
+  /** @returns The reply as one flat array of texts, whatever the protocol and the client's reply mapping. */
   async run(name: ScriptName, key: string, args: readonly string[]): Promise<string[]> {
     const { sha1, source } = SCRIPTS[name];
     const reply = await this.evalsha(sha1, '1', key, ...args).catch((error: unknown) => {

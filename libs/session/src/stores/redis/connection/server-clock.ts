@@ -3,16 +3,16 @@ import { unavailable } from './redis-errors.js';
 
 const SYNC_INTERVAL_MS = 60_000;
 const MAX_AGE_MS = 5 * SYNC_INTERVAL_MS;
-/** Two local clocks that drift apart by more than this say that the process was asleep or its clock was set. */
+/** Local clocks that drift apart by more than this show that the process slept or its clock was set. */
 const MAX_LOCAL_DISAGREEMENT_MS = 100;
-/** How often at most a server's word against the offset is a reason to learn it anew. */
+/** Within this interval, only the first contradiction by a server causes a new measurement. */
 const MIN_DISTRUST_INTERVAL_MS = 1_000;
 const SAMPLES = 3;
 const MAX_ATTEMPTS = 3;
-/** How long the slower masters of a Cluster are waited for once one has answered. */
+/** How long to wait for the slower masters of a Cluster after the first answer. */
 const STRAGGLER_MS = 100;
 
-/** Asks one server for its time, in Unix ms rounded down. */
+/** Reads the time of one server, in Unix ms rounded down. */
 export type ReadServerTime = () => Promise<number>;
 
 /** Monotonic and wall time of this process, in ms. */
@@ -35,13 +35,13 @@ interface Sync extends Offset {
 const LOCAL_TIME: LocalTime = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
 
 /**
- * The servers' time without a command per question: their offset to this process' monotonic clock, learnt by `TIME` at
- * connect, every minute, and whenever this process' clock was set or slept or a server said that it is
- * wrong.
+ * The servers' time without a command per request: their offset to the monotonic clock of this process. The clock
+ * measures it by `TIME` at connect, every minute, and whenever this process slept, its clock was set, or a server
+ * contradicted it.
  *
- * What lies between sending `TIME` and its answer is not known better, so there are two estimates: expiry is judged by
- * the late one, deadlines by the early one. Of a Cluster all masters are asked and the extremes taken, so that a session
- * rather ends early by the difference between their clocks than late.
+ * The server reads its time somewhere between command and answer, so there are two estimates. Expiry uses the late one,
+ * deadlines the early one. A Cluster's masters are all asked and the extremes count: a session ends early by the
+ * difference between their clocks, never late.
  */
 export class ServerClock {
   private sync: Sync | undefined;
@@ -50,25 +50,25 @@ export class ServerClock {
   private epoch = 0;
   private distrustedAtMs = -Infinity;
 
-  /** @param listServers - The servers of the moment. */
+  /** @param listServers - Lists the current servers. */
   constructor(
     private readonly listServers: () => readonly ReadServerTime[],
     private readonly local: LocalTime = LOCAL_TIME,
   ) {}
 
-  /** The servers' time now, and rather too late than too early. */
+  /** Returns the latest that the servers' time can be now. */
   async latestMs(): Promise<number> {
     const { highMs } = await this.offset();
     return this.local.monotonicMs() + highMs;
   }
 
-  /** The servers' time at a moment of monotonic time, and rather too early than too late. */
+  /** Returns the earliest that the servers' time can be at a moment of monotonic time. */
   async earliestMsAt(monotonicMs: number): Promise<number> {
     const { lowMs } = await this.offset();
     return monotonicMs + lowMs;
   }
 
-  /** Another server may answer from now on: what is known of the time is forgotten. */
+  /** Forgets the offset: another server may answer from now on. */
   forget(): void {
     this.epoch += 1;
     this.sync = undefined;
@@ -76,8 +76,8 @@ export class ServerClock {
   }
 
   /**
-   * A server said that its time is another: what is known is forgotten, though not time and again, for the masters of a
-   * Cluster may differ for good.
+   * Forgets the offset after a server contradicted it. At most once a second, since the masters of a Cluster may differ
+   * permanently.
    */
   distrust(): void {
     const nowMs = this.local.monotonicMs();
@@ -88,7 +88,7 @@ export class ServerClock {
 
   start(): void {
     this.timer = setInterval(() => {
-      // A failure leaves the offset as it was until it is too old; the operation that needs it then reports it.
+      // After a failure the offset stays until it is too old. Then the next operation measures and reports the error.
       this.ask().catch(() => undefined);
     }, SYNC_INTERVAL_MS).unref();
   }
@@ -102,7 +102,7 @@ export class ServerClock {
       if (this.sync && this.isBelievable(this.sync)) return this.sync;
       await this.ask();
     }
-    throw unavailable("the server's time could not be learnt");
+    throw unavailable("the server's time could not be read");
   }
 
   private isBelievable(sync: Sync): boolean {

@@ -1,22 +1,21 @@
 import type { RedisBackend } from '../connection/redis-backend.js';
 
 const REFRESH_INTERVAL_MS = 1_000;
-/** From here on another server may be the one that answers, or the same one after a restart. */
+/** After these events another server may answer, or the same one after a restart. */
 const CHANGES_OF_CONNECTION = ['ready', 'close', 'end'];
 
-/** What a connection's server said about itself. Valid for as long as `isCurrent` says so of this very object. */
+/** The generation that a connection's server reported. Valid while `isCurrent` returns `true` for this very object. */
 export interface KnownGeneration {
-  /** `undefined`: a replica, or a server that does not tell. */
+  /** `undefined`: a replica, or a server that hides it. */
   readonly generation: string | undefined;
 }
 
 /**
- * The generation of the server at the other end of one connection, without a command per question: asked for at every
- * `ready`, and every second because a master can be made a replica without closing its connections.
+ * Knows the generation of one connection's server without a command per request. It asks at every `ready`, and every
+ * second because a master can become a replica without closing its connections.
  *
- * A client may send a command again to another server after it lost the connection. Who compares an answer with a
- * generation therefore takes it before the command is sent and checks after the answer that it is current: a connection
- * that was lost in between has ended it.
+ * After losing a connection, a client may send a command again to another server. Callers therefore take the generation
+ * before they send a command, and check `isCurrent` after its answer: a lost connection in between makes it outdated.
  */
 export class GenerationWatch {
   private known: KnownGeneration | undefined;
@@ -30,7 +29,7 @@ export class GenerationWatch {
     if (this.backend.client.status === 'ready') this.askInBackground();
   };
   private readonly askInBackground = (): void => {
-    // Whoever needs the generation asks again and then meets the error.
+    // The next operation that needs the generation asks again and reports the error.
     this.ask().catch(() => undefined);
   };
 
@@ -47,7 +46,7 @@ export class GenerationWatch {
     this.known = undefined;
   }
 
-  /** @returns `undefined` when the connection changed while it was asked. Rejects when it cannot be asked. */
+  /** @returns `undefined` when the connection changed meanwhile. Rejects when the server cannot be asked. */
   async find(): Promise<KnownGeneration | undefined> {
     if (!this.known) await this.ask();
     return this.known;
@@ -57,9 +56,9 @@ export class GenerationWatch {
     return known === this.known && this.backend.client.status === 'ready';
   }
 
-  /** Tells what a script found; when it is news, the connection's server is asked at once. */
+  /** Takes the generation that a script found. If it is new, asks the connection's server at once. */
   notice(generation: string): void {
-    // The epoch behind it is no news of the server.
+    // Only the part before the epoch belongs to the server.
     if (this.known && this.known.generation !== generation.split('x', 1)[0]) this.askInBackground();
   }
 
@@ -81,19 +80,19 @@ export class GenerationWatch {
 }
 
 /**
- * Names the history that a server's state belongs to: the replication id, which Redis draws anew when a process starts
- * and whenever a replica becomes the master, also one that was the master before and has resynchronised since (its
- * process, and so its `run_id`, is still the same then). The scripts read the same (`schema/generation.lua`).
+ * Reads the generation, which names the history that a server's state belongs to: the replication id. Redis draws it
+ * anew when a process starts and whenever a replica becomes the master. That includes a former master that
+ * resynchronised, whose `run_id` stays the same. The scripts read the same (`schema/generation.lua`).
  *
- * @param replication - What `INFO replication` answered.
- * @returns `undefined` on a replica, and where the server does not tell.
+ * @param replication - The answer to `INFO replication`.
+ * @returns `undefined` on a replica, and when the server hides it.
  */
 export function parseGeneration(replication: string): string | undefined {
   if (!replication.includes('role:master')) return undefined;
   return /master_replid:(\w+)/.exec(replication)?.[1];
 }
 
-/** Confirmed in another epoch of the durable side is as confirmed on another server; see `schema/generation.lua`. */
+/** Adds the epoch of the durable side: an earlier epoch counts as another server. See `schema/generation.lua`. */
 export function inEpoch(generation: string | undefined, epoch: number): string | undefined {
   return generation !== undefined && epoch > 0 ? `${generation}x${epoch}` : generation;
 }

@@ -9,23 +9,23 @@ import { GenerationWatch, parseGeneration } from './generation-watch.js';
 import { ConnectionCopyReader, ScriptCopyReader, type CopyReader } from './hot-read.js';
 import { KeptRevocations } from './kept-revocations.js';
 
-/** Everything that works on one connected client. */
+/** The hot side on one connected client. */
 export interface HotConnection {
   readonly backend: RedisBackend;
   readonly reader: CopyReader;
-  /** Of copies, to which the plain store's operations do what they do to sessions. */
+  /** The hashes of copies. The plain store's operations work on copies as on sessions. */
   readonly hashes: SessionHashes;
   readonly revocations: KeptRevocations;
-  /** Tells that a script ran on a server of this generation. */
+  /** Reports the generation of a server that ran a script. */
   readonly noticeGeneration: (generation: string) => void;
   close(): void;
 }
 
 /**
- * Connects and makes sure that copies can be confirmed there; on failure nothing stays open.
+ * Connects and checks that the server can confirm copies. After a failure nothing stays open.
  *
- * @throws {SessionConfigurationError} It never will be possible, as it is set up.
- * @throws {SessionStoreUnavailableError} Nobody answered in time.
+ * @throws {SessionConfigurationError} The server's configuration rules it out.
+ * @throws {SessionStoreUnavailableError} No answer in time.
  */
 export async function connectHot(settings: BackendSettings): Promise<HotConnection> {
   const { keyPrefix, logger, startTimeoutMs } = settings;
@@ -58,13 +58,13 @@ async function checkGeneration(backend: RedisBackend, { logger }: BackendSetting
     if (!problem.includes('NOPERM')) throw error;
     throw new SessionConfigurationError(
       'redisStore',
-      `connects as a user who may not ask INFO, without which no copy can be confirmed: ${problem}. Needed are +info and +hdel`,
+      `connects as a user without permission for INFO, which confirms copies: ${problem}. Grant +info and +hdel.`,
     );
   });
   if (replication.includes('role:master') && parseGeneration(replication) === undefined) {
     logger.warn(
-      'Redis does not tell its replication id (INFO replication, master_replid): no copy of a session can be confirmed ' +
-        'there, so every request is answered by the durable side.',
+      'Redis hides its replication id (INFO replication, master_replid), so it cannot confirm copies of sessions. The ' +
+        'durable side answers every request. Use a server that reports master_replid.',
     );
   }
 }

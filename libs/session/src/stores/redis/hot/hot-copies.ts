@@ -6,27 +6,27 @@ import type { SessionHashes } from '../operations/session-hashes.js';
 
 const PARTS_OF_COPY = 4;
 
-/** Where to go on, and about how many to look at. */
+/** Where a scan continues, and roughly how many keys it reads. */
 export interface CopyPage {
   readonly cursor?: string;
   readonly limit: number;
 }
 
-/** One master of a Cluster, or the only server there is, whose address may change. */
+/** One master of a Cluster, or the only server, whose address may change. */
 interface Master {
   readonly address: string;
   readonly client: RedisClient;
 }
 
-/** `hot-copies.lua`. */
+/** Lists the copies of a user by `hot-copies.lua`, and those of other users with the same reference. */
 export function listCopiesOfUser(hashes: SessionHashes, userId: string): Promise<HotCopy[]> {
   return listCopies(hashes, hashes.keys.ofUser(userId));
 }
 
 /**
- * Goes through the copies of all masters, one after the other in the order of their addresses, by `SCAN`. A cursor names
- * the master. When that one is a master no more, the next address is gone on with; a replica that took its place at an
- * address before that is left to the next run.
+ * Lists the copies of all masters page by page by `SCAN`, one master after the other in the order of their addresses.
+ *  A cursor names the master. When it is no longer a master, the scan continues with the next address. A replica
+ * promoted at an earlier address is left to the next run.
  */
 export async function scanCopies(hashes: SessionHashes, { cursor, limit }: CopyPage): Promise<HotCopyPage> {
   const { backend } = hashes;
@@ -52,7 +52,7 @@ async function scanKeys(
   const match = keys.pattern(ownPrefix);
   const reply = await scan(from, 'MATCH', match, 'COUNT', String(limit), 'TYPE', 'hash');
   if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new TypeError('SCAN did not answer with two parts');
-  // A client puts its own prefix before the keys that it is given, but does not take it from those that it finds.
+  // A client adds its own prefix to the keys of a command, and leaves it in the keys of a reply.
   const found = new Set(reply[1].map((key: unknown) => String(key).slice(ownPrefix.length)));
   return { next: String(reply[0]), keys: [...found].filter((key) => keys.isKey(key)) };
 }
@@ -62,7 +62,7 @@ async function listCopies({ backend, keys }: SessionHashes, key: string): Promis
   const copies: HotCopy[] = [];
   for (let i = 0; i < reply.length; i += PARTS_OF_COPY) {
     const [id = '', hash = '', user = '', believed] = reply.slice(i, i + PARTS_OF_COPY);
-    // What somebody else put under our key cannot be asked for, nor removed by its id.
+    // A field that another program wrote has no valid id, or one of another key, so it cannot be read or dropped.
     if (!isSessionId(id) || keys.of(id) !== key) continue;
     copies.push({
       id,

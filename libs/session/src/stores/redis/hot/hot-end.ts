@@ -5,19 +5,19 @@ import { revokeAllSessions, revokeSession } from '../operations/end.js';
 import type { SessionHashes } from '../operations/session-hashes.js';
 import { unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconfirm.js';
 
-/** Ends the copies of sessions that a revocation ends which the durable side has not seen yet. */
+/** Ends the copies that a kept revocation concerns: the durable side has not seen it yet. */
 export async function endCopies(hashes: SessionHashes, revocation: AnyRevocation, deadlineAtMs: number): Promise<void> {
   if ('id' in revocation) return endCopy(hashes, revocation);
   if (!('issuer' in revocation)) return endCopiesOfUser(hashes, revocation, deadlineAtMs);
-  // Nothing tells which copies rest on the provider's session; without belief the user's are asked about.
+  // No index has the copies of the provider's session. Unconfirmed, the user's copies are checked on the durable side.
   if (revocation.userId !== undefined) await unconfirmCopiesOfUser(hashes, revocation.userId);
 }
 
 async function endCopy(hashes: SessionHashes, revocation: SessionRevocation): Promise<void> {
   const { id, userId } = revocation;
-  // An id that does not carry the user's reference is somebody else's, whose copy must not suffer from it.
+  // An id without the user's reference belongs to another user, whose copy must survive.
   if (userId !== undefined && userReferenceFor(userId) !== userReferenceOf(id)) return;
-  // A fill may be under way without a copy yet.
+  // Removes the lease as well: a fill may be under way without a copy yet.
   await unconfirmCopies(hashes, [id]);
   await revokeSession(hashes, revocation);
 }

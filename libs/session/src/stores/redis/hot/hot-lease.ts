@@ -6,10 +6,10 @@ import { readInstant } from '../schema/script-replies.js';
 
 const OWNER_BYTES = 9;
 
-/** `hot-lease.lua`. It may run late or twice: a lease of which nobody knows is only in the way of others. */
+/** Takes the lease of a session by `hot-lease.lua`. A late or repeated run only costs another instance its lease. */
 export async function leaseCopy({ backend, keys }: SessionHashes, id: string): Promise<HotLease> {
   const owner = randomBytes(OWNER_BYTES).toString('base64url');
   const [status, now, generation = ''] = await backend.runScript('hotLease', keys.of(id), [id, owner]);
-  if (status !== 'given') throw unavailable('the server is a replica, or does not tell its replication id');
+  if (status !== 'given') throw unavailable('the server is a replica, or hides its replication id');
   return { id, owner, generation, now: readInstant(now) };
 }

@@ -7,8 +7,8 @@ import { readLive } from '../schema/script-replies.js';
 import { dropCopies } from './hot-unconfirm.js';
 
 /**
- * `hot-promote.lua`, and a second time when the copy's data is behind what the durable side holds: with the data made of
- * both. It may run late or twice, for it needs a lease that stands.
+ * Writes and confirms a copy by `hot-promote.lua`. When the existing copy's data is behind the durable side's, merges
+ * both and runs the script again. A late or repeated run does nothing without the lease.
  */
 export async function promoteCopy(hashes: SessionHashes, promotion: HotPromotion): Promise<LiveSession | undefined> {
   const { data, durableData } = promotion;
@@ -21,7 +21,9 @@ export async function promoteCopy(hashes: SessionHashes, promotion: HotPromotion
   return (await runPromote(hashes, { ...promotion, data: merged }, record.version)).copy;
 }
 
-/** @param replacedVersion - Of the copy whose data is replaced, if it still has that version. Default none. */
+/**
+ * @param replacedVersion - Version of the copy whose data is replaced, if it still has that version. Default: none is.
+ */
 async function runPromote(
   hashes: SessionHashes,
   { lease, live, data, durableData, isNew = false }: HotPromotion,
@@ -42,7 +44,7 @@ async function runPromote(
   ]);
   if (status === 'lost') return { status, copy: undefined };
   const copy = readLive(id, reply);
-  // The script keeps data that it does not look into and that cannot be read: the next attempt starts from nothing.
+  // The script kept data that it never decodes and that is unreadable. Without the copy, the next attempt starts anew.
   if (!copy) await dropCopies(hashes, [id]);
   return { status, copy };
 }

@@ -6,21 +6,21 @@ import { decodeRecord } from '../schema/record-format.js';
 import type { SessionKeys } from '../schema/session-keys.js';
 import { inEpoch, type GenerationWatch } from './generation-watch.js';
 
-/** Reads one hot copy and says whether it is to be believed. One round trip, no write. */
+/** Reads one hot copy and decides whether it is believed. One round trip, no write. */
 export interface CopyReader {
   read(id: string): Promise<HotRead>;
 }
 
 const UNCONFIRMED: HotRead = { state: 'unconfirmed' };
 
-/** The fields of one copy, empty or `null` where there is none. */
+/** The fields of one copy, empty or `null` when missing. */
 interface CopyFields {
   readonly value: string | null;
   readonly activity: string | null;
   readonly confirmedOn: string | null;
 }
 
-/** For a client with one connection to one server: one `HMGET`, believed by what is known of the connection. */
+/** For a client with one connection to one server: one `HMGET`, compared with the known generation of that server. */
 export class ConnectionCopyReader implements CopyReader {
   constructor(
     private readonly backend: RedisBackend,
@@ -44,7 +44,7 @@ export class ConnectionCopyReader implements CopyReader {
       const [value = null, activity = null, confirmedOn = null] = fields;
       return { value, activity, confirmedOn };
     } catch (error) {
-      // Somebody else's string or list is under our key: that is no copy, and no outage either.
+      // Another program wrote a string or list to this key: it is no copy, and no outage.
       if (hasReplyCode(error, 'WRONGTYPE')) return { value: null, activity: null, confirmedOn: null };
       throw error;
     }
@@ -52,8 +52,8 @@ export class ConnectionCopyReader implements CopyReader {
 }
 
 /**
- * For a Cluster, where the client decides per command which node answers and follows redirections: `hot-read.lua` reads
- * the copy together with the generation and the time of the node that it runs on.
+ * For a Cluster, whose client chooses a node for each command and follows redirections. `hot-read.lua` reads the copy
+ * together with the generation and the time of the node that it runs on.
  */
 export class ScriptCopyReader implements CopyReader {
   constructor(
@@ -69,7 +69,7 @@ export class ScriptCopyReader implements CopyReader {
   }
 }
 
-/** The copy's record, if it was confirmed on this generation and can be read. */
+/** Returns the copy's record if this generation confirmed it and it can be decoded. */
 function findConfirmed(
   id: string,
   { value, activity, confirmedOn }: CopyFields,
@@ -80,8 +80,8 @@ function findConfirmed(
 }
 
 /**
- * What is said of a confirmed copy at a moment of the server's time. One that was idle for too long is not believed:
- * while this side did not answer, the durable side may have seen the session.
+ * Judges a confirmed copy at a moment of the server's time. A copy past its idle timeout is unconfirmed, not expired:
+ * the durable side may have seen the session during an outage of Redis.
  */
 function judge(record: SessionRecord, nowMs: number): HotRead {
   if (nowMs >= record.absoluteExpiresAt.getTime()) return { state: 'expired' };

@@ -1,20 +1,23 @@
 import type { SessionHashes } from '../operations/session-hashes.js';
 
-/** One `HDEL` per user. To take belief away, late or twice, costs a read of the durable side and no more. */
+/**
+ * Stops belief in copies and removes their leases, by one `HDEL` per user. A late run costs one read of the durable
+ * side.
+ */
 export async function unconfirmCopies(hashes: SessionHashes, ids: readonly string[]): Promise<void> {
   await removeFields(hashes, ids, (id) => [`${id}:g`, `${id}:l`]);
 }
 
 /**
- * `hot-unconfirm-user.lua`.
+ * Stops belief in all copies of a user by `hot-unconfirm-user.lua`.
  *
- * @param exceptId - Is left as it is.
+ * @param exceptId - The session whose copy stays believed. Default: none.
  */
 export async function unconfirmCopiesOfUser(hashes: SessionHashes, userId: string, exceptId = ''): Promise<void> {
   await hashes.runScript('hotUnconfirmUser', hashes.keys.ofUser(userId), [exceptId]);
 }
 
-/** One `HDEL` per user. */
+/** Removes copies and their leases, by one `HDEL` per user. */
 export async function dropCopies(hashes: SessionHashes, ids: readonly string[]): Promise<void> {
   await removeFields(hashes, ids, (id) => [id, `${id}:t`, `${id}:g`, `${id}:l`]);
 }

@@ -35,7 +35,7 @@ export class KeptRevocations {
       const [key = '', value = ''] = stored.slice(i, i + 2);
       const [, keptAtMs, json] = STORED.exec(value) ?? [];
       const revocation = json === undefined ? undefined : parseRevocation(json);
-      // Both instants were cut to ms, and who began before must not be spared.
+      // Both instants are rounded down to ms. The extra ms makes sure that no session from before survives.
       if (revocation) kept.push({ key, revocation, ageMs: Math.max(0, Number(now) - Number(keptAtMs) - 1) });
       else this.warnOnce(key);
     }
@@ -49,7 +49,9 @@ export class KeptRevocations {
   private warnOnce(key: string): void {
     if (this.unreadableKeys.has(key)) return;
     this.unreadableKeys.add(key);
-    this.logger.warn(`a kept revocation cannot be read and stays in ${this.hashKey}: ${key}`);
+    this.logger.warn(
+      `a kept revocation cannot be read and stays in ${this.hashKey}: ${key}. Delete the field once it is no longer needed.`,
+    );
   }
 }
 

@@ -16,13 +16,13 @@ import { promoteCopy } from './hot-promote.js';
 import { dropCopies, unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconfirm.js';
 
 /**
- * Hot copies in Redis, in the plain store's layout: one hash per user reference, for each copy `<id>` and `<id>:t` as
- * there, `<id>:g` (the generation it was confirmed on) and `<id>:l` (the lease of who is about to confirm it). Beside
- * them one hash `<prefix>:revocations`.
+ * Hot copies in Redis, in the plain store's layout: one hash per user reference. Each copy has `<id>` and `<id>:t` as
+ * there, `<id>:g` (the generation that confirmed it) and `<id>:l` (the lease of the caller about to confirm it). Beside
+ * them is one hash `<prefix>:revocations`.
  *
- * - `read` is one `HMGET`, believed by what is known of the connection's server; in a Cluster one script.
- * - lease, promote, update and touch are one script on one key; unconfirm and drop one `HDEL` per user.
- * - When Redis is not there at boot, `start` rejects, and later calls reject and connect in the background.
+ * - `read` is one `HMGET`, compared with the known generation of the server; in a Cluster one script.
+ * - `lease`, `promote`, `update` and `touch` are one script on one key. `unconfirm` and `drop` are one `HDEL` per user.
+ * - When Redis is unreachable at boot, `start` rejects. Later calls reject and connect in the background.
  */
 export class RedisHotSessions implements Port.HotSessions {
   readonly name = 'redis';
@@ -33,7 +33,7 @@ export class RedisHotSessions implements Port.HotSessions {
   private stopping: Promise<void> | undefined;
   private readonly stopped = new AbortController();
   private epoch = 0;
-  /** Every instance is known to go by this epoch or a later one. */
+  /** Every instance applies this epoch or a later one. */
   private settledEpoch = 0;
 
   constructor(private readonly settings: RedisSessionStoreSettings) {
@@ -43,7 +43,7 @@ export class RedisHotSessions implements Port.HotSessions {
 
   /**
    * @throws {SessionConfigurationError} Wrong credentials, missing permissions, or a server older than 6.2.
-   * @throws {SessionStoreUnavailableError} Nobody answered. It is tried again when something is asked.
+   * @throws {SessionStoreUnavailableError} No answer. The next call connects again.
    */
   async start(): Promise<void> {
     if (this.stopping) throw unavailable('it was stopped');
@@ -74,7 +74,7 @@ export class RedisHotSessions implements Port.HotSessions {
     return this.run(({ hashes }) => unconfirmCopiesOfUser(hashes, userId));
   }
 
-  /** Takes about 1.3 s: others go by the epoch that they know for up to a second. */
+  /** Resolves after about 1.3 s: other instances rely on the old epoch for up to a second. */
   async advanceEpoch(epoch: number): Promise<void> {
     if (epoch <= this.settledEpoch) return;
     this.epoch = Math.max(this.epoch, epoch);
@@ -122,7 +122,7 @@ export class RedisHotSessions implements Port.HotSessions {
     return this.run(({ revocations }) => revocations.forget(keys));
   }
 
-  /** Waits for what is under way, then closes the client if it is ours. Idempotent. */
+  /** Waits for running operations, then closes the client if the store opened it. Idempotent. */
   stop(): Promise<void> {
     this.stopped.abort();
     this.stopping ??= this.close();

@@ -3,7 +3,7 @@ import type { SessionDependencyToken, SessionStoreContext } from '../../../core/
 import { resolveRedisOptions, type RedisStoreOptions } from '../store/redis-store.js';
 import { RedisHotSessions } from './redis-hot-sessions.js';
 
-/** The hot side still to be made; `inject` names the providers that Nest must hand to `create`, in order. */
+/** Defines a hot side. `inject` names the providers that Nest must pass to `create`, in order. */
 export interface RedisHotSessionsDefinition {
   readonly name: string;
   readonly inject: readonly SessionDependencyToken[];
@@ -11,9 +11,9 @@ export interface RedisHotSessionsDefinition {
 }
 
 /**
- * The hot side of a hybrid store in Redis 6.2 or newer, or Valkey.
+ * Defines the hot side of a hybrid store, in Redis 6.2 or newer or Valkey.
  *
- * @throws {SessionConfigurationError} An option is wrong.
+ * @throws {SessionConfigurationError} An option is invalid.
  */
 export function redisHotSessions(options: RedisStoreOptions): RedisHotSessionsDefinition {
   const { inject, settingsFor } = resolveRedisOptions(options);

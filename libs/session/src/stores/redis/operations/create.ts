@@ -8,7 +8,10 @@ import { revokeSession } from './end.js';
 import { indexProviderSession } from './provider-index.js';
 import type { OperationParts, SessionHashes } from './session-hashes.js';
 
-/** `create.lua`, which also ends the session that is replaced; `revoke.lua` does, if that one is in another hash. */
+/**
+ * Creates a session by `create.lua`, which also ends the session that the new one replaces. In another hash,
+ * `revoke.lua` ends that one next; if this fails, the new session is discarded.
+ */
 export async function createSession(parts: OperationParts, session: NewSession): Promise<CreateOutcome> {
   const { hashes, gate } = parts;
   const { id, replaces } = session;
@@ -28,7 +31,7 @@ export async function createSession(parts: OperationParts, session: NewSession):
   });
 }
 
-/** One that nobody was told of is discarded. */
+/** Creates one session. Discards it when its answer comes too late or is lost. */
 async function insert(parts: OperationParts, session: NewSession): Promise<CreateOutcome> {
   const { hashes, gate } = parts;
   try {
@@ -42,7 +45,7 @@ async function insert(parts: OperationParts, session: NewSession): Promise<Creat
   }
 }
 
-/** A key of another type rejects. */
+/** Unlike other operations, rejects for a key of another type. */
 async function runCreate(hashes: SessionHashes, session: NewSession, deadlineAtMs: number): Promise<CreateOutcome> {
   const { id, limit } = session;
   await indexProviderSession(hashes, session, deadlineAtMs);

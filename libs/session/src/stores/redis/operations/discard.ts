@@ -2,17 +2,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { revokeSession } from './end.js';
 import type { OperationParts } from './session-hashes.js';
 
-/** Attempts to find out about a creation with a lost answer, each after twice the pause of the one before. */
+/** Attempts to drop a session whose creation had no answer. Each pause is twice the one before. */
 const MAX_DISCARDS = 6;
 
-/** Drops a session whose token was never handed out. Should that fail, it is of no use to anybody until it expires. */
+/** Drops a session whose token was never handed out. If that fails, the session stays unused until it expires. */
 export async function discard(parts: OperationParts, id: string): Promise<void> {
   await tryToDrop(parts, id).catch(() => undefined);
 }
 
 /**
- * A creation whose answer was lost with its connection may have applied until its deadline, and not after it: one
- * answer from then on settles the matter.
+ * Drops a session once Redis answers again. A creation without an answer may have applied, but only until its deadline,
+ * so the first attempt waits for that and the first answer is final.
  */
 export async function discardOnceBack(parts: OperationParts, id: string): Promise<void> {
   const { gate, signal } = parts;

@@ -5,7 +5,7 @@ import { encodeUserId } from '../schema/record-format.js';
 import { readEnded, readInstant } from '../schema/script-replies.js';
 import type { OperationParts, SessionHashes } from './session-hashes.js';
 
-/** `revoke.lua`. It may run after the caller has given up: nobody gets an id a second time. */
+/** Ends one session by `revoke.lua`. A late run does no harm: an id is never used again. */
 export async function revokeSession(
   hashes: SessionHashes,
   revocation: SessionRevocation,
@@ -14,7 +14,12 @@ export async function revokeSession(
   return ended === 'changed' ? undefined : ended;
 }
 
-/** @param authentication - As the record has it in its line; `changed`: the session is live and has another one. */
+/**
+ * Ends one session while its authentication is still the given one.
+ *
+ * @param authentication - The record's line, as stored; empty: any.
+ * @returns `changed` when the session is live with another authentication.
+ */
 export async function revokeUnchangedSession(
   hashes: SessionHashes,
   { id, userId, reason, endedBy }: SessionRevocation,
@@ -31,7 +36,7 @@ export async function revokeUnchangedSession(
   return ended && { ...ended, endedBy };
 }
 
-/** `revoke-all.lua`. */
+/** Ends the user's sessions by `revoke-all.lua`. A late run spares sessions that began after the deadline. */
 export async function revokeAllSessions(
   hashes: SessionHashes,
   revocation: UserRevocation,
@@ -54,7 +59,7 @@ export async function revokeAllSessions(
   return ended;
 }
 
-/** Raises the cutoff. Takes about 1.3 s: others go by the one that they know for up to a second. */
+/** Raises the cutoff. Resolves after about 1.3 s: other instances rely on the old cutoff for up to a second. */
 export async function revokeEverything(
   { hashes, gate, signal }: OperationParts,
   { before, reason, endedBy }: TotalRevocation,

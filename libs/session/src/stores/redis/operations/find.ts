@@ -2,7 +2,9 @@ import type { FindOutcome } from '../../../core/ports/session-store.js';
 import { decodeRecord } from '../schema/record-format.js';
 import type { SessionHashes } from './session-hashes.js';
 
-/** One `HMGET`, compared with the cutoff and with the server's time, neither of which costs a command. */
+/**
+ * Reads one session by one `HMGET`. The cutoff and the server's time, which decide whether it is live, cost no command.
+ */
 export async function findSession(hashes: SessionHashes, id: string): Promise<FindOutcome> {
   const { cutoff, clock } = hashes.backend;
   await cutoff.current();

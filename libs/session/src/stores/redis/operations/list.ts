@@ -5,7 +5,7 @@ import { decodeRecord, encodeUserId } from '../schema/record-format.js';
 import { readInstant } from '../schema/script-replies.js';
 import type { SessionHashes } from './session-hashes.js';
 
-/** `list.lua`. */
+/** Returns the user's live sessions by `list.lua`. Filters by data here: scripts never decode JSON. */
 export async function listSessions(
   hashes: SessionHashes,
   { userId, dataContains = {} }: SessionListQuery,
@@ -15,7 +15,7 @@ export async function listSessions(
   if (!reply) return { now: new Date(await backend.clock.latestMs()), records: [] };
   const { now, records, undecodable } = readList(reply);
   if (undecodable.length > 0) {
-    logger.warn(`a list leaves out sessions that cannot be decoded: ${undecodable.join(', ')}`);
+    logger.warn(`a list omits sessions that cannot be decoded: ${undecodable.join(', ')}`);
   }
   return { now, records: records.filter(({ data }) => containsJson(data, dataContains)) };
 }

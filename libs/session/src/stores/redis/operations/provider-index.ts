@@ -5,20 +5,16 @@ import { authenticationLineOf, decodeRecord } from '../schema/record-format.js';
 import { revokeSession, revokeUnchangedSession } from './end.js';
 import type { SessionHashes } from './session-hashes.js';
 
-/**
- * By how much an entry outlives the longest life of its session. The session begins a little later than its entry, and in
- * a Cluster by another server's clock.
- */
+/** An entry outlives its session by this: the session begins a little later, in a Cluster by another server's clock. */
 const MARGIN_MS = 3_600_000;
 
-/** A session, and the provider's session that it is about to get. */
+/** A session, and the provider's session that it is about to refer to. */
 type IndexedSession = Pick<NewSession, 'id' | 'identityProvider' | 'absoluteTimeoutMs'>;
 
 /**
- * Announces that a session may get this provider's session from now on and keep it for so long, in an index
- * `<prefix>:idp:{<digest>}` of session ids. It is written before, so that it holds every such session and perhaps others.
- * What counts is what the session's own record says. The index is in another slot than the sessions, so nothing is atomic
- * across them.
+ * Adds a session to the index of its provider's session, `<prefix>:idp:{<digest>}`, a hash of session ids. The entry is
+ * written before the session, so the index has every such session and perhaps others. The session's own record decides.
+ * Index and sessions are in different slots, so nothing is atomic across them.
  */
 export async function indexProviderSession(
   { backend, keys }: SessionHashes,
@@ -32,8 +28,8 @@ export async function indexProviderSession(
 }
 
 /**
- * Ends each session whose record carries the provider's session at the moment when it ends. Entries of others stay:
- * one without a session may belong to a creation that is on its way.
+ * Ends every session whose record names the provider's session at the moment it ends. Other entries stay: an entry
+ * without a session may belong to a creation in progress.
  */
 export async function revokeByIdentityProvider(
   hashes: SessionHashes,
@@ -46,7 +42,7 @@ export async function revokeByIdentityProvider(
   const outcomes = await Promise.all(ids.map((id) => endOne(hashes, { ...revocation, id }, deadlineAtMs)));
   const ended = outcomes.filter((one) => one !== undefined);
   const endedIds = ended.map(({ id }) => id);
-  // An entry that is left only has to be looked at again: no reason to say that the revocation failed.
+  // A leftover entry costs the next revocation one read. Failing to remove it does not fail this one.
   if (ended.length > 0) await backend.removeFields(key, endedIds).catch(() => undefined);
   return ended;
 }
@@ -58,7 +54,7 @@ async function endOne(
 ): Promise<EndedSession | undefined> {
   const revocation = { id, ...cause };
   for (;;) {
-    // What is found after the caller has given up may have begun after that.
+    // A session found after the caller has given up may have begun since.
     if (performance.now() >= deadlineAtMs) throw unavailable('the revocation took too long');
     const [value = null, activity = null] = (await hashes.readFields(id)) ?? ['', null];
     if (value === null) return undefined;
@@ -70,7 +66,7 @@ async function endOne(
     const { identityProvider: idp } = record;
     if (idp?.issuer !== issuer || idp.sessionId !== sessionId) return undefined;
     const ended = await revokeUnchangedSession(hashes, revocation, authenticationLineOf(value));
-    // The user proved again who they are in between: what the record says now has to be looked at.
+    // The user reauthenticated in between: read the record again.
     if (ended !== 'changed') return ended;
   }
 }

@@ -4,7 +4,7 @@ import { readEnded, readLive } from '../schema/script-replies.js';
 import { indexProviderSession } from './provider-index.js';
 import type { SessionHashes } from './session-hashes.js';
 
-/** `rotate.lua`, after the entry in the index when the session gets another provider's session. */
+/** Replaces the token hash by `rotate.lua`. A reauthentication first adds the session to its provider's index. */
 export async function rotateSession(
   hashes: SessionHashes,
   rotation: SessionRotation,

@@ -7,13 +7,13 @@ import { ForeignKeys } from '../schema/foreign-keys.js';
 import type { SessionKeys } from '../schema/session-keys.js';
 
 /**
- * The hashes of sessions behind one connected client: what every operation works with. Each operation is one command,
- * without a deadline of its own; its file says what is sent and what the reply means.
+ * The hashes of sessions behind one connected client. Every operation works with them; its file says what it sends and
+ * how it reads the reply.
  *
- * `deadlineAtMs` is monotonic time; a script that runs later does nothing, unless it ends sessions: that it still does,
- * to those that existed before.
+ * Commands here resolve to `undefined` for a key of another type: it holds no session, and it is no outage.
  *
- * Every command here answers `undefined` for a key of another type, which holds no session and is no outage either.
+ * `deadlineAtMs` is monotonic time. A script that runs later does nothing, unless it ends sessions: then it still ends
+ * those that began before.
  */
 export class SessionHashes {
   private readonly foreign: ForeignKeys;
@@ -26,7 +26,7 @@ export class SessionHashes {
     this.foreign = new ForeignKeys(logger);
   }
 
-  /** Record and activity as they are stored, `null` for what is not there. */
+  /** Reads record and activity as they are stored, `null` for a missing field. */
   async readFields(id: string): Promise<(string | null)[] | undefined> {
     const key = this.keys.of(id);
     try {
@@ -61,7 +61,7 @@ export class SessionHashes {
   }
 }
 
-/** What an operation of several steps works with, each of which has a deadline of its own. */
+/** For operations of several steps, each with its own deadline. */
 export interface OperationParts {
   readonly hashes: SessionHashes;
   readonly gate: DeadlineGate;

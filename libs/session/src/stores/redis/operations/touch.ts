@@ -1,7 +1,7 @@
 import type { SessionTouch } from '../../../core/ports/session-store.js';
 import type { SessionHashes } from './session-hashes.js';
 
-/** `touch.lua`. */
+/** Records activity by `touch.lua`. Returns whether a live session moved. */
 export async function touchSession(
   hashes: SessionHashes,
   { id, idleTimeoutMs, touchIntervalMs }: SessionTouch,

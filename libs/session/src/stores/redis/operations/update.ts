@@ -5,7 +5,7 @@ import type { SessionHashes } from './session-hashes.js';
 
 const CHANGE_ID_BYTES = 6;
 
-/** `update.lua`. */
+/** Replaces the data by `update.lua`, if the version is still the expected one. */
 export async function updateSession(
   hashes: SessionHashes,
   { id, expectedVersion, data }: SessionDataChange,

@@ -3,20 +3,20 @@ import { hasReplyCode } from '../connection/redis-errors.js';
 
 const MAX_WARNINGS = 100;
 
-/** Somebody else's string or list under one of our keys: that is no session, and no outage either. Said once per key. */
+/** Keys below the store's prefix that hold another type, written by something else. Logged once per key. */
 export class ForeignKeys {
   private readonly warned = new Set<string>();
 
   constructor(private readonly logger: SessionLogger) {}
 
-  /** Throws the error of a command again, unless it says that the key holds something of another type. */
+  /** Rethrows a command's error, unless it is that the key holds another type. */
   skip(error: unknown, key: string): undefined {
     if (!hasReplyCode(error, 'WRONGTYPE')) throw error;
     if (this.warned.has(key) || this.warned.size >= MAX_WARNINGS) return;
     this.warned.add(key);
     this.logger.warn(
-      `the key ${key} holds no hash (WRONGTYPE): somebody else writes to it. Sessions there count as absent and none can ` +
-        'be created; delete the key, or give the store a keyPrefix of its own',
+      `the key ${key} holds no hash (WRONGTYPE), so another program writes to it. Its sessions count as absent and none ` +
+        'can be created there. Delete the key, or give the store its own keyPrefix',
     );
   }
 }

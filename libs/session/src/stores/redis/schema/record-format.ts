@@ -10,14 +10,14 @@ import { MAX_TOKEN_STATE_BYTES, TOKEN_HASH_BYTES } from '../../../core/token/tok
 const FORMAT = '1';
 const MAX_INSTANT_MS = 8_640_000_000_000_000;
 
-/** Second line of a record: what never changes after the session began. */
+/** Second line of a record: never changes after creation. */
 interface StoredDetails {
   readonly ip: string | null;
   readonly ua: string | null;
   readonly device: string | null;
 }
 
-/** Third line of a record: what changes when the user proves again who they are. */
+/** Third line of a record: changes with each reauthentication. */
 interface StoredAuthentication {
   readonly amr: readonly string[];
   readonly aal?: string;
@@ -27,7 +27,7 @@ interface StoredAuthentication {
 
 type Details = Pick<SessionRecord, 'ipAddress' | 'userAgent' | 'device'>;
 
-/** Base64url of a user id, so that scripts can compare it; empty for an anonymous session. */
+/** Encodes a user id in base64url, so that scripts can compare it; empty for an anonymous session. */
 export function encodeUserId(userId: string | null): string {
   return userId === null ? '' : Buffer.from(userId, 'utf8').toString('base64url');
 }
@@ -54,12 +54,12 @@ export function encodeAuthentication(session: SessionAuthentication): string {
   } satisfies StoredAuthentication);
 }
 
-/** The field beside a record: what every touch changes. */
+/** Encodes the activity field beside a record: every touch changes it. */
 export function encodeActivity({ lastSeenAt, expiresAt }: Pick<SessionRecord, 'lastSeenAt' | 'expiresAt'>): string {
   return `${lastSeenAt.getTime()}|${expiresAt.getTime()}`;
 }
 
-/** A record as the scripts store it, without its activity. */
+/** Encodes a record as the scripts store it, without its activity. */
 export function encodeRecord(record: SessionRecord): string {
   const header = [
     FORMAT,
@@ -75,9 +75,9 @@ export function encodeRecord(record: SessionRecord): string {
 }
 
 /**
- * Puts a record together from its two fields; the layout is at the head of `schema/session-hash.lua`.
+ * Decodes a record from its two fields. Their layout is at the head of `schema/session-hash.lua`.
  *
- * @returns `undefined` when a value is broken or in a format of the future.
+ * @returns `undefined` when a value is broken or in a newer format.
  */
 export function decodeRecord(id: string, value: string, activity: string | null): SessionRecord | undefined {
   if (activity === null) return undefined;
@@ -110,7 +110,7 @@ export function decodeRecord(id: string, value: string, activity: string | null)
   }
 }
 
-/** The line of a record that says how the user proved who they are, as it is stored. */
+/** Returns a stored record's authentication line unchanged. */
 export function authenticationLineOf(value: string): string {
   return value.split('\n', 3)[2] ?? '';
 }
@@ -124,7 +124,7 @@ function parseObject(json: string): JsonObject {
 function parseAuthentication(json: string): SessionAuthentication {
   const { amr, aal = null, pending = false, idp } = parseObject(json);
   if (aal !== null && !isAssuranceLevel(aal)) throw new TypeError('not an assurance level');
-  // Read as anything but true it would let somebody in who still has to prove a factor.
+  // Any other value read as false would allow a session whose second factor is still pending.
   if (typeof pending !== 'boolean') throw new TypeError('not a boolean');
   return {
     amr: parseTexts(amr),

@@ -1,7 +1,10 @@
 import type { EndedSession, LiveSession, SessionEndReason } from '../../../core/session/session-record.js';
 import { decodeRecord, decodeUserId } from './record-format.js';
 
-/** Reads `now, record, activity`; `undefined` when the record, live for the script, cannot be decoded. */
+/**
+ * Reads `now, record, activity`. Returns `undefined` when this process cannot decode a record that the script found
+ * live.
+ */
 export function readLive(id: string, [now, value = '', activity = '']: readonly string[]): LiveSession | undefined {
   const record = decodeRecord(id, value, activity);
   return record && { record, now: readInstant(now) };

@@ -3,7 +3,9 @@ import { userReferenceFor, userReferenceOf } from '../../../core/session/session
 
 const REFERENCE_AT_END = /^[0-9a-f]{16}\}$/;
 
-/** Where sessions and copies live: one key per user reference, which is its slot in a Cluster; and their index. */
+/**
+ * The keys of sessions and copies: one per user reference, which decides the slot in a Cluster. And those of the index.
+ */
 export class SessionKeys {
   constructor(private readonly prefix: string) {}
 
@@ -15,7 +17,7 @@ export class SessionKeys {
     return this.ofReference(userReferenceFor(userId));
   }
 
-  /** Of a session at an identity provider: which of ours may rest on it. */
+  /** Returns the key of the index of sessions created from one session at an identity provider. */
   ofProviderSession(issuer: string, sessionId: string): string {
     const digest = createHash('sha256')
       .update(JSON.stringify([issuer, sessionId]))
@@ -23,7 +25,7 @@ export class SessionKeys {
     return `${this.prefix}:idp:{${digest.slice(0, 32)}}`;
   }
 
-  /** Glob that every such key matches, below the prefix that a client adds by itself, and few others do. */
+  /** Returns a glob that matches every key of sessions, and few others. It includes the prefix that the client adds. */
   pattern(clientPrefix: string): string {
     return `${`${clientPrefix}${this.prefix}`.replaceAll(/[*?[\]\\^]/g, '\\$&')}:{*}`;
   }

@@ -21,14 +21,16 @@ export interface RedisSessionStoreSettings extends BackendSettings {
 }
 
 /**
- * Sessions in Redis: one hash per user reference, `<prefix>:{<reference>}`, with two fields per session, `<id>` (record)
- * and `<id>:t` (activity), laid out at the head of `schema/session-hash.lua`. The key expires with the last
- * session inside it.
+ * Sessions in Redis: one hash per user reference, `<prefix>:{<reference>}`. Each session has two fields, `<id>`
+ * (record) and `<id>:t` (activity); their layout is at the head of `schema/session-hash.lua`. The key expires with its
+ * last session.
  *
- * - `find` is one `HMGET`, compared with the server's time; nothing is written.
- * - Beside them are indexes by the identity provider's session (`provider-index.ts`), for `revokeByIdentityProvider`.
- * - Everything else is one script on that one key, which reads the server's time itself, so it is atomic directly, by
- *   Sentinel and in Cluster alike. Only `create` inserts fields; nothing else can bring a session back.
+ * - `find` is one `HMGET`, compared with the server's time. It writes nothing.
+ * - Every other operation is one script on that one key, which reads the server's time itself. So it is atomic on a
+ *   single server, with Sentinel and in a Cluster. Only `create` inserts fields; nothing else can bring a session back.
+ * - `revokeByIdentityProvider` reads an index of its own for each session at an identity provider
+ *   (`provider-index.ts`).
+ * - `revokeEverything` raises the cutoff, one number for all instances.
  * - Every operation fails after `operationTimeoutMs`, and at once when the client is not connected.
  */
 export class RedisSessionStore implements Port.SessionStore {
@@ -48,7 +50,7 @@ export class RedisSessionStore implements Port.SessionStore {
 
   /**
    * @throws {SessionConfigurationError} Wrong credentials, missing permissions, or a server older than 6.2.
-   * @throws {SessionStoreUnavailableError} Nobody answered at boot.
+   * @throws {SessionStoreUnavailableError} No answer at boot.
    */
   async start(): Promise<void> {
     if (this.stopping) throw unavailable('it was stopped');
@@ -96,16 +98,16 @@ export class RedisSessionStore implements Port.SessionStore {
     return this.run((hashes) => listSessions(hashes, query));
   }
 
-  /** Nothing to do: keys expire by themselves, and fields are dropped when their user comes back. */
+  /** Does nothing: keys expire by themselves, and the next operation on a hash drops its expired fields. */
   async cleanUp(): Promise<Port.CleanUpOutcome> {
     this.use();
     return { expired: 0, purged: 0, auditPurged: 0, state: 'done' };
   }
 
-  /** Nothing is gathered. */
+  /** Does nothing: touches are never gathered. */
   async flush(): Promise<void> {}
 
-  /** Waits for what is under way, then closes the client if the store opened it. */
+  /** Waits for running operations, then closes the client if the store opened it. */
   stop(): Promise<void> {
     this.stopped.abort();
     this.stopping ??= this.close();

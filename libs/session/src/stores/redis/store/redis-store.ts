@@ -9,32 +9,48 @@ import { assertRedisUrl, borrowClient, openClient } from '../connection/redis-co
 import type { BackendSettings } from '../connection/connect-backend.js';
 import { RedisSessionStore, type RedisSessionStoreSettings } from './redis-session.store.js';
 
-/** Where the client comes from, and how it is used. */
+/** Source of the client, and settings of the store. */
 export type RedisStoreOptions = RedisClientSource & RedisStoreSettings;
 
 export type RedisClientSource =
-  /** The store opens a client of its own and closes it. Credentials and database as in `redis://user:password@host:6379/2`. */
+  /**
+   * The store opens its own client and closes it. Credentials and database as in `redis://user:password@host:6379/2`.
+   */
   | { readonly url: string; readonly tls?: ConnectionOptions; readonly client?: never; readonly clientToken?: never }
-  /** A `Redis` or `Cluster` of ioredis 5 or 6: direct, by Sentinel, or Cluster. Never closed. */
+  /**
+   * The application's `Redis` (a single server or Sentinel) or `Cluster` of ioredis 5 or 6. The store never closes it.
+   */
   | { readonly client: RedisClient; readonly url?: never; readonly clientToken?: never }
-  /** The token under which Nest provides such a client. Never closed. */
+  /** The token under which Nest provides such a client. The store never closes it. */
   | { readonly clientToken: SessionDependencyToken; readonly url?: never; readonly client?: never };
 
 export interface RedisStoreSettings {
-  /** Starts every key, before the client's own `keyPrefix` if that has one. Default `'nest-sessions'`. */
+  /** Start of every key, after the `keyPrefix` of the client if it has one. Default `'nest-sessions'`. */
   readonly keyPrefix?: string;
-  /** How long an operation may take before it fails, whatever the client's own options are; at most `'1h'`. Default `'500ms'`. */
+  /**
+   * How long an operation may take before it fails, whatever the client's options are. At most `'1h'`. Default
+   * `'500ms'`.
+   */
   readonly operationTimeout?: Duration;
-  /** How long to wait for Redis at boot, at most `'1h'`. Default `'5s'`. */
+  /** How long to wait for Redis at boot. At most `'1h'`. Default `'5s'`. */
   readonly startTimeout?: Duration;
 }
 
 const OPTION_NAMES = ['url', 'tls', 'client', 'clientToken', 'keyPrefix', 'operationTimeout', 'startTimeout'] as const;
 
 /**
- * Sessions in Redis 6.2 or newer, or Valkey.
+ * Stores sessions in Redis 6.2 or newer, or in Valkey: a single server, Sentinel or a Cluster.
  *
- * @throws {SessionConfigurationError} An option is wrong.
+ * @example
+ * ```ts
+ * SessionModule.forRoot({ store: redisStore({ url: 'redis://localhost:6379' }) });
+ *
+ * // With a client of your own, which stays open when the application stops:
+ * const client = new Redis({ sentinels: [{ host: 'sentinel-1', port: 26379 }], name: 'mymaster' });
+ * SessionModule.forRoot({ store: redisStore({ client, keyPrefix: 'shop' }) });
+ * ```
+ *
+ * @throws {SessionConfigurationError} An option is invalid.
  */
 export function redisStore(options: RedisStoreOptions): SessionStoreDefinition {
   const { inject, settingsFor } = resolveRedisOptions(options);
@@ -47,14 +63,14 @@ export function redisStore(options: RedisStoreOptions): SessionStoreDefinition {
 
 export interface ResolvedRedisOptions {
   readonly inject: readonly SessionDependencyToken[];
-  /** @param injected - What Nest provides under the token of `inject`. */
+  /** @param injected - The value that Nest provides for the token of `inject`. */
   readonly settingsFor: (logger: SessionLogger, injected: unknown) => RedisSessionStoreSettings;
 }
 
 /**
  * Checks options and fills in defaults.
  *
- * @throws {SessionConfigurationError} An option is wrong.
+ * @throws {SessionConfigurationError} An option is invalid.
  */
 export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
   assertStoreOptions(options, 'redisStore', OPTION_NAMES);
@@ -104,6 +120,6 @@ function assertKeyPrefix(keyPrefix: unknown): void {
   if (typeof keyPrefix === 'string' && /^[^\s{}]+$/.test(keyPrefix)) return;
   throw new SessionConfigurationError(
     'redisStore.keyPrefix',
-    'must be a non-empty text without white space and braces, which would decide the slot in a Cluster',
+    'must be a non-empty text without white space and without braces, which would decide the slot in a Cluster',
   );
 }
