@@ -1,8 +1,17 @@
-/** @type {import('jest').Config} */
-export default {
+/** Specs that need no server and take seconds: `npm run test:unit`. All others are of the project `integration`. */
+export const UNIT_SPECS = [
+  'apps/**/*.spec.ts',
+  'libs/**/*.spec.ts',
+  'scripts/**/*.spec.ts',
+  'test/architecture/*.spec.ts',
+  'test/contract/contract.spec.ts',
+  'test/contract/memory.contract.spec.ts',
+  'test/support/*.spec.ts',
+];
+
+/** @type {import('jest').ProjectConfig} */
+const shared = {
   testEnvironment: '<rootDir>/test/support/test-environment.mjs',
-  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/scripts', '<rootDir>/test'],
-  testMatch: ['**/*.spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/[^/]+/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
@@ -18,13 +27,32 @@ export default {
     // Sources import `./x.js` and are called `x.ts`; what really ends in .js keeps winning.
     '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
   },
-  globalSetup: '<rootDir>/test/support/global-setup.mjs',
-  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 30_000,
+};
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/scripts', '<rootDir>/test'],
+      testMatch: UNIT_SPECS.map((pattern) => `<rootDir>/${pattern}`),
+      setupFiles: ['<rootDir>/test/support/without-servers.mjs'],
+    },
+    {
+      ...shared,
+      displayName: 'integration',
+      roots: ['<rootDir>/test'],
+      testMatch: ['**/*.spec.ts', ...UNIT_SPECS.map((pattern) => `!**/${pattern}`)],
+      globalSetup: '<rootDir>/test/support/global-setup.mjs',
+      globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+    },
+  ],
   maxWorkers: 2,
   // Each spec file loads its own copy of Nest, and ESM contexts give memory back late.
   workerIdleMemoryLimit: '1GB',
   coverageProvider: 'v8',
   coverageDirectory: '<rootDir>/coverage',
-  collectCoverageFrom: ['libs/*/src/**/*.ts', '!**/*.spec.ts', '!**/index.ts', '!**/*.generated.ts'],
+  collectCoverageFrom: ['libs/session/src/**/*.ts', '!**/*.spec.ts', '!**/index.ts', '!**/*.generated.ts'],
 };

@@ -1,11 +1,11 @@
 // npm test: builds, checks and tests everything, and ends with the line `N passed, N failed`.
-// Arguments after `--` are Jest's. The tests do not run when one of the checks before them fails.
+// Arguments after `--` are for Jest. The tests do not run when one of the checks before them fails.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findChromium } from 'local-servers/testing';
-import { countTests, type JestReport, type TestCount } from './lib/jest-report.js';
+import { countTests, listSlowestFiles, type JestReport, type TestCount } from './lib/jest-report.js';
 import { runStep } from './lib/run-step.js';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -17,6 +17,8 @@ const CHECKS = [
   { name: 'format', command: 'npm', args: ['run', '--silent', 'format:check'] },
   { name: 'generated code', command: 'npm', args: ['run', '--silent', 'generate', '--', '--check'] },
 ];
+
+const SLOWEST_COUNT = 10;
 
 async function runChecks() {
   const failures: string[] = [];
@@ -45,9 +47,17 @@ async function runTests(args: readonly string[]): Promise<TestCount> {
     });
     const text = await readFile(file, 'utf8').catch(() => undefined);
     const report = text === undefined ? undefined : (JSON.parse(text) as JestReport);
+    if (report) printSlowest(report);
     return countTests({ report, exitedWell, allowSkipped: args.length > 0 });
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function printSlowest(report: JestReport): void {
+  console.log(`\nthe ${SLOWEST_COUNT} slowest spec files`);
+  for (const { file, seconds } of listSlowestFiles(report, { folder: process.cwd(), count: SLOWEST_COUNT })) {
+    console.log(`${seconds.toFixed(1).padStart(7)} s  ${file}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { countTests, type JestFileReport, type JestReport } from './jest-report.js';
+import { countTests, listSlowestFiles, type JestFileReport, type JestReport } from './jest-report.js';
 
 const file = (name: string, statuses: readonly string[], fields: Partial<JestFileReport> = {}): JestFileReport => ({
   name,
@@ -54,5 +54,24 @@ describe('the count of tests', () => {
 
   it('lets tests be left out when only some were asked for', () => {
     expect(count({ ...GREEN, numPendingTests: 9 }, { exitedWell: true, allowSkipped: true }).failed).toBe(0);
+  });
+});
+
+describe('the slowest files', () => {
+  const testResults = [
+    file('/project/test/quick.spec.ts', ['passed'], { startTime: 5000, endTime: 5040 }),
+    file('/project/test/slow.spec.ts', ['passed'], { startTime: 1000, endTime: 13_500 }),
+    file('/project/libs/broken.spec.ts', [], { status: 'failed', startTime: 2000, endTime: 4000 }),
+  ];
+
+  it('come first, with their seconds, whether their tests passed or not', () => {
+    expect(listSlowestFiles({ ...GREEN, testResults }, { folder: '/project', count: 2 })).toEqual([
+      { file: 'test/slow.spec.ts', seconds: 12.5 },
+      { file: 'libs/broken.spec.ts', seconds: 2 },
+    ]);
+  });
+
+  it('are all files when there are few', () => {
+    expect(listSlowestFiles({ ...GREEN, testResults }, { folder: '/project', count: 10 })).toHaveLength(3);
   });
 });

@@ -1,3 +1,5 @@
+import { relative, sep } from 'node:path';
+
 /** What this project reads of the report that Jest writes for `--json`. */
 export interface JestReport {
   readonly numPassedTests: number;
@@ -55,4 +57,24 @@ export function countTests({ report, exitedWell, allowSkipped }: JestRun): TestC
 
 function failedOutsideTests({ status, assertionResults }: JestFileReport): boolean {
   return status === 'failed' && !assertionResults.some((result) => result.status === 'failed');
+}
+
+export interface FileDuration {
+  /** Relative to the folder, with forward slashes. */
+  readonly file: string;
+  readonly seconds: number;
+}
+
+/** Returns the spec files that took longest, the slowest first. The time to load a file counts. */
+export function listSlowestFiles(
+  report: JestReport,
+  { folder, count }: { readonly folder: string; readonly count: number },
+): FileDuration[] {
+  return report.testResults
+    .map(({ name, startTime, endTime }) => ({
+      file: relative(folder, name).split(sep).join('/'),
+      seconds: (endTime - startTime) / 1000,
+    }))
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, count);
 }

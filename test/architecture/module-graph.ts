@@ -12,6 +12,8 @@ export interface ModuleImport {
   readonly file?: string;
   /** `import()` at run time, which loads nothing until it is reached. */
   readonly dynamic: boolean;
+  /** `import type`, `export type`, or a type in the code: nothing of it is there at run time. */
+  readonly isType?: boolean;
 }
 
 /** Every TypeScript source below a folder, specs aside, relative to it and with forward slashes. */
@@ -26,21 +28,27 @@ export function listImports(folder: string, file: string): ModuleImport[] {
   const path = join(folder, file);
   const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2023, true);
   const imports: ModuleImport[] = [];
-  const add = (specifier: string, dynamic: boolean) =>
-    imports.push({ specifier, dynamic, file: resolveRelative(folder, path, specifier) });
+  const add = (specifier: string, { dynamic = false, isType = false }) =>
+    imports.push({ specifier, dynamic, isType, file: resolveRelative(folder, path, specifier) });
   const visit = (node: ts.Node): void => {
     if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
-      if (ts.isStringLiteral(node.moduleSpecifier)) add(node.moduleSpecifier.text, false);
+      if (ts.isStringLiteral(node.moduleSpecifier)) add(node.moduleSpecifier.text, { isType: isTypeOnly(node) });
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      if (ts.isStringLiteral(node.argument.literal)) add(node.argument.literal.text, false);
+      if (ts.isStringLiteral(node.argument.literal)) add(node.argument.literal.text, { isType: true });
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [argument] = node.arguments;
-      if (argument && ts.isStringLiteral(argument)) add(argument.text, true);
+      if (argument && ts.isStringLiteral(argument)) add(argument.text, { dynamic: true });
     }
     ts.forEachChild(node, visit);
   };
   visit(source);
   return imports;
+}
+
+function isTypeOnly(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  return ts.isImportDeclaration(node)
+    ? node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+    : node.isTypeOnly;
 }
 
 /** The packages that loading a file loads, through every file it statically imports. */

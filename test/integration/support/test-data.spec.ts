@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { createTestSchema } from './postgres.js';
-import { createTestPrefix } from './redis.js';
+import { createTestSchema } from '../../support/postgres.js';
+import { createTestPrefix } from '../../support/redis.js';
 
 describe('the data of a spec file', () => {
   it('has a Redis prefix of its own, which says what would stay for ever (pain 28)', async () => {
