@@ -107,7 +107,7 @@ describe.each(ADAPTERS)('the session cookie going out on %s', (adapter) => {
   });
 
   it('has neither prefix nor Secure for development over plain http', async () => {
-    const { set } = await signInWith(adapter, { insecureCookie: true });
+    const { set } = await signInWith(adapter, { cookie: { secure: false } });
     expect(set).toEqual([expect.stringMatching(new RegExp(`^session=${TOKEN}; Path=/; HttpOnly; SameSite=Lax$`))]);
   });
 
@@ -134,7 +134,7 @@ describe.each(ADAPTERS)('the session cookie going out on %s', (adapter) => {
     { cookie: { name: '__Host-Http-id', persistent: true } },
     { cookie: { domain: 'example.test', sameSite: 'strict' } },
     { cookie: { sameSite: 'none', partitioned: true } },
-    { insecureCookie: true },
+    { cookie: { secure: false } },
   ])('is cleared with the attributes that it was set with: %j', async (options) => {
     const { set, cleared } = await signInWith(adapter, options);
     const attributesOf = ([cookie = '']: readonly string[]) =>

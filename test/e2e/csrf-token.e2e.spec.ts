@@ -170,8 +170,7 @@ describe.each(ADAPTERS)('CSRF tokens beside a periodic rotation on %s', (adapter
       options: {
         store: memoryStore({ now: clock.now }),
         csrf: { token: 'required' },
-        rotateEvery: '5m',
-        rotationGrace: '30s',
+        rotation: { every: '5m', grace: '30s' },
       },
       providers: [{ provide: APP_GUARD, useExisting: SessionGuard }],
     });

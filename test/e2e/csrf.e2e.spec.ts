@@ -39,11 +39,15 @@ class EarlyController extends FormsControllerBase {
 const controllers = [AccountController, FormsController, CallbacksController, MoreCallbacksController, EarlyController];
 
 describe.each(ADAPTERS)('CSRF protection on %s', (adapter) => {
-  const start = (csrf?: SessionModuleOptions['csrf'], guards: object[] = []) =>
+  const start = (
+    csrf?: SessionModuleOptions['csrf'],
+    guards: object[] = [],
+    origins?: SessionModuleOptions['origins'],
+  ) =>
     startTestApp({
       adapter,
       controllers,
-      options: csrf === undefined ? {} : { csrf },
+      options: { csrf, origins },
       providers: guards.map((useClass) => ({ provide: APP_GUARD, useClass: useClass as typeof SessionGuard })),
       configure: (nest) =>
         void nest.use((_: unknown, response: { setHeader(name: string, value: string): void }, next: () => void) => {
@@ -232,9 +236,9 @@ describe.each(ADAPTERS)('CSRF protection on %s', (adapter) => {
   });
 
   it('takes origins and what is missing as configured', async () => {
-    const app = await start({
-      publicOrigins: ['https://app.example.com'],
-      trustedOrigins: ['https://partner.example'],
+    const app = await start(undefined, [], {
+      public: ['https://app.example.com'],
+      trusted: ['https://partner.example', 'capacitor://localhost'],
       onMissing: 'reject',
     });
     const statusOf = async (headers: Record<string, string>) =>
@@ -244,6 +248,10 @@ describe.each(ADAPTERS)('CSRF protection on %s', (adapter) => {
     expect(await statusOf({ Origin: await app.nest.getUrl() })).toBe(403);
     expect(await statusOf({ 'Sec-Fetch-Site': 'cross-site', Origin: 'https://partner.example' })).toBe(201);
     expect(await statusOf({ Origin: 'https://partner.example' })).toBe(201);
+    expect(await statusOf({ 'Sec-Fetch-Site': 'cross-site', Origin: 'capacitor://localhost' })).toBe(201);
+    expect(await statusOf({ Origin: 'capacitor://localhost' })).toBe(201);
+    expect(await statusOf({ 'Sec-Fetch-Site': 'cross-site', Origin: 'ionic://localhost' })).toBe(403);
+    expect(await statusOf({ Origin: 'null' })).toBe(403);
     expect(await statusOf(CROSS_SITE)).toBe(403);
     expect(await statusOf({})).toBe(403);
     expect(app.log.filter((line) => line.startsWith('warn csrf is'))).toEqual([]);

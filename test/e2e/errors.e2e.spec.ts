@@ -83,7 +83,7 @@ describe.each(ADAPTERS)('session errors over HTTP on %s', (adapter) => {
     app = await startTestApp({
       adapter,
       controllers,
-      options: { maxSessionsPerUser: 2, onLimit: 'reject', maxDataSize: 64 },
+      options: { maxSessionsPerUser: 2, onLimit: 'reject', maxDataBytes: 64 },
     });
   });
 

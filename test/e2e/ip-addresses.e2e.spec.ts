@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionPolicyDescription, type SessionModuleOptions } from 'nest-sessions';
-import type { IpAddressMode } from '#src/core/client/ip-address-form.js';
 import { openHybrid, openMemory, openPostgres, openRedis, type E2eStore } from './support/e2e-stores.js';
 import { ADAPTERS, startTestApp, type AdapterName } from './support/test-app.js';
 
@@ -74,8 +73,8 @@ const traced = ({ everything }: Outcome) =>
   CLIENTS.flatMap(({ traces }) => traces.filter((trace) => everything.includes(trace)));
 
 describe.each(STORES)('clients’ addresses with the %s store, on %s', (_store, adapter, open) => {
-  const observeMode = (ipAddresses: IpAddressMode | undefined, ipAddressKey?: string) =>
-    observe(open, { adapter, options: { ipAddresses, ipAddressKey } });
+  const observeMode = (ipAddresses: SessionModuleOptions['ipAddresses']) =>
+    observe(open, { adapter, options: { ipAddresses } });
 
   it('are kept whole by default, which also proves that this test would see them', async () => {
     const outcome = await observeMode(undefined);
@@ -90,7 +89,7 @@ describe.each(STORES)('clients’ addresses with the %s store, on %s', (_store, 
   });
 
   it('are kept as pseudonyms when hashed, whole and as networks nowhere', async () => {
-    const outcome = await observeMode('hashed', 'a key of its own for addresses, 32+');
+    const outcome = await observeMode({ mode: 'hashed', key: 'a key of its own for addresses, 32+' });
     for (const address of outcome.listed) expect(address).toMatch(/^fd[0-9a-f]{2}:/);
     expect(new Set(outcome.listed).size).toBe(CLIENTS.length);
     expect(traced(outcome)).toEqual([]);
@@ -107,11 +106,11 @@ describe.each(STORES)('clients’ addresses with the %s store, on %s', (_store, 
 
 describe.each(ADAPTERS)('the mode of addresses on %s', (adapter) => {
   it('is in the description of the policy, its key is not', async () => {
-    const ipAddressKey = 'a key of its own for addresses, 32+';
-    const app = await startTestApp({ adapter, options: { ipAddresses: 'hashed', ipAddressKey } });
+    const key = 'a key of its own for addresses, 32+';
+    const app = await startTestApp({ adapter, options: { ipAddresses: { mode: 'hashed', key } } });
     const description = app.nest.get(SessionPolicyDescription);
     expect(description.describePolicy().ipAddresses).toBe('hashed');
-    expect(JSON.stringify(description) + String(description)).not.toContain(ipAddressKey);
+    expect(JSON.stringify(description) + String(description)).not.toContain(key);
     await app.close();
   });
 });

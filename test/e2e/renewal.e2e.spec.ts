@@ -56,7 +56,7 @@ describe.each(ADAPTERS)('periodic rotation over HTTP on %s (I7, RFC 9700 4.14.2)
   let app: TestApp;
 
   beforeAll(async () => {
-    const options = { store: memoryStore({ now: clock.now }), rotateEvery: '5m', rotationGrace: '30s' } as const;
+    const options = { store: memoryStore({ now: clock.now }), rotation: { every: '5m', grace: '30s' } } as const;
     app = await startTestApp({ adapter, options, controllers: [AccountController, LateController] });
     app.sessions.events.on('reuse-detected', (event) => void reuses.push(event));
   });
@@ -159,10 +159,10 @@ describe.each(STORES)('periodic rotation between two instances on %s', (_name, o
     const store = backend.definition;
     express = await startTestApp({
       adapter: 'express',
-      options: { store, rotateEvery: '1001ms', rotationGrace: '1s' },
+      options: { store, rotation: { every: '1001ms', grace: '1s' } },
     });
     // This one renews nothing while the test runs, so that the token that it promotes is the last one.
-    fastify = await startTestApp({ adapter: 'fastify', options: { store, rotateEvery: '1h', rotationGrace: '10m' } });
+    fastify = await startTestApp({ adapter: 'fastify', options: { store, rotation: { every: '1h', grace: '10m' } } });
   });
   afterAll(async () => {
     await Promise.all([express?.close(), fastify?.close()]);

@@ -182,8 +182,8 @@ describe.each(ADAPTERS)('resourceIsolation on %s (ASVS 3.5.8)', (adapter) => {
     expect((await get('/files/callback', FETCH, 'POST')).json()).toEqual({ ran: true });
   });
 
-  it('lets scripts of csrf.trustedOrigins read', async () => {
-    await start({ resourceIsolation: true, csrf: { trustedOrigins: ['https://partner.example'] } });
+  it('lets scripts of origins.trusted read', async () => {
+    await start({ resourceIsolation: true, origins: { trusted: ['https://partner.example'] } });
     expect((await get('/files', { ...FETCH, Origin: 'https://partner.example' })).status).toBe(200);
     expect((await get('/files', { ...FETCH, Origin: 'https://evil.example' })).status).toBe(403);
     expect((await get('/files', { ...IMAGE, Origin: 'https://partner.example' })).status).toBe(403);

@@ -22,7 +22,7 @@ describe.each(ADAPTERS)('security events on %s', (adapter) => {
     backend = await openPostgres();
     app = await startTestApp({
       adapter,
-      options: { store: backend.definition, maxSessionsPerUser: 2, rotateEvery: '1h' },
+      options: { store: backend.definition, maxSessionsPerUser: 2, rotation: { every: '1h' } },
     });
     app.sessions.events.onAny((name, event) => {
       told.push([name, event]);

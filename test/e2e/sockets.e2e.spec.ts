@@ -51,13 +51,14 @@ describe.each(SOCKET_LIBRARIES)('SessionGuard before gateways of %s (pain 34)', 
   });
 
   it('refuses pages of other sites at the handshake, whatever cookie comes with it (ASVS 4.4.2)', async () => {
-    const app = await start({ sockets: { allowedOrigins: ['https://app.example.com'] } });
+    const app = await start({ options: { origins: { public: ['https://app.example.com', 'capacitor://localhost'] } } });
     const { token } = await app.sessions.create({ userId: 'ada' });
     app.store.calls.length = 0;
     const refused = { status: 'error', statusCode: 403, error: 'origin_not_allowed', message: 'Forbidden' };
     const foreign: Record<string, string>[] = [
       { origin: 'https://evil.example' },
       { origin: 'null' },
+      { origin: 'ionic://localhost' },
       { origin: 'http://127.0.0.1:1' },
       { origin: 'https://app.example.com.evil.example' },
       { 'sec-fetch-site': 'cross-site' },
@@ -68,14 +69,14 @@ describe.each(SOCKET_LIBRARIES)('SessionGuard before gateways of %s (pain 34)', 
       expect(await socket.closed).toBe(library === 'ws' ? 4403 : 'io server disconnect');
     }
     expect(app.store.calls).toEqual([]);
-    for (const origin of ['https://app.example.com', await app.nest.getUrl()]) {
+    for (const origin of ['https://app.example.com', 'capacitor://localhost', await app.nest.getUrl()]) {
       const socket = await app.connect(token, { origin });
       expect((await socket.ask('who')).event).toBe('you');
     }
   });
 
   it('refuses clients that tell no origin where every client is a browser', async () => {
-    const app = await start({ sockets: { requireOrigin: true } });
+    const app = await start({ options: { origins: { onMissing: 'reject' } } });
     const { token } = await app.sessions.create({ userId: 'ada' });
     const socket = await app.connect(token);
     expect((await socket.next()).data).toMatchObject({ statusCode: 403 });

@@ -142,10 +142,9 @@ describe.each<AdapterName>(['express', 'fastify'])(
       const app = await start({
         store: memoryStore({ now: clock.now }),
         tokenKeys,
-        rotateEvery: '15m',
+        rotation: { every: '15m' },
         csrf: { token: 'required' },
-        ipAddresses: 'hashed',
-        ipAddressKey: KEYS[1],
+        ipAddresses: { mode: 'hashed', key: KEYS[1] ?? '' },
       });
       const { browser } = await signIn(app);
       clock.advance(16 * MINUTE_MS);

@@ -245,7 +245,7 @@ describe.each(ADAPTERS)('ASVS 5.0, what requests bring along, on %s', (adapter) 
 
   it('V14.3.2 lets no cache keep an answer that carries a token, a GET among them', async () => {
     const clock = new FakeClock();
-    const app = await start({ store: memoryStore({ now: clock.now }), rotateEvery: '15m', idleTimeout: '1h' });
+    const app = await start({ store: memoryStore({ now: clock.now }), rotation: { every: '15m' }, idleTimeout: '1h' });
     const browser = app.openBrowser();
     const answers = [
       await browser.post('/sign-in-cacheable', { userId: 'ada' }),

@@ -95,7 +95,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V16, logs, on %s', (adapter) => {
   });
 
   it('V16.2.5 names no token and no hash of one in any log line, event or answer', async () => {
-    const { app, clock, lines } = await start({ rotateEvery: '15m', idleTimeout: '1h' });
+    const { app, clock, lines } = await start({ rotation: { every: '15m' }, idleTimeout: '1h' });
     const browser = app.openBrowser();
     const tokens = new Set<string>();
     const told: string[] = [];
@@ -170,7 +170,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V16, logs, on %s', (adapter) => {
 
   it('V16.3.3 tells of every attempt to get round the checks', async () => {
     const { app, clock, eventsOf, suspiciousTokens } = await start({
-      rotateEvery: '15m',
+      rotation: { every: '15m' },
       idleTimeout: '3h',
       resourceIsolation: true,
       maxSessionsPerUser: 1,

@@ -87,7 +87,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V3, cookies and other sites, on %s', (adapter)
       expect([name, answer.status]).toEqual([name, 401]);
     }
     process.env.NODE_ENV = 'production';
-    await expect(start({ insecureCookie: true })).rejects.toMatchObject({ option: 'insecureCookie' });
+    await expect(start({ cookie: { secure: false } })).rejects.toMatchObject({ option: 'cookie.secure' });
   });
 
   it.each(['lax', 'strict', 'none'] as const)(
@@ -99,7 +99,7 @@ describe.each(ADAPTERS)('ASVS 5.0 V3, cookies and other sites, on %s', (adapter)
         expect(cookie).toMatch(wanted);
         expect(cookie).toContain('; Secure');
       }
-      await expect(start({ cookie: { sameSite: 'none' }, insecureCookie: true })).rejects.toMatchObject({
+      await expect(start({ cookie: { sameSite: 'none', secure: false } })).rejects.toMatchObject({
         option: 'cookie.sameSite',
       });
     },

@@ -27,7 +27,7 @@ describe.each(ADAPTERS)('mistakes of other libraries in what they print, looked 
       const clock = new FakeClock();
       app = await startTestApp({
         adapter,
-        options: { store: memoryStore({ now: clock.now }), rotateEvery: '5m', rotationGrace: '30s', bearer: true },
+        options: { store: memoryStore({ now: clock.now }), rotation: { every: '5m', grace: '30s' }, bearer: true },
         configure: (nest) => nest.useLogger(logs),
       });
       const told: unknown[] = [];

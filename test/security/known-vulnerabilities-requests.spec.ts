@@ -143,7 +143,7 @@ describe.each(ADAPTERS)('mistakes of other libraries with requests, tried on %s'
 
   it('CVE-2026-44457, CVE-2026-24472 (Hono): a cache that heeds no-store only hands nobody’s cookie to anybody else', async () => {
     const clock = new FakeClock();
-    const options = { store: memoryStore({ now: clock.now }), rotateEvery: '5m', rotationGrace: '30s' } as const;
+    const options = { store: memoryStore({ now: clock.now }), rotation: { every: '5m', grace: '30s' } } as const;
     const app = await start({ adapter, options });
     const cache = new CarelessCache(app.client);
     const [ada, bob] = [app.openBrowser(), app.openBrowser()];

@@ -190,7 +190,7 @@ describe.each(EVERY_STORE)('mistakes of other libraries, tried on the %s store w
   it('CVE-2019-16782 (rack): whoever reads the whole backend finds no piece of a token, only its hash', async () => {
     const app = await startTestApp({
       adapter: 'fastify',
-      options: { store: pair.defineStore(), rotateEvery: '1001ms', rotationGrace: '1s' },
+      options: { store: pair.defineStore(), rotation: { every: '1001ms', grace: '1s' } },
     });
     try {
       const browser = app.openBrowser();

@@ -35,7 +35,7 @@ export class DemoModule {
           idleTimeout: '30m',
           absoluteTimeout: '12h',
           maxSessionsPerUser: 20,
-          insecureCookie: !config.production,
+          cookie: { secure: config.production },
           redirect: ({ path, ...refusal }) => pageForRefusal(missingFrom(refusal), returnPathOf(path)),
           // People take their laptop elsewhere, and not their cookies to another browser.
           onAnomaly: ({ changes }) => (changes.includes('user-agent') ? 'step-up' : 'notify'),

@@ -48,18 +48,21 @@ export type { HttpSession, SignIn, SignOut } from './nest/http/http-session.inte
 export { provideSession } from './nest/http/current-sessions.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
+export type { SessionBearerOptions } from './nest/options/bearer-settings.js';
+export type { SessionCleanupOptions } from './nest/options/cleanup-settings.js';
+export type { SessionCookieOptions } from './nest/options/cookie-settings.js';
+export type { SessionCsrfOptions } from './nest/options/csrf-settings.js';
+export type { SessionOriginOptions } from './nest/options/origin-settings.js';
+export type { SessionRetentionOptions } from './nest/options/retention-settings.js';
+export type { SessionRotationOptions } from './nest/options/rotation-settings.js';
+export type { SessionSocketOptions } from './nest/options/socket-settings.js';
 export type { PolicyDeviation } from './nest/options/policy-deviations.js';
 export type {
   JustifiableOption,
-  SessionBearerOptions,
-  SessionCleanupOptions,
-  SessionCookieOptions,
-  SessionCsrfOptions,
   SessionModuleAsyncOptions,
   SessionModuleOptions,
   SessionModuleRootOptions,
   SessionOptionsFactory,
-  SessionSocketOptions,
   SessionProfile,
 } from './nest/options/session-module-options.interface.js';
 export type { DescribedSessionPolicy } from './nest/policy/describe-policy.js';

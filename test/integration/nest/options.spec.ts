@@ -41,16 +41,12 @@ describe('the options of SessionModule (pain 42)', () => {
       },
       bearer: undefined,
       clearSiteData: [],
-      csrf: {
-        publicOrigins: undefined,
-        trustedOrigins: new Set(),
-        mode: 'enforce',
-        onMissing: 'allow',
-        token: 'off',
-      },
+      origins: { public: undefined, trusted: new Set(), onMissing: 'allow' },
+      csrf: { mode: 'enforce', token: 'off' },
       resourceIsolation: undefined,
       cleanup: { scheduled: true, intervalMs: 15 * 60_000, batchSize: 1000, timeBudgetMs: 60_000 },
-      sockets: { allowedOrigins: new Set(), requireOrigin: false, recheckIntervalMs: 30_000 },
+      sockets: { recheckIntervalMs: 30_000 },
+      ipAddresses: { mode: 'full' },
       retentionMs: 30 * 86_400_000,
       auditRetentionMs: 365 * 86_400_000,
     });
@@ -59,9 +55,10 @@ describe('the options of SessionModule (pain 42)', () => {
   it('rotate tokens periodically only when told to, with a grace of a minute', () => {
     const policyOf = (options: object) => resolveSessionSettings(optionsOf(options)).policy;
     expect(policyOf({})).toMatchObject({ rotateEveryMs: undefined, rotationGraceMs: 60_000 });
-    expect(policyOf({ rotateEvery: '15m' })).toMatchObject({ rotateEveryMs: 900_000, rotationGraceMs: 60_000 });
-    expect(policyOf({ rotateEvery: '2s', rotationGrace: '1s' })).toMatchObject({ rotationGraceMs: 1_000 });
-    expect(policyOf({ rotationGrace: '10m' }).rotationGraceMs).toBe(600_000);
+    expect(policyOf({ rotation: {} })).toMatchObject({ rotateEveryMs: undefined, rotationGraceMs: 60_000 });
+    expect(policyOf({ rotation: { every: '15m' } })).toMatchObject({ rotateEveryMs: 900_000, rotationGraceMs: 60_000 });
+    expect(policyOf({ rotation: { every: '2s', grace: '1s' } })).toMatchObject({ rotationGraceMs: 1_000 });
+    expect(policyOf({ rotation: { every: '11m', grace: '10m' } }).rotationGraceMs).toBe(600_000);
   });
 
   it('touch ten times per idle timeout when that is short', () => {
@@ -70,7 +67,16 @@ describe('the options of SessionModule (pain 42)', () => {
   });
 
   it('take undefined for "not given", as configuration services do', () => {
-    const given = { idleTimeout: undefined, cookie: { name: undefined }, cleanup: undefined, tokenKeys: undefined };
+    const given = {
+      idleTimeout: undefined,
+      cookie: { name: undefined },
+      cleanup: undefined,
+      tokenKeys: undefined,
+      rotation: { every: undefined, grace: undefined },
+      retention: { sessions: undefined },
+      origins: { public: undefined, trusted: undefined },
+      ipAddresses: undefined,
+    };
     expect(resolveSessionSettings(optionsOf(given)).cookie.name).toBe('__Host-session');
   });
 
@@ -95,13 +101,17 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ absoluteTimeout: '20m' }, 'idleTimeout'],
     [{ touchInterval: '16m' }, 'touchInterval'],
     [{ touchInterval: '-1m' }, 'touchInterval'],
-    [{ rotateEvery: 15 }, 'rotateEvery'],
-    [{ rotateEvery: '60s' }, 'rotateEvery'],
-    [{ rotateEvery: '2m', rotationGrace: '2m' }, 'rotateEvery'],
-    [{ rotateEvery: '12h' }, 'rotateEvery'],
-    [{ rotationGrace: '999ms' }, 'rotationGrace'],
-    [{ rotationGrace: '601s' }, 'rotationGrace'],
-    [{ rotationGrace: 'none' }, 'rotationGrace'],
+    [{ rotation: '15m' }, 'rotation'],
+    [{ rotation: null }, 'rotation'],
+    [{ rotation: { interval: '15m' } }, 'rotation.interval'],
+    [{ rotation: { every: 15 } }, 'rotation.every'],
+    [{ rotation: { every: '60s' } }, 'rotation.every'],
+    [{ rotation: { every: '2m', grace: '2m' } }, 'rotation.every'],
+    [{ rotation: { every: '12h' } }, 'rotation.every'],
+    [{ rotation: { every: '1h', grace: '999ms' } }, 'rotation.grace'],
+    [{ rotation: { every: '1h', grace: '601s' } }, 'rotation.grace'],
+    [{ rotation: { every: '1h', grace: 'none' } }, 'rotation.grace'],
+    [{ rotation: { grace: '30s' } }, 'rotation.grace'],
     [{ maxSessionsPerUser: 0 }, 'maxSessionsPerUser'],
     [{ maxSessionsPerUser: 2.5 }, 'maxSessionsPerUser'],
     [{ maxSessionsPerUser: '5' }, 'maxSessionsPerUser'],
@@ -109,8 +119,8 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ redirect: '/sign-in' }, 'redirect'],
     [{ onAnomaly: 'step-up' }, 'onAnomaly'],
     [{ onLimit: 'evict' }, 'onLimit'],
-    [{ maxDataSize: -1 }, 'maxDataSize'],
-    [{ maxDataSize: Infinity }, 'maxDataSize'],
+    [{ maxDataBytes: -1 }, 'maxDataBytes'],
+    [{ maxDataBytes: Infinity }, 'maxDataBytes'],
     [{ tokenKeys: [] }, 'tokenKeys'],
     [{ tokenKeys: KEY }, 'tokenKeys'],
     [{ tokenKeys: [KEY, undefined] }, 'tokenKeys[1]'],
@@ -119,24 +129,25 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ resourceIsolation: null }, 'resourceIsolation'],
     [{ resourceIsolation: {} }, 'resourceIsolation'],
     [{ cookie: null }, 'cookie'],
-    [{ cookie: { secure: false } }, 'cookie.secure'],
+    [{ cookie: { secure: 'true' } }, 'cookie.secure'],
+    [{ cookie: { httpOnly: true } }, 'cookie.httpOnly'],
     [{ cookie: { sameSite: 'Lax' } }, 'cookie.sameSite'],
-    [{ cookie: { sameSite: 'none' }, insecureCookie: true }, 'cookie.sameSite'],
+    [{ cookie: { sameSite: 'none', secure: false } }, 'cookie.sameSite'],
     [{ cookie: { persistent: 'yes' } }, 'cookie.persistent'],
     [{ cookie: { domain: 'https://example.test' } }, 'cookie.domain'],
     [{ cookie: { domain: '.example.test' } }, 'cookie.domain'],
     [{ cookie: { domain: 'example.test; Path=/x' } }, 'cookie.domain'],
     [{ cookie: { domain: 'example.test:3000' } }, 'cookie.domain'],
-    [{ insecureCookie: 'true' }, 'insecureCookie'],
     [{ csrf: true }, 'csrf'],
     [{ csrf: null }, 'csrf'],
-    [{ csrf: { publicOrigin: 'https://app.example.com' } }, 'csrf.publicOrigin'],
-    [{ csrf: { publicOrigins: 'https://app.example.com' } }, 'csrf.publicOrigins'],
-    [{ csrf: { publicOrigins: [] } }, 'csrf.publicOrigins'],
-    [{ csrf: { publicOrigins: ['capacitor://localhost'] } }, 'csrf.publicOrigins[0]'],
-    [{ csrf: { trustedOrigins: null } }, 'csrf.trustedOrigins'],
+    [{ origins: 'https://app.example.com' }, 'origins'],
+    [{ origins: ['https://app.example.com'] }, 'origins'],
+    [{ origins: { own: [] } }, 'origins.own'],
+    [{ origins: { public: 'https://app.example.com' } }, 'origins.public'],
+    [{ origins: { public: [] } }, 'origins.public'],
+    [{ origins: { trusted: null } }, 'origins.trusted'],
+    [{ origins: { onMissing: true } }, 'origins.onMissing'],
     [{ csrf: { mode: 'report' } }, 'csrf.mode'],
-    [{ csrf: { onMissing: true } }, 'csrf.onMissing'],
     [{ csrf: { token: true } }, 'csrf.token'],
     [{ cleanup: true }, 'cleanup'],
     [{ cleanup: { every: '1h' } }, 'cleanup.every'],
@@ -144,18 +155,15 @@ describe('the options of SessionModule (pain 42)', () => {
     [{ cleanup: { interval: '' } }, 'cleanup.interval'],
     [{ sockets: { origins: [] } }, 'sockets.origins'],
     [{ sockets: [] }, 'sockets'],
-    [{ sockets: { allowedOrigins: 'https://app.test' } }, 'sockets.allowedOrigins'],
-    [{ sockets: { allowedOrigins: ['https://ok.test', 'https://app.test/'] } }, 'sockets.allowedOrigins[1]'],
-    [{ sockets: { allowedOrigins: ['*'] } }, 'sockets.allowedOrigins[0]'],
-    [{ sockets: { allowedOrigins: ['null'] } }, 'sockets.allowedOrigins[0]'],
-    [{ sockets: { allowedOrigins: ['https://*.app.test'] } }, 'sockets.allowedOrigins[0]'],
-    [{ sockets: { requireOrigin: 'yes' } }, 'sockets.requireOrigin'],
     [{ sockets: { recheckInterval: '99ms' } }, 'sockets.recheckInterval'],
     [{ sockets: { recheckInterval: '2h' } }, 'sockets.recheckInterval'],
     [{ cleanup: { batchSize: 0 } }, 'cleanup.batchSize'],
     [{ cleanup: { timeBudget: '1 m' } }, 'cleanup.timeBudget'],
-    [{ retention: '30' }, 'retention'],
-    [{ auditRetention: 'forever' }, 'auditRetention'],
+    [{ retention: '30d' }, 'retention'],
+    [{ retention: 30 }, 'retention'],
+    [{ retention: { ended: '30d' } }, 'retention.ended'],
+    [{ retention: { sessions: '30' } }, 'retention.sessions'],
+    [{ retention: { audit: 'forever' } }, 'retention.audit'],
   ])('refuse %j and name %s', (options, name) => {
     const refusal = refusalOf(options);
     expect(refusal.option).toBe(name);
@@ -179,7 +187,7 @@ describe('the options of SessionModule (pain 42)', () => {
   });
 
   it.each(['__Host-id', '__Secure-id', '__Http-id', '__Host-Http-id'])('refuse %s on an insecure cookie', (name) => {
-    expect(refusalOf({ cookie: { name }, insecureCookie: true }).option).toBe('cookie.name');
+    expect(refusalOf({ cookie: { name, secure: false } }).option).toBe('cookie.name');
   });
 
   it.each([
@@ -191,9 +199,8 @@ describe('the options of SessionModule (pain 42)', () => {
   });
 });
 
-describe('the origins of csrf', () => {
+describe('the option origins', () => {
   it.each([
-    'null',
     '',
     '*',
     'https://*.example.com',
@@ -209,34 +216,136 @@ describe('the origins of csrf', () => {
     'https://a.example, https://b.example',
     ' https://app.example.com',
     'https://müller.example',
+    'capacitor://',
+    'capacitor://localhost/',
+    'capacitor:localhost',
+    'app://*',
     7,
     undefined,
   ])('refuse %j', (origin) => {
-    for (const name of ['publicOrigins', 'trustedOrigins']) {
-      const refusal = refusalOf({ csrf: { [name]: ['https://ok.example', origin] } });
-      expect(refusal.option).toBe(`csrf.${name}[1]`);
+    for (const name of ['public', 'trusted']) {
+      const refusal = refusalOf({ origins: { [name]: ['https://ok.example', origin] } });
+      expect(refusal.option).toBe(`origins.${name}[1]`);
       expect(refusal.message).toContain("must be scheme://host[:port] such as 'https://app.example.com'");
     }
   });
 
-  it('are kept as browsers spell them', () => {
-    const trustedOrigins = ['HTTPS://App.Example.com:443', 'http://[0:0::1]:80', 'capacitor://localhost'];
-    const publicOrigins = ['http://localhost:3000'];
-    const { csrf } = resolveSessionSettings(optionsOf({ csrf: { trustedOrigins, publicOrigins } }));
-    expect([...(csrf?.trustedOrigins ?? [])]).toEqual([
+  it.each(['public', 'trusted'])('refuses null in %s in words: anyone can send it', (name) => {
+    expect(refusalOf({ origins: { [name]: ['null'] } }).message).toBe(
+      `origins.${name}[0] is 'null', which every sandboxed frame and local file sends: serve the page from an origin of its own, such as 'capacitor://localhost'`,
+    );
+  });
+
+  it.each([
+    ['https://app.example.com/', 'https://app.example.com'],
+    ['HTTPS://App.example.com:443/path?query', 'https://app.example.com'],
+    ['capacitor://localhost/', 'capacitor://localhost'],
+  ])('says of %j what was meant', (given, meant) => {
+    expect(refusalOf({ origins: { trusted: [given] } }).message).toMatch(new RegExp(`: write '${meant}'$`));
+  });
+
+  it('keeps them as browsers spell them', () => {
+    const trusted = [
+      'HTTPS://App.Example.com:443',
+      'http://[0:0::1]:80',
+      'Capacitor://LOCALHOST',
+      'tauri://localhost:80',
+    ];
+    const { origins } = resolveSessionSettings(optionsOf({ origins: { trusted, public: ['http://localhost:3000'] } }));
+    expect([...origins.trusted]).toEqual([
       'https://app.example.com',
       'http://[::1]',
       'capacitor://localhost',
+      'tauri://localhost:80',
     ]);
-    expect([...(csrf?.publicOrigins ?? [])]).toEqual(publicOrigins);
+    expect([...(origins.public ?? [])]).toEqual(['http://localhost:3000']);
   });
 
-  it('are none when it is off', () => {
-    expect(resolveSessionSettings(optionsOf({ csrf: false })).csrf).toBeUndefined();
+  it('trusts a public origin of an app’s own scheme, and holds browsers to the others only', () => {
+    const originsOf = (list: string[]) => resolveSessionSettings(optionsOf({ origins: { public: list } })).origins;
+    expect(originsOf(['https://app.example.com', 'ionic://localhost'])).toEqual({
+      public: new Set(['https://app.example.com']),
+      trusted: new Set(['ionic://localhost']),
+      onMissing: 'allow',
+    });
+    expect(originsOf(['ionic://localhost']).public).toBeUndefined();
+  });
+
+  it('holds for sockets and isolation when csrf is off, too', () => {
+    const { csrf, origins } = resolveSessionSettings(optionsOf({ csrf: false, origins: { trusted: ['app://a'] } }));
+    expect(csrf).toBeUndefined();
+    expect([...origins.trusted]).toEqual(['app://a']);
   });
 });
 
-describe('insecureCookie', () => {
+describe('an option under its old name', () => {
+  it.each<[object, string]>([
+    [{ rotateEvery: '20m' }, "rotateEvery is now rotation.every: rotation: { every: '15m' }"],
+    [{ rotateEvery: undefined }, "rotateEvery is now rotation.every: rotation: { every: '15m' }"],
+    [{ rotationGrace: '30s' }, "rotationGrace is now rotation.grace: rotation: { every: '15m', grace: '60s' }"],
+    [{ retention: '30d' }, "retention is now retention.sessions: retention: { sessions: '30d' }"],
+    [{ auditRetention: '365d' }, "auditRetention is now retention.audit: retention: { audit: '365d' }"],
+    [
+      { csrf: { publicOrigins: [] } },
+      "csrf.publicOrigins is now origins.public: origins: { public: ['https://app.example.com'] }",
+    ],
+    [
+      { csrf: { trustedOrigins: undefined } },
+      "csrf.trustedOrigins is now origins.trusted: origins: { trusted: ['https://partner.example'] }",
+    ],
+    [{ csrf: { onMissing: 'reject' } }, "csrf.onMissing is now origins.onMissing: origins: { onMissing: 'reject' }"],
+    [
+      { sockets: { allowedOrigins: null } },
+      "sockets.allowedOrigins is now origins.public, or origins.trusted for other sites: origins: { public: ['https://app.example.com'] }",
+    ],
+    [
+      { sockets: { requireOrigin: true } },
+      "sockets.requireOrigin is now origins.onMissing: origins: { onMissing: 'reject' }",
+    ],
+    [{ insecureCookie: true }, 'insecureCookie is now cookie.secure: cookie: { secure: false }'],
+    [{ ipAddressKey: KEY }, "ipAddressKey is now ipAddresses.key: ipAddresses: { mode: 'hashed', key }"],
+    [{ maxDataSize: 64 }, 'maxDataSize is now maxDataBytes: maxDataBytes: 4096'],
+    [
+      { profile: 'owasp-high', justifications: { rotateEvery: 'why' } },
+      "justifications.rotateEvery is now justifications['rotation.every']: justifications: { 'rotation.every': 'why' }",
+    ],
+    [
+      { profile: 'aal1', justifications: { insecureCookie: 'why' } },
+      "justifications.insecureCookie is now justifications['cookie.secure']: justifications: { 'cookie.secure': 'why' }",
+    ],
+  ])('%j is told its new one', (options, message) => {
+    expect(refusalOf(options).message).toBe(message);
+  });
+});
+
+describe('the option ipAddresses', () => {
+  it.each<[unknown, string]>([
+    [
+      'hashed',
+      `ipAddresses 'hashed' needs a key of at least 32 bytes: ipAddresses: { mode: 'hashed', key }; generate one with "openssl rand -base64 48"`,
+    ],
+    ['whole', `ipAddresses must be 'full' or 'truncated' or 'none' or { mode: 'hashed', key }, but is "whole"`],
+    [null, `ipAddresses must be 'full' or 'truncated' or 'none' or { mode: 'hashed', key }, but is null`],
+    [
+      { mode: 'truncated', key: KEY },
+      `ipAddresses.mode must be 'hashed', the one mode that has a key, but is "truncated": write the others as ipAddresses: 'truncated'`,
+    ],
+    [
+      { mode: 'hashed', key: 'k'.repeat(31) },
+      'ipAddresses.key must have at least 32 bytes: generate one with "openssl rand -base64 48"',
+    ],
+  ])('%j is refused and says how', (ipAddresses, message) => {
+    expect(refusalOf({ ipAddresses }).message).toBe(message);
+  });
+
+  it('takes a key as text or as bytes', () => {
+    const modeOf = (key: unknown) =>
+      resolveSessionSettings(optionsOf({ ipAddresses: { mode: 'hashed', key } })).ipAddresses.mode;
+    expect([modeOf(KEY), modeOf(new Uint8Array(32))]).toEqual(['hashed', 'hashed']);
+  });
+});
+
+describe('cookie.secure: false', () => {
   const before = process.env.NODE_ENV;
 
   afterEach(() => {
@@ -245,14 +354,16 @@ describe('insecureCookie', () => {
 
   it('is refused in production (ASVS 3.3.1)', () => {
     process.env.NODE_ENV = 'production';
-    expect(refusalOf({ insecureCookie: true }).message).toMatch(/^insecureCookie is for development/);
-    expect(resolveSessionSettings(optionsOf({ insecureCookie: false })).cookie.secure).toBe(true);
+    expect(refusalOf({ cookie: { secure: false } }).message).toMatch(
+      /^cookie\.secure is false, which is for development/,
+    );
+    expect(resolveSessionSettings(optionsOf({ cookie: { secure: true } })).cookie.secure).toBe(true);
   });
 });
 
 describe('a cookie that protects less than the default', () => {
   it.each<[object, RegExp]>([
-    [{ insecureCookie: true }, /^insecureCookie is on: the session cookie travels over plain http/],
+    [{ cookie: { secure: false } }, /^cookie\.secure is false: the session cookie travels over plain http/],
     [{ cookie: { name: 'id' } }, /^cookie\.name "id" has no __Host- or __Secure- prefix/],
     [{ cookie: { sameSite: 'none' } }, /^cookie\.sameSite is 'none': other sites can send requests/],
   ])('%j is warned of at boot', (options, warning) => {

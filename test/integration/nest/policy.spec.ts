@@ -50,7 +50,7 @@ describe('a profile (ASVS 7.1.1)', () => {
     ['owasp-high', '5m', '4h'],
   ])('%s gives the timeouts %s and %s, keeps to itself and says so', (profile, idleTimeout, absoluteTimeout) => {
     const described = describePolicy(settingsOf({ profile }));
-    const rotation = { rotateEvery: profile === 'owasp-high' ? '15m' : null };
+    const rotation = { every: profile === 'owasp-high' ? '15m' : null };
     expect(described).toMatchObject({ profile, idleTimeout, absoluteTimeout, rotation, deviations: [] });
   });
 
@@ -61,7 +61,7 @@ describe('a profile (ASVS 7.1.1)', () => {
       absoluteTimeout: '12h',
       maxSessionsPerUser: null,
       onLimit: null,
-      rotation: { rotateEvery: null, rotationGrace: null },
+      rotation: { every: null, grace: null },
     });
   });
 
@@ -77,23 +77,30 @@ describe('a profile (ASVS 7.1.1)', () => {
     ],
     [
       { profile: 'owasp-high', absoluteTimeout: '15m' },
-      { idleTimeout: '5m', rotation: { rotateEvery: null } },
+      { idleTimeout: '5m', rotation: { every: null } },
     ],
     [
       { profile: 'owasp-high', absoluteTimeout: '4m' },
-      { idleTimeout: '4m', rotation: { rotateEvery: null } },
+      { idleTimeout: '4m', rotation: { every: null } },
     ],
     [
       { profile: 'owasp-high', absoluteTimeout: '16m' },
-      { idleTimeout: '5m', rotation: { rotateEvery: '15m' } },
+      { idleTimeout: '5m', rotation: { every: '15m' } },
     ],
   ])('gives way to stricter options too: %j boots, and keeps to the profile', (options, wanted) => {
     expect(describePolicy(settingsOf(options))).toMatchObject({ ...wanted, deviations: [] });
   });
 
+  it('fills in the rotation beside a grace of the application’s own', () => {
+    const described = describePolicy(settingsOf({ profile: 'owasp-high', rotation: { grace: '30s' } }));
+    expect(described.rotation).toMatchObject({ every: '15m', grace: '30s' });
+  });
+
   it('does not bend what the application gave', () => {
     expect(refusalOf({ profile: 'aal2', idleTimeout: '1h', absoluteTimeout: '30m' }).option).toBe('idleTimeout');
-    expect(refusalOf({ profile: 'owasp-high', rotateEvery: '15m', absoluteTimeout: '15m' }).option).toBe('rotateEvery');
+    expect(refusalOf({ profile: 'owasp-high', rotation: { every: '15m' }, absoluteTimeout: '15m' }).option).toBe(
+      'rotation.every',
+    );
     expect(refusalOf({ profile: 'aal2', absoluteTimeout: 'never' }).option).toBe('absoluteTimeout');
   });
 
@@ -111,12 +118,12 @@ describe('a profile (ASVS 7.1.1)', () => {
     [{ profile: 'aal2', absoluteTimeout: '25h', idleTimeout: '61m' }, ['idleTimeout', 'absoluteTimeout']],
     [{ profile: 'aal3', idleTimeout: '16m' }, ['idleTimeout']],
     [{ profile: 'owasp-high', idleTimeout: '6m', absoluteTimeout: '5h' }, ['idleTimeout', 'absoluteTimeout']],
-    [{ profile: 'owasp-high', rotateEvery: '16m' }, ['rotateEvery']],
-    [{ profile: 'owasp-high', rotateEvery: '10m', rotationGrace: '30s' }, []],
+    [{ profile: 'owasp-high', rotation: { every: '16m' } }, ['rotation.every']],
+    [{ profile: 'owasp-high', rotation: { every: '10m', grace: '30s' } }, []],
     [{ profile: 'aal2', cookie: { persistent: true } }, ['cookie.persistent']],
     [{ profile: 'owasp-high', cookie: { persistent: true, sameSite: 'none' } }, ['cookie.persistent']],
     [{ profile: 'aal1', cookie: { sameSite: 'none', domain: 'a.test' } }, ['cookie.name', 'cookie.sameSite']],
-    [{ profile: 'aal1', insecureCookie: true }, ['cookie.name', 'insecureCookie']],
+    [{ profile: 'aal1', cookie: { secure: false } }, ['cookie.name', 'cookie.secure']],
     [{ idleTimeout: '300d', absoluteTimeout: '300d', cookie: { persistent: true } }, []],
     [{ profile: 'aal2', idleTimeout: '1h', absoluteTimeout: '24h', cookie: { sameSite: 'strict' } }, []],
   ])('says of %j that it deviates in %j', (options, wanted) => {
@@ -147,11 +154,16 @@ describe('a profile (ASVS 7.1.1)', () => {
     [{ profile: 'aal2', idleTimeout: '2h', justifications: { idleTimeout: 'a\nb' } }, 'justifications.idleTimeout'],
     [{ profile: 'aal2', idleTimeout: '2h', justifications: { idleTimeout: true } }, 'justifications.idleTimeout'],
     [{ ipAddresses: 'anonymous' }, 'ipAddresses'],
-    [{ ipAddresses: 'hashed' }, 'ipAddressKey'],
-    [{ ipAddresses: 'hashed', ipAddressKey: 'k'.repeat(31) }, 'ipAddressKey'],
-    [{ ipAddresses: 'hashed', ipAddressKey: [] }, 'ipAddressKey'],
-    [{ ipAddresses: 'truncated', ipAddressKey: ADDRESS_KEY }, 'ipAddressKey'],
-    [{ ipAddressKey: ADDRESS_KEY }, 'ipAddressKey'],
+    [{ ipAddresses: 'hashed' }, 'ipAddresses'],
+    [{ ipAddresses: { mode: 'hashed' } }, 'ipAddresses.key'],
+    [{ ipAddresses: { mode: 'hashed', key: 'k'.repeat(31) } }, 'ipAddresses.key'],
+    [{ ipAddresses: { mode: 'hashed', key: [] } }, 'ipAddresses.key'],
+    [{ ipAddresses: { mode: 'truncated', key: ADDRESS_KEY } }, 'ipAddresses.mode'],
+    [{ ipAddresses: { key: ADDRESS_KEY } }, 'ipAddresses.mode'],
+    [{ profile: 'owasp-high', rotation: 'never' }, 'rotation'],
+    [{ profile: 'owasp-high', rotation: null }, 'rotation'],
+    [{ profile: 'owasp-high', rotation: { every: null } }, 'rotation.every'],
+    [{ profile: 'owasp-high', idleTimeout: null }, 'idleTimeout'],
   ])('%j is refused by the name of %s', (options, name) => {
     expect(refusalOf(options).option).toBe(name);
   });
@@ -213,23 +225,20 @@ describe('the description of the policy (ASVS 7.1.1, 7.1.2)', () => {
       justifications: { absoluteTimeout: 'on-call shifts last that long' },
       maxSessionsPerUser: 5,
       tokenKeys: TOKEN_KEYS,
-      rotateEvery: '20m',
-      rotationGrace: '90s',
-      csrf: {
-        publicOrigins: ['https://app.example.test'],
-        trustedOrigins: ['https://a.test', 'app://b'],
-        token: 'required',
+      rotation: { every: '20m', grace: '90s' },
+      origins: {
+        public: ['https://app.example.test', 'capacitor://localhost'],
+        trusted: ['https://a.test', 'app://b'],
       },
+      csrf: { token: 'required' },
       cookie: { domain: 'example.test', sameSite: 'strict', persistent: true },
       maxIdentityProviderAge: '8h',
       resourceIsolation: true,
       bearer: { prefix: 'acme_' },
       clearSiteData: ['cache', 'storage'],
       cleanup: { interval: '10m' },
-      ipAddresses: 'hashed',
-      ipAddressKey: ADDRESS_KEY,
-      retention: '90d',
-      auditRetention: '730d',
+      ipAddresses: { mode: 'hashed', key: ADDRESS_KEY },
+      retention: { sessions: '90d', audit: '730d' },
     });
 
   it('is this with the defaults', () => {

@@ -44,7 +44,7 @@ export interface AmbiguousCredentials extends SecurityEvent {
 export interface IsolationRejection extends SecurityEvent {
   /**
    * `embedded`: as a part of the page, such as an image, script, frame or object. `fetched`: a script asked to read it
-   * (CORS) from an origin that is not in `csrf.trustedOrigins`.
+   * (CORS) from an origin that is not in `origins.trusted`.
    */
   readonly refusal: 'embedded' | 'fetched';
   /** `false`: it was let through, because `resourceIsolation` is `'log-only'`. */

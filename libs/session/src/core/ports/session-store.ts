@@ -262,7 +262,7 @@ export interface SessionStoreDefinition {
   readonly name: string;
   readonly inject: readonly SessionDependencyToken[];
   /**
-   * Whether ended sessions stay for `retention` and transitions leave audit rows for `auditRetention`, for
+   * Whether ended sessions stay for `retention.sessions` and transitions leave audit rows for `retention.audit`, for
    * `describePolicy()`. Default `false`.
    */
   readonly keepsHistory?: boolean;

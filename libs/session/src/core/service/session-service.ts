@@ -75,7 +75,7 @@ export class SessionService {
 
   /**
    * Decides whose session a token is. Anything that is not one of our tokens is turned away without a store call.
-   * Activity is recorded in the background, at most once per touch interval. With `rotateEvery` the outcome may have a
+   * Activity is recorded in the background, at most once per touch interval. With `rotation` the outcome may have a
    * `token` for the client; the one presented ends the session (`reuse`) when used after that one's grace.
    *
    * @param options.touch - `false` for polling that should not keep the session alive. Default `true`.
@@ -161,7 +161,7 @@ export class SessionService {
   }
 
   /**
-   * Gives the session a new token; once resolved the old one is dead, as is any other that `rotateEvery` left good. Of
+   * Gives the session a new token; once resolved the old one is dead, as is any other that `rotation` left good. Of
    * parallel calls one succeeds and the others are `superseded`.
    */
   async rotate(token: string): Promise<RotatedSession> {

@@ -61,7 +61,7 @@ export class SessionStoreFullError extends SessionStoreUnavailableError {
   override readonly code = 'SESSION_STORE_FULL';
 }
 
-/** The session's data would be larger than `maxDataSize` (bytes of its JSON in UTF-8). Nothing was written. */
+/** The session's data would be larger than `maxDataBytes` (bytes of its JSON in UTF-8). Nothing was written. */
 export class SessionDataTooLargeError extends SessionError {
   readonly code = 'SESSION_DATA_TOO_LARGE';
 
@@ -70,7 +70,7 @@ export class SessionDataTooLargeError extends SessionError {
     readonly maxBytes: number,
   ) {
     super(
-      `session data would be ${sizeBytes} bytes, over the limit of ${maxBytes}: keep large values elsewhere and store their key, or raise maxDataSize`,
+      `session data would be ${sizeBytes} bytes, over the limit of ${maxBytes}: keep large values elsewhere and store their key, or raise maxDataBytes`,
     );
   }
 }

@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
-import type { CleanupSettings, SessionSettings } from '../options/session-settings.js';
+import type { CleanupSettings } from '../options/cleanup-settings.js';
+import type { SessionSettings } from '../options/session-settings.js';
 import { CLEANUP_JOB, LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { SessionCleanup } from './session-cleanup.js';
 

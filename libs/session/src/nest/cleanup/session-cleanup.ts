@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SessionStore } from '../../core/ports/session-store.js';
-import type { CleanupSettings, SessionSettings } from '../options/session-settings.js';
+import type { CleanupSettings } from '../options/cleanup-settings.js';
+import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../options/session.constants.js';
 
 /** What one run did. */

@@ -1,17 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { checkCrossOrigin, type CrossOriginRefusal } from './cross-origin-check.js';
-import type { CrossOriginRules } from '../options/origin.js';
+import type { OriginRules } from '../options/origin.js';
 
 type Headers = Record<string, string | string[]>;
 type Verdict = CrossOriginRefusal | 'allowed';
 
-const RULES: CrossOriginRules = { publicOrigins: undefined, trustedOrigins: new Set(), onMissing: 'allow' };
+const RULES: OriginRules = { public: undefined, trusted: new Set(), onMissing: 'allow' };
 const HOST = { host: 'example.com' };
 
-const verdictOf = (
-  headers: Headers,
-  { method = 'POST', ...rules }: Partial<CrossOriginRules & { method: string }> = {},
-) => checkCrossOrigin({ method, headers: { ...HOST, ...headers } }, { ...RULES, ...rules }) ?? 'allowed';
+const verdictOf = (headers: Headers, { method = 'POST', ...rules }: Partial<OriginRules & { method: string }> = {}) =>
+  checkCrossOrigin({ method, headers: { ...HOST, ...headers } }, { ...RULES, ...rules }) ?? 'allowed';
 
 const site = (value: string, origin?: string): Headers => ({
   'sec-fetch-site': value,
@@ -37,12 +35,12 @@ describe('checkCrossOrigin, by the table of net/http of Go 1.25', () => {
   });
 
   it('trusted origin without and with Sec-Fetch-Site', () => {
-    const trustedOrigins = new Set(['https://trusted.example']);
-    expect(verdictOf({ origin: 'https://trusted.example' }, { trustedOrigins })).toBe('allowed');
-    expect(verdictOf(site('cross-site', 'https://trusted.example'), { trustedOrigins })).toBe('allowed');
-    expect(verdictOf(site('cross-site', 'https://attacker.example'), { trustedOrigins })).toBe('cross-site');
-    expect(verdictOf(site('cross-site', 'http://trusted.example'), { trustedOrigins })).toBe('cross-site');
-    expect(verdictOf(site('cross-site'), { trustedOrigins })).toBe('cross-site');
+    const trusted = new Set(['https://trusted.example']);
+    expect(verdictOf({ origin: 'https://trusted.example' }, { trusted })).toBe('allowed');
+    expect(verdictOf(site('cross-site', 'https://trusted.example'), { trusted })).toBe('allowed');
+    expect(verdictOf(site('cross-site', 'https://attacker.example'), { trusted })).toBe('cross-site');
+    expect(verdictOf(site('cross-site', 'http://trusted.example'), { trusted })).toBe('cross-site');
+    expect(verdictOf(site('cross-site'), { trusted })).toBe('cross-site');
   });
 });
 
@@ -153,7 +151,7 @@ describe('checkCrossOrigin on what no browser sends', () => {
 describe('checkCrossOrigin by its rules', () => {
   it('compares whole origins, scheme included, when it knows the public ones', () => {
     const publicOrigins = new Set(['https://app.example.com']);
-    const verdict = (headers: Headers) => verdictOf(headers, { publicOrigins });
+    const verdict = (headers: Headers) => verdictOf(headers, { public: publicOrigins });
     expect(verdict({ host: 'internal:3000', origin: 'https://app.example.com' })).toBe('allowed');
     expect(verdict({ host: 'app.example.com', origin: 'http://app.example.com' })).toBe('foreign-origin');
     expect(verdict({ host: 'evil.example', origin: 'https://evil.example' })).toBe('foreign-origin');
@@ -167,8 +165,24 @@ describe('checkCrossOrigin by its rules', () => {
     expect(verdictOf({}, { onMissing: 'reject', method: 'GET' })).toBe('allowed');
   });
 
-  it('lets an application of its own scheme in when it is trusted', () => {
-    const trustedOrigins = new Set(['capacitor://localhost']);
-    expect(verdictOf({ origin: 'capacitor://localhost' }, { trustedOrigins })).toBe('allowed');
+  it.each(['capacitor://localhost', 'ionic://localhost', 'tauri://localhost', 'app://bundle', 'https://localhost'])(
+    'allows the app at %s when it is trusted, to which a browser is always another site',
+    (origin) => {
+      const trusted = new Set([origin]);
+      for (const rules of [{ trusted }, { trusted, public: new Set(['https://app.example.com']) }]) {
+        expect(verdictOf({ origin }, rules)).toBe('allowed');
+        expect(verdictOf(site('cross-site', origin), rules)).toBe('allowed');
+        expect(verdictOf(site('cross-site', `${origin}:8080`), rules)).toBe('cross-site');
+        expect(verdictOf(site('cross-site', `${origin}/`), rules)).toBe('cross-site');
+        expect(verdictOf({ origin: origin.replace('//', '//evil.') }, rules)).toBe('foreign-origin');
+        expect(verdictOf({ origin: `x-${origin}` }, rules)).toBe('foreign-origin');
+      }
+      expect(verdictOf(site('cross-site', origin))).toBe('cross-site');
+      expect(verdictOf({ origin })).toBe('foreign-origin');
+    },
+  );
+
+  it('takes no app of its own scheme for the host that it names', () => {
+    expect(verdictOf({ origin: 'capacitor://example.com' })).toBe('foreign-origin');
   });
 });

@@ -1,4 +1,4 @@
-import { type CrossOriginRules, formatOrigin, isWebOrigin, parseOrigin } from '../options/origin.js';
+import { formatOrigin, isOriginOfHost, isTrustedOrigin, parseOrigin, type OriginRules } from '../options/origin.js';
 import type { RequestHeaders } from '../request/http-call.js';
 
 export interface CrossOriginRequest {
@@ -24,21 +24,19 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 export function checkCrossOrigin(
   { method, headers }: CrossOriginRequest,
-  rules: CrossOriginRules,
+  rules: OriginRules,
 ): CrossOriginRefusal | undefined {
   if (isSafeMethod(method)) return undefined;
   const site = readHeader(headers, 'sec-fetch-site');
   if (site === 'same-origin' || site === 'none') return undefined;
   const text = readHeader(headers, 'origin');
   const origin = parseOrigin(text);
-  if (origin && rules.trustedOrigins.has(formatOrigin(origin))) return undefined;
+  if (origin && isTrustedOrigin(origin, rules)) return undefined;
   if (site !== '') return 'cross-site';
   if (text === '') return rules.onMissing === 'allow' ? undefined : 'no-origin';
-  if (!origin || !isWebOrigin(origin)) return 'foreign-origin';
-  if (rules.publicOrigins) return rules.publicOrigins.has(formatOrigin(origin)) ? undefined : 'foreign-origin';
-  // The scheme is taken over, because behind a proxy that ends TLS nobody here knows it.
-  const own = parseOrigin(`${origin.scheme}://${readHost(headers)}`);
-  return own?.host === origin.host ? undefined : 'foreign-origin';
+  if (!origin) return 'foreign-origin';
+  const isOwn = rules.public ? rules.public.has(formatOrigin(origin)) : isOriginOfHost(origin, readHost(headers));
+  return isOwn ? undefined : 'foreign-origin';
 }
 
 export function isSafeMethod(method: string): boolean {

@@ -4,6 +4,7 @@ import type { CsrfRejection } from '../../core/events/session-events.js';
 import { SessionService } from '../../core/service/session-service.js';
 import { isCsrfExempt } from '../access/session-metadata.js';
 import type { CsrfSettings } from '../options/csrf-settings.js';
+import type { OriginRules } from '../options/origin.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { isGraphqlMutation } from '../request/http-call.js';
@@ -15,6 +16,7 @@ import { checkCrossOrigin, isSafeMethod } from './cross-origin-check.js';
 export class CsrfProtection {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly settings: CsrfSettings | undefined;
+  private readonly origins: OriginRules;
   private readonly toStoredIpAddress: IpAddressForm;
 
   constructor(
@@ -22,6 +24,7 @@ export class CsrfProtection {
     private readonly sessions: SessionService,
   ) {
     this.settings = settings.csrf;
+    this.origins = settings.origins;
     this.toStoredIpAddress = settings.ipAddresses.toStored;
   }
 
@@ -61,7 +64,7 @@ export class CsrfProtection {
     const { method, headers } = request.exchange;
     // Not remembered: operations may share a context that holds no request.
     if (method === undefined || !this.settings) return isGraphqlMutation(context) ? 'no-request' : 'fine';
-    return (request.csrfVerdict = checkCrossOrigin({ method, headers }, this.settings) ?? 'fine');
+    return (request.csrfVerdict = checkCrossOrigin({ method, headers }, this.origins) ?? 'fine');
   }
 
   private report(

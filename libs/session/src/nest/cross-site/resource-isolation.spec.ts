@@ -6,7 +6,7 @@ const TRUSTED = 'https://partner.example';
 const verdictOf = (site: string | string[] | undefined, mode = '', dest = '', more: Record<string, string> = {}) => {
   const { method = 'GET', ...others } = more;
   const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest, ...others };
-  return checkIsolation({ method, headers }, { trustedOrigins: new Set([TRUSTED]) }) ?? 'allowed';
+  return checkIsolation({ method, headers }, { trusted: new Set([TRUSTED]) }) ?? 'allowed';
 };
 
 describe('checkIsolation, the resource isolation policy of Fetch Metadata', () => {

@@ -3,7 +3,7 @@ import type { IpAddressForm } from '../../core/client/ip-address-form.js';
 import type { IsolationRejection } from '../../core/events/security-events.js';
 import { SessionService } from '../../core/service/session-service.js';
 import { allowsEmbedding } from '../access/session-metadata.js';
-import { formatOrigin, parseOrigin, type CrossOriginRules } from '../options/origin.js';
+import { isTrustedOrigin, parseOrigin, type OriginRules } from '../options/origin.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import type { HttpExchange } from '../request/http-exchange.js';
@@ -12,22 +12,21 @@ import { isSafeMethod, readHeader, type CrossOriginRequest } from './cross-origi
 
 /** What the verdict depends on, for caches. */
 const ISOLATION_HEADERS = ['Sec-Fetch-Site', 'Sec-Fetch-Mode', 'Sec-Fetch-Dest', 'Origin'] as const;
-const NO_ORIGINS: CrossOriginRules['trustedOrigins'] = new Set();
 
 /** Keeps what a session sees from becoming a part of other sites' pages (ASVS 3.5.8), with the option `resourceIsolation`. */
 @Injectable()
 export class ResourceIsolation {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly mode: SessionSettings['resourceIsolation'];
-  private readonly rules: Pick<CrossOriginRules, 'trustedOrigins'>;
+  private readonly origins: OriginRules;
   private readonly toStoredIpAddress: IpAddressForm;
 
   constructor(
-    @Inject(SESSION_SETTINGS) { resourceIsolation, csrf, ipAddresses }: SessionSettings,
+    @Inject(SESSION_SETTINGS) { resourceIsolation, origins, ipAddresses }: SessionSettings,
     private readonly sessions: SessionService,
   ) {
     this.mode = resourceIsolation;
-    this.rules = { trustedOrigins: csrf?.trustedOrigins ?? NO_ORIGINS };
+    this.origins = origins;
     this.toStoredIpAddress = ipAddresses.toStored;
   }
 
@@ -42,7 +41,7 @@ export class ResourceIsolation {
     const { exchange } = request;
     if (!exchange.isFound || exchange.isUpgraded || allowsEmbedding(context)) return;
     const { headers, method = 'GET' } = exchange;
-    const verdict = (request.isolationVerdict ??= checkIsolation({ headers, method }, this.rules) ?? 'fine');
+    const verdict = (request.isolationVerdict ??= checkIsolation({ headers, method }, this.origins) ?? 'fine');
     if (this.mode === 'enforce') this.mark(exchange);
     if (verdict === 'fine') return;
     this.report(context, request, verdict);
@@ -88,7 +87,7 @@ export class ResourceIsolation {
  */
 export function checkIsolation(
   { method, headers }: CrossOriginRequest,
-  { trustedOrigins }: Pick<CrossOriginRules, 'trustedOrigins'>,
+  rules: Pick<OriginRules, 'trusted'>,
 ): IsolationRejection['refusal'] | undefined {
   if (!isSafeMethod(method)) return undefined;
   const site = readHeader(headers, 'sec-fetch-site');
@@ -98,5 +97,5 @@ export function checkIsolation(
   if (method === 'GET' && mode === 'navigate' && readHeader(headers, 'sec-fetch-dest') === 'document') return undefined;
   if (mode !== 'cors') return 'embedded';
   const origin = parseOrigin(readHeader(headers, 'origin'));
-  return origin && trustedOrigins.has(formatOrigin(origin)) ? undefined : 'fetched';
+  return origin && isTrustedOrigin(origin, rules) ? undefined : 'fetched';
 }

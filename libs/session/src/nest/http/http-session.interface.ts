@@ -79,7 +79,7 @@ export interface HttpSession {
    * (`replaced`). IP address and user agent are those of the request.
    *
    * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
-   * @throws {SessionDataTooLargeError} The data is over `maxDataSize`.
+   * @throws {SessionDataTooLargeError} The data is over `maxDataBytes`.
    * @throws {SessionSignInRefusedError} `isStillAllowed` said no: nobody is signed in any more, and the
    *   cookie is cleared, as it is when that function fails.
    */
@@ -153,7 +153,7 @@ export interface HttpSession {
   /**
    * A token for a form or a script of the page that is answered with, which sends it back as the field `_csrf` or the
    * header `X-CSRF-Token`. Another one each time; each works until the session gets a new token, by a sign-in, `rotate`,
-   * `reauthenticate`, `credentialsChanged` or the option `rotateEvery`: ask after those. Nothing is stored. The answer gets
+   * `reauthenticate`, `credentialsChanged` or the option `rotation`: ask after those. Nothing is stored. The answer gets
    * `Cache-Control: no-store`.
    *
    * @returns `undefined` without a live session.

@@ -1,7 +1,15 @@
 import { BearerTokenFormat } from '../../core/token/bearer-token.js';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertKnownOptions, describeValue } from './option-checks.js';
-import type { SessionModuleOptions } from './session-module-options.interface.js';
+
+/** Sessions in `Authorization: Bearer`, for `SessionModuleOptions.bearer`. */
+export interface SessionBearerOptions {
+  /**
+   * Begins every bearer token, for secret scanners: a letter, then letters, digits and `_`, with `_` at the end, at most 16
+   * characters, such as `'acme_'`. Tokens of another prefix are not ours. Default `'nss_'`.
+   */
+  readonly prefix?: string;
+}
 
 export interface BearerSettings {
   readonly prefix: string;
@@ -10,7 +18,7 @@ export interface BearerSettings {
 const DEFAULT_PREFIX = 'nss_';
 
 /** @throws {SessionConfigurationError} The prefix could not be told from what follows it. */
-export function resolveBearerSettings(bearer: SessionModuleOptions['bearer'] = false): BearerSettings | undefined {
+export function resolveBearerSettings(bearer: boolean | SessionBearerOptions = false): BearerSettings | undefined {
   if (bearer === false) return undefined;
   if (bearer === true) return { prefix: DEFAULT_PREFIX };
   assertKnownOptions(bearer, ['prefix'], 'bearer');

@@ -1,6 +1,30 @@
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertFlag, assertKnownOptions, assertOneOf, describeValue } from './option-checks.js';
-import type { SessionModuleOptions } from './session-module-options.interface.js';
+
+/** The cookie that carries a session's token, for `SessionModuleOptions.cookie`. */
+export interface SessionCookieOptions {
+  /**
+   * Names the cookie. A prefix is kept or refused at boot; `'__Host-Http-id'` makes browsers that know it refuse the same
+   * cookie from a script. Default `'__Host-session'`, `'__Secure-session'` with a `domain`, or `'session'` without `secure`.
+   */
+  readonly name?: string;
+  /** Shares the cookie with all hosts below this one, such as `'example.com'`, which is logged at boot. Default the host only. */
+  readonly domain?: string;
+  /**
+   * `false` leaves out `Secure` and the name's prefix, for development over plain http on localhost. Refused when `NODE_ENV`
+   * is `production`. Default `true`.
+   */
+  readonly secure?: boolean;
+  /** Sets `SameSite`. `'none'` lets other sites send requests in the user's name: protect against that. Default `'lax'`. */
+  readonly sameSite?: 'lax' | 'strict' | 'none';
+  /** Keeps the cookie when the browser closes, until `absoluteExpiresAt` and for 400 days at most. Default `false`. */
+  readonly persistent?: boolean;
+  /**
+   * Makes a cookie of its own for each site that shows the application's pages in a frame (CHIPS). Needs
+   * `sameSite: 'none'`. Default `false`.
+   */
+  readonly partitioned?: boolean;
+}
 
 export interface CookieSettings {
   readonly name: string;
@@ -22,28 +46,25 @@ const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([
 const PREFIXES = ['__Host-Http-', '__Host-', '__Secure-', '__Http-'];
 
 /** @throws {SessionConfigurationError} Browsers would refuse the cookie, or it would be weaker than its name says. */
-export function resolveCookieSettings({
-  cookie = {},
-  insecureCookie = false,
-}: Pick<SessionModuleOptions, 'cookie' | 'insecureCookie'>): CookieSettings {
-  assertFlag(insecureCookie, 'insecureCookie');
-  if (insecureCookie && process.env.NODE_ENV === 'production') {
+export function resolveCookieSettings(cookie: SessionCookieOptions = {}): CookieSettings {
+  assertKnownOptions(cookie, ['name', 'domain', 'secure', 'sameSite', 'persistent', 'partitioned'], 'cookie');
+  const { domain, secure = true, sameSite = 'lax', persistent = false, partitioned = false } = cookie;
+  assertFlag(secure, 'cookie.secure');
+  if (!secure && process.env.NODE_ENV === 'production') {
     throw new SessionConfigurationError(
-      'insecureCookie',
-      'is for development over plain http on localhost, but NODE_ENV is "production": remove it and serve https',
+      'cookie.secure',
+      'is false, which is for development over plain http on localhost, but NODE_ENV is "production": remove it and serve https',
     );
   }
-  assertKnownOptions(cookie, ['name', 'domain', 'sameSite', 'persistent', 'partitioned'], 'cookie');
-  const { domain, sameSite = 'lax', persistent = false, partitioned = false } = cookie;
-  const { name = defaultName(domain, insecureCookie) } = cookie;
+  const { name = defaultName({ domain, secure }) } = cookie;
   assertOneOf(sameSite, ['lax', 'strict', 'none'], 'cookie.sameSite');
   assertFlag(persistent, 'cookie.persistent');
   assertFlag(partitioned, 'cookie.partitioned');
   if (domain !== undefined) assertDomain(domain);
   assertName(name);
-  assertPrefixKept({ name, domain, secure: !insecureCookie });
-  if (sameSite === 'none' && insecureCookie) {
-    throw new SessionConfigurationError('cookie.sameSite', "'none' needs a Secure cookie: leave out insecureCookie");
+  assertPrefixKept({ name, domain, secure });
+  if (sameSite === 'none' && !secure) {
+    throw new SessionConfigurationError('cookie.sameSite', "'none' needs a Secure cookie: leave out cookie.secure");
   }
   if (partitioned && sameSite !== 'none') {
     throw new SessionConfigurationError(
@@ -51,14 +72,14 @@ export function resolveCookieSettings({
       `is for pages inside other sites' frames, which get no '${sameSite}' cookie: set cookie.sameSite to 'none'`,
     );
   }
-  return { name, domain, sameSite, persistent, partitioned, secure: !insecureCookie };
+  return { name, domain, sameSite, persistent, partitioned, secure };
 }
 
 /** What to say at boot of a cookie that works but protects less than the default. */
 export function listCookieWarnings({ name, sameSite, secure }: CookieSettings): string[] {
   const warnings: string[] = [];
   if (!secure)
-    warnings.push('insecureCookie is on: the session cookie travels over plain http. Never do this in public');
+    warnings.push('cookie.secure is false: the session cookie travels over plain http. Never do this in public');
   else if (!/^__(Host|Secure)-/.test(name)) {
     warnings.push(
       `cookie.name "${name}" has no __Host- or __Secure- prefix: other hosts of the domain could plant one`,
@@ -74,8 +95,8 @@ export function listCookieNotices({ name, domain }: CookieSettings): string[] {
   return [`the session cookie "${name}" goes to every host below ${domain}, and each of them can set one (ASVS 3.3.3)`];
 }
 
-function defaultName(domain: string | undefined, insecure: boolean): string {
-  if (insecure) return 'session';
+function defaultName({ domain, secure }: Pick<CookieSettings, 'domain' | 'secure'>): string {
+  if (!secure) return 'session';
   return domain === undefined ? '__Host-session' : '__Secure-session';
 }
 
@@ -112,7 +133,10 @@ function assertPrefixKept({ name, domain, secure }: Pick<CookieSettings, 'name' 
     );
   }
   if (!secure) {
-    throw new SessionConfigurationError('cookie.name', `starts with "${prefix}", which insecureCookie cannot keep`);
+    throw new SessionConfigurationError(
+      'cookie.name',
+      `starts with "${prefix}", which a cookie with secure: false cannot keep`,
+    );
   }
   if (domain !== undefined && prefix.startsWith('__Host-')) {
     throw new SessionConfigurationError(

@@ -1,4 +1,5 @@
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import { findMoveProblem } from './moved-options.js';
 
 /**
  * Checks that the value is an object with no other names than these.
@@ -10,7 +11,10 @@ export function assertKnownOptions(value: unknown, names: readonly string[], pat
   for (const name of Object.keys(value)) {
     if (names.includes(name)) continue;
     const full = path ? `${path}.${name}` : name;
-    throw new SessionConfigurationError(full, `is not an option of SessionModule: it knows ${names.join(', ')}`);
+    throw new SessionConfigurationError(
+      full,
+      findMoveProblem(full) ?? `is not an option of SessionModule: it knows ${names.join(', ')}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import { findMoveProblem } from './moved-options.js';
 import { assertObject, assertOneOf, describeValue } from './option-checks.js';
 import type { JustifiableOption, SessionModuleOptions, SessionProfile } from './session-module-options.interface.js';
 import { listProfileRules, PROFILES, type ProfiledSettings } from './session-profiles.js';
@@ -77,7 +78,8 @@ function assertJustifications({
     if (text === undefined) continue;
     if (!limited.includes(option)) {
       const knows = profile === undefined ? 'there is no profile' : `profile '${profile}' limits ${limited.join(', ')}`;
-      throw new SessionConfigurationError(`justifications.${option}`, `has nothing to justify: ${knows}`);
+      const path = `justifications.${option}`;
+      throw new SessionConfigurationError(path, findMoveProblem(path) ?? `has nothing to justify: ${knows}`);
     }
     if (typeof text === 'string' && text.trim() !== '' && text.length <= MAX_JUSTIFICATION_LENGTH) {
       if (!CONTROL.test(text)) continue;

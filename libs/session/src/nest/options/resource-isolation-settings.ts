@@ -1,14 +1,11 @@
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { describeValue } from './option-checks.js';
-import type { SessionModuleOptions } from './session-module-options.interface.js';
 
 /** `undefined`: off. */
 export type ResourceIsolationMode = 'enforce' | 'log-only' | undefined;
 
 /** @throws {SessionConfigurationError} It is none of the choices. */
-export function resolveResourceIsolation(
-  given: SessionModuleOptions['resourceIsolation'] = false,
-): ResourceIsolationMode {
+export function resolveResourceIsolation(given: boolean | 'log-only' = false): ResourceIsolationMode {
   if (given === 'log-only') return given;
   if (typeof given === 'boolean') return given ? 'enforce' : undefined;
   throw new SessionConfigurationError(

@@ -2,8 +2,16 @@ import type { DecideAnomaly } from '../../core/service/session-anomalies.js';
 import type { SessionRedirect } from '../access/session-refusal.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from '../../core/session/duration.js';
-import type { IpAddressMode } from '../../core/client/ip-address-form.js';
 import type { SessionStoreDefinition } from '../../core/ports/session-store.js';
+import type { SessionBearerOptions } from './bearer-settings.js';
+import type { SessionCleanupOptions } from './cleanup-settings.js';
+import type { SessionCookieOptions } from './cookie-settings.js';
+import type { SessionCsrfOptions } from './csrf-settings.js';
+import type { IpAddressOption } from './ip-address-settings.js';
+import type { SessionOriginOptions } from './origin-settings.js';
+import type { SessionRetentionOptions } from './retention-settings.js';
+import type { SessionRotationOptions } from './rotation-settings.js';
+import type { SessionSocketOptions } from './socket-settings.js';
 
 /** What `SessionModule` is told. Every value is checked at boot; an unknown name is refused. */
 export interface SessionModuleOptions {
@@ -45,17 +53,8 @@ export interface SessionModuleOptions {
   readonly onAnomaly?: DecideAnomaly;
   /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
   readonly touchInterval?: Duration;
-  /**
-   * A token gets one successor at the first request after this time, which the response's cookie carries (RFC 9700,
-   * 4.14.2). Used again after `rotationGrace`, the old one ends the session. Default off: tokens change at sign-in,
-   * `reauthenticate` and `rotate` only.
-   */
-  readonly rotateEvery?: Duration;
-  /**
-   * How long the old token works after the client first came with its successor, for requests under way and late tabs:
-   * from `'1s'` to `'10m'`. Default `'60s'`.
-   */
-  readonly rotationGrace?: Duration;
+  /** Rotates tokens periodically (RFC 9700, 4.14.2): `{ every: '15m' }`. Default off: tokens change at sign-in, `reauthenticate` and `rotate` only. */
+  readonly rotation?: SessionRotationOptions;
   /** The most live sessions of one user. Default no limit. */
   readonly maxSessionsPerUser?: number;
   /**
@@ -64,7 +63,7 @@ export interface SessionModuleOptions {
    */
   readonly onLimit?: 'revoke-oldest' | 'reject';
   /** The most bytes of a session's data as JSON in UTF-8. Default 4096. */
-  readonly maxDataSize?: number;
+  readonly maxDataBytes?: number;
   /**
    * Secrets of at least 32 bytes, newest first: tokens are stored as HMAC-SHA-256 and forged ones are refused without
    * asking the store. Default none: tokens are stored as SHA-256.
@@ -72,10 +71,10 @@ export interface SessionModuleOptions {
   readonly tokenKeys?: readonly (string | Uint8Array)[];
   readonly cookie?: SessionCookieOptions;
   /**
-   * For development over plain http on localhost: a cookie without `Secure` and without name prefix. Refused when
-   * `NODE_ENV` is `production`. Default `false`.
+   * Which pages may act in a user's name besides the request's own host, for requests and sockets alike:
+   * `{ public: ['https://app.example.com'] }`. Default none.
    */
-  readonly insecureCookie?: boolean;
+  readonly origins?: SessionOriginOptions;
   /**
    * Protection of every handler against unsafe requests (neither GET, HEAD nor OPTIONS) that other sites make a browser
    * send: they get 403. On by default; `false` turns it off.
@@ -83,7 +82,7 @@ export interface SessionModuleOptions {
   readonly csrf?: false | SessionCsrfOptions;
   /**
    * Refuses with 403 what pages of other sites want for themselves of what a session sees: images, scripts, frames, and
-   * reading by CORS but from `csrf.trustedOrigins` (ASVS 3.5.8). Links of other sites lead in. `'log-only'` logs it and lets
+   * reading by CORS but from `origins.trusted` (ASVS 3.5.8). Links of other sites lead in. `'log-only'` logs it and lets
    * it through. Default `false`.
    */
   readonly resourceIsolation?: boolean | 'log-only';
@@ -100,16 +99,13 @@ export interface SessionModuleOptions {
   /** `false`: no scheduled job; `SessionCleanup` still runs on demand. */
   readonly cleanup?: false | SessionCleanupOptions;
   /**
-   * What is kept, logged and told of clients' addresses. `truncated`: the network, /24 of IPv4 and /48 of IPv6. `hashed`:
-   * a pseudonym under `ipAddressKey`, itself an address of `fd00::/8`. `none`: nothing. Default `'full'`.
+   * What is kept, logged and told of clients' addresses. `'truncated'`: the network, /24 of IPv4 and /48 of IPv6.
+   * `{ mode: 'hashed', key }`: a pseudonym under a key of at least 32 bytes, itself an address of `fd00::/8`. `'none'`:
+   * nothing. Default `'full'`.
    */
-  readonly ipAddresses?: IpAddressMode;
-  /** For `ipAddresses: 'hashed'`, and required there: at least 32 bytes. Under another key the same address differs. */
-  readonly ipAddressKey?: string | Uint8Array;
-  /** How long a store that keeps ended sessions keeps them. Default `'30d'`. */
-  readonly retention?: Duration;
-  /** How long audit rows are kept. Default `'365d'`. */
-  readonly auditRetention?: Duration;
+  readonly ipAddresses?: IpAddressOption;
+  /** How long ended sessions and audit rows are kept, by stores that keep them: `{ sessions: '30d', audit: '365d' }`. */
+  readonly retention?: SessionRetentionOptions;
   readonly sockets?: SessionSocketOptions;
 }
 
@@ -126,83 +122,11 @@ export type SessionProfile = 'aal1' | 'aal2' | 'aal3' | 'owasp-high';
 export type JustifiableOption =
   | 'idleTimeout'
   | 'absoluteTimeout'
-  | 'rotateEvery'
+  | 'rotation.every'
   | 'cookie.name'
   | 'cookie.persistent'
   | 'cookie.sameSite'
-  | 'insecureCookie';
-
-export interface SessionCookieOptions {
-  /**
-   * Default `'__Host-session'`, or `'__Secure-session'` with a `domain`. A prefix is kept or refused at boot;
-   * `'__Host-Http-…'` makes browsers that know it refuse the same cookie from a script.
-   */
-  readonly name?: string;
-  /** Shares the cookie with all hosts below this one, which is told of at boot. Default the host only. */
-  readonly domain?: string;
-  /** Default `'lax'`. `'none'` lets other sites send requests in the user's name: protect against that. */
-  readonly sameSite?: 'lax' | 'strict' | 'none';
-  /** Whether the cookie outlives the browser's own session, until `absoluteExpiresAt` and 400 days at most. Default `false`. */
-  readonly persistent?: boolean;
-  /**
-   * For pages that other sites show in a frame: a cookie of its own for each such site (CHIPS). Needs `sameSite: 'none'`.
-   * Default `false`.
-   */
-  readonly partitioned?: boolean;
-}
-
-export interface SessionBearerOptions {
-  /**
-   * What every bearer token starts with, for secret scanners: a letter, then letters, digits and `_`, with `_` at the
-   * end, at most 16 characters. Tokens of another prefix are not ours. Default `'nss_'`.
-   */
-  readonly prefix?: string;
-}
-
-export interface SessionCsrfOptions {
-  /**
-   * The origins at which browsers see the application, such as `'https://app.example.com'`. Browsers that do not send
-   * `Sec-Fetch-Site` are held to them, scheme included. Needed behind a proxy that changes `Host`. Default: whatever host
-   * the request names.
-   */
-  readonly publicOrigins?: readonly string[];
-  /** Other origins whose pages may send unsafe requests, as `scheme://host[:port]`. Default none. */
-  readonly trustedOrigins?: readonly string[];
-  /** `'log-only'`: requests are logged and told as events, and let through. Default `'enforce'`. */
-  readonly mode?: 'enforce' | 'log-only';
-  /** What becomes of requests with neither `Sec-Fetch-Site` nor `Origin`, as clients other than browsers send. Default `'allow'`. */
-  readonly onMissing?: 'allow' | 'reject';
-  /**
-   * `'required'`: an unsafe request with a live session also needs a token of `HttpSession.csrfToken()`, in the header
-   * `X-CSRF-Token` or the body field `_csrf`. Default `'off'`.
-   */
-  readonly token?: 'off' | 'required';
-}
-
-export interface SessionCleanupOptions {
-  /** Time between two runs, varied by a tenth. Default `'15m'`. */
-  readonly interval?: Duration;
-  /** The most rows of one kind in one step. Default 1000. */
-  readonly batchSize?: number;
-  /** A run takes no further step after this time. Default `'1m'`. */
-  readonly timeBudget?: Duration;
-}
-
-/** For WebSockets, and for server-sent events as far as `recheckInterval` goes. */
-export interface SessionSocketOptions {
-  /**
-   * Origins that may open sockets besides the one that the request's `Host` names, such as `'https://app.example.com'`:
-   * needed when a proxy replaces `Host`. Default none.
-   */
-  readonly allowedOrigins?: readonly string[];
-  /** Refuses handshakes without `Origin` too: every browser sends it, other clients need not. Default `false`. */
-  readonly requireOrigin?: boolean;
-  /**
-   * How often the sessions of open connections are looked up, about, for ends that this instance was not told of.
-   * `'100ms'` to `'1h'`, default `'30s'`.
-   */
-  readonly recheckInterval?: Duration;
-}
+  | 'cookie.secure';
 
 /** For `useClass` and `useExisting` of `SessionModule.forRootAsync`. */
 export interface SessionOptionsFactory {

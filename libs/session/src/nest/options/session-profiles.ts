@@ -17,12 +17,12 @@ export interface ProfileRule {
   /** The source leaves no choice (SHALL), so that no justification helps. */
   readonly isMandatory?: boolean;
   /** What the option is under this profile when the application says nothing. */
-  readonly defaults?: Partial<SessionModuleOptions>;
+  readonly defaults?: ProfileDefaults;
   effective(settings: ProfiledSettings): string;
   isKept(settings: ProfiledSettings): boolean;
 }
 
-type LimitedDuration = 'idleTimeout' | 'absoluteTimeout' | 'rotateEvery';
+type LimitedDuration = 'idleTimeout' | 'absoluteTimeout' | 'rotation.every';
 
 const nist = (section: string) => `NIST SP 800-63B-4, ${section}`;
 const owasp = (section: string) => `OWASP Session Management Cheat Sheet, ${section}`;
@@ -52,10 +52,10 @@ const NIST_COOKIE: readonly ProfileRule[] = [
   },
   {
     // Not mandatory here: it is refused in production anyway, and development should run under the same profile.
-    option: 'insecureCookie',
-    limit: 'false',
+    option: 'cookie.secure',
+    limit: 'true',
     source: nist('5.1.1 (SHALL)'),
-    effective: ({ cookie }) => String(!cookie.secure),
+    effective: ({ cookie }) => String(cookie.secure),
     isKept: ({ cookie }) => cookie.secure,
   },
 ];
@@ -76,7 +76,7 @@ const RULES: Record<SessionProfile, readonly ProfileRule[]> = {
   'owasp-high': [
     atMost('idleTimeout', '5m', owasp('idle timeout (2 to 5 minutes for high-value applications)')),
     atMost('absoluteTimeout', '4h', owasp('absolute timeout (4 to 8 hours)')),
-    atMost('rotateEvery', '15m', owasp('renewal timeout, which it leaves without a number')),
+    atMost('rotation.every', '15m', owasp('renewal timeout, which it leaves without a number')),
     { ...NOT_PERSISTENT, source: owasp('non-persistent cookies') },
   ],
 };
@@ -94,23 +94,45 @@ export function listProfileRules(profile: SessionProfile | undefined): readonly 
  */
 export function withProfileDefaults(options: SessionModuleOptions): SessionModuleOptions {
   if (options.profile === undefined) return options;
-  const defaults = listProfileRules(options.profile).map((rule) => rule.defaults);
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const merged = Object.assign({}, ...defaults, given) as Writable<SessionModuleOptions>;
-  const { absoluteTimeout, idleTimeout, rotateEvery } = merged;
-  if (absoluteTimeout === undefined) return merged;
-  const absoluteMs = parseDuration(absoluteTimeout, 'absoluteTimeout');
-  const isTooLong = (value: Duration | undefined) => value && parseDuration(value, 'profile') >= absoluteMs;
-  if (!('idleTimeout' in given) && isTooLong(idleTimeout)) merged.idleTimeout = absoluteTimeout;
-  if (!('rotateEvery' in given) && isTooLong(rotateEvery)) delete merged.rotateEvery;
-  return merged;
+  const defaults: ProfileDefaults = Object.assign(
+    {},
+    ...listProfileRules(options.profile).map((rule) => rule.defaults),
+  );
+  const { absoluteTimeout = defaults.absoluteTimeout } = options;
+  const absoluteMs = absoluteTimeout === undefined ? undefined : parseDuration(absoluteTimeout, 'absoluteTimeout');
+  const isTooLong = (value: Duration | undefined) =>
+    value !== undefined && absoluteMs !== undefined && parseDuration(value, 'profile') >= absoluteMs;
+  const { idleTimeout = isTooLong(defaults.idleTimeout) ? absoluteTimeout : defaults.idleTimeout } = options;
+  const every = isTooLong(defaults['rotation.every']) ? undefined : defaults['rotation.every'];
+  return {
+    ...options,
+    absoluteTimeout,
+    idleTimeout,
+    rotation: withDefaultEvery(options.rotation, every),
+  };
 }
 
-type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+/** A rotation that is not an object is left to the check that says so. */
+function withDefaultEvery(rotation: SessionModuleOptions['rotation'], every: Duration | undefined) {
+  if (every === undefined || (rotation !== undefined && !isOptions(rotation))) return rotation;
+  return { ...rotation, every: rotation?.every === undefined ? every : rotation.every };
+}
+
+function isOptions(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+type ProfileDefaults = { readonly [Option in LimitedDuration]?: Duration };
+
+const LIMITED: Readonly<Record<LimitedDuration, (policy: SessionPolicy) => number | undefined>> = {
+  idleTimeout: (policy) => policy.idleTimeoutMs,
+  absoluteTimeout: (policy) => policy.absoluteTimeoutMs,
+  'rotation.every': (policy) => policy.rotateEveryMs,
+};
 
 /** The longest that the profile allows is its default. What is off lasts as long as the session. */
 function atMost(option: LimitedDuration, limit: Duration, source: string): ProfileRule {
-  const read = ({ policy }: ProfiledSettings): number | undefined => policy[`${option}Ms`];
+  const read = ({ policy }: ProfiledSettings) => LIMITED[option](policy);
   const limitMs = parseDuration(limit, option);
   return {
     option,

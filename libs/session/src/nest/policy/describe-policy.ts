@@ -3,7 +3,7 @@ import { DEFAULT_ROTATION_GRACE_MS, type SessionPolicy } from '../../core/sessio
 import { TOKEN_ENTROPY_BITS } from '../../core/token/session-token.js';
 import { deepFreeze } from '../../core/session/session.js';
 import type { CookieSettings } from '../options/cookie-settings.js';
-import type { CsrfSettings } from '../options/csrf-settings.js';
+import type { OriginRules } from '../options/origin.js';
 import { describeDeviation } from '../options/policy-deviations.js';
 import type { SessionSettings } from '../options/session-settings.js';
 
@@ -37,21 +37,17 @@ export function describePolicy(settings: SessionSettings) {
       keys: tokenKeys?.length ?? 0,
     },
     cookie: describeCookie(cookie),
+    origins: describeOrigins(settings.origins),
     /** `null`: no protection. */
-    csrf: csrf ? describeCsrf(csrf) : null,
+    csrf: csrf ? { mode: csrf.mode, token: csrf.token } : null,
     /** `null`: other sites' pages may embed what sessions see, as far as the cookie gets there. */
     resourceIsolation: settings.resourceIsolation ?? null,
     /** `null`: sessions travel in cookies only. */
     bearer: settings.bearer ? { prefix: settings.bearer.prefix } : null,
     clearSiteData: [...settings.clearSiteData],
-    sockets: {
-      /** Besides the origin that the request's `Host` names. */
-      allowedOrigins: [...settings.sockets.allowedOrigins],
-      requireOrigin: settings.sockets.requireOrigin,
-      recheckInterval: formatDuration(settings.sockets.recheckIntervalMs),
-    },
+    sockets: { recheckInterval: formatDuration(settings.sockets.recheckIntervalMs) },
     /** Bytes of JSON in UTF-8. */
-    maxDataSize: policy.maxDataBytes,
+    maxDataBytes: policy.maxDataBytes,
     ipAddresses: ipAddresses.mode,
     /** Whether the application is asked about sessions that another client uses. */
     onAnomaly: settings.onAnomaly !== undefined,
@@ -63,10 +59,12 @@ export function describePolicy(settings: SessionSettings) {
           timeBudget: formatDuration(cleanup.timeBudgetMs),
         }
       : null,
-    /** How long ended sessions are kept. */
-    retention: keptFor(settings.retentionMs),
-    /** How long the row that each transition leaves in the audit log is kept. */
-    auditRetention: keptFor(settings.auditRetentionMs),
+    retention: {
+      /** How long ended sessions are kept. */
+      sessions: keptFor(settings.retentionMs),
+      /** How long the row that each transition leaves in the audit log is kept. */
+      audit: keptFor(settings.auditRetentionMs),
+    },
     deviations: [...profile.deviations],
   });
 }
@@ -98,19 +96,18 @@ function describeRotation({ rotateEveryMs, rotationGraceMs = DEFAULT_ROTATION_GR
     /** When a session gets a new token in any case; the old one is dead from then on. */
     at: ['sign-in', 'reauthentication', 'credential change'],
     /** `null`: not by time. */
-    rotateEvery: formatOptional(rotateEveryMs),
-    rotationGrace: rotateEveryMs === undefined ? null : formatDuration(rotationGraceMs),
+    every: formatOptional(rotateEveryMs),
+    grace: rotateEveryMs === undefined ? null : formatDuration(rotationGraceMs),
   };
 }
 
-function describeCsrf({ mode, token, onMissing, publicOrigins, trustedOrigins }: CsrfSettings) {
+function describeOrigins(origins: OriginRules) {
   return {
-    mode,
-    token,
-    onMissing,
     /** `null`: whatever host the request names. */
-    publicOrigins: publicOrigins ? [...publicOrigins] : null,
-    trustedOrigins: [...trustedOrigins],
+    public: origins.public ? [...origins.public] : null,
+    /** Public ones of an application's own scheme are among them. */
+    trusted: [...origins.trusted],
+    onMissing: origins.onMissing,
   };
 }
 

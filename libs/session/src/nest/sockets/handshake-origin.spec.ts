@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
+import type { OriginRules } from '../options/origin.js';
 import { isTrustedHandshake, type HandshakeHeaders } from './handshake-origin.js';
 
-const SETTINGS = {
-  allowedOrigins: new Set(['https://app.example.com']),
-  requireOrigin: false,
-  recheckIntervalMs: 30_000,
+const RULES: OriginRules = {
+  public: new Set(['https://app.example.com']),
+  trusted: new Set(['https://partner.example', 'capacitor://localhost', 'http://localhost']),
+  onMissing: 'allow',
 };
 
-const isTrusted = (headers: HandshakeHeaders, requireOrigin = false) =>
-  isTrustedHandshake(headers, { ...SETTINGS, requireOrigin });
+const isTrusted = (headers: HandshakeHeaders, rules: Partial<OriginRules> = {}) =>
+  isTrustedHandshake(headers, { ...RULES, ...rules });
 
 describe('isTrustedHandshake (ASVS 4.4.2)', () => {
   it.each<[string, HandshakeHeaders]>([
@@ -16,7 +17,14 @@ describe('isTrustedHandshake (ASVS 4.4.2)', () => {
     ['the host itself over plain http', { host: 'localhost:3000', origin: 'http://localhost:3000' }],
     ['the host with the default port spelled out', { host: 'api.test:443', origin: 'https://api.test' }],
     ['the host in capitals', { host: 'API.test', origin: 'https://api.test' }],
-    ['an allowed origin', { host: 'api.test', origin: 'https://app.example.com' }],
+    ['a public origin', { host: 'api.test', origin: 'https://app.example.com' }],
+    ['a trusted origin', { host: 'api.test', origin: 'https://partner.example' }],
+    ['an app of its own scheme that is trusted', { host: 'api.test', origin: 'capacitor://localhost' }],
+    ['an app on Android that is trusted', { host: 'api.test', origin: 'http://localhost' }],
+    [
+      'a trusted app whose browser says another site',
+      { host: 'a', origin: 'capacitor://localhost', 'sec-fetch-site': 'cross-site' },
+    ],
     ['a client that is no browser', { host: 'api.test' }],
     ['a browser that says it is the same origin', { host: 'api.test', 'sec-fetch-site': 'same-origin' }],
   ])('trusts %s', (_what, headers) => {
@@ -29,8 +37,13 @@ describe('isTrustedHandshake (ASVS 4.4.2)', () => {
     ['a default port of the other scheme', { host: 'api.test:443', origin: 'http://api.test' }],
     ['a sibling', { host: 'api.test', origin: 'https://blog.api.test' }],
     ['a host that ends alike', { host: 'api.test', origin: 'https://notapi.test' }],
-    ['an allowed origin over plain http', { host: 'api.test', origin: 'http://app.example.com' }],
-    ['an allowed origin on another port', { host: 'api.test', origin: 'https://app.example.com:444' }],
+    ['a public origin over plain http', { host: 'api.test', origin: 'http://app.example.com' }],
+    ['a trusted origin over plain http', { host: 'api.test', origin: 'http://partner.example' }],
+    ['another scheme of a trusted app', { host: 'api.test', origin: 'ionic://localhost' }],
+    ['another host of a trusted app', { host: 'api.test', origin: 'capacitor://localhost.evil.test' }],
+    ['another port of a trusted app', { host: 'api.test', origin: 'http://localhost:8080' }],
+    ['an app of its own scheme with the host’s name', { host: 'api.test', origin: 'capacitor://api.test' }],
+    ['a public origin on another port', { host: 'api.test', origin: 'https://app.example.com:444' }],
     ['a sandboxed page', { host: 'api.test', origin: 'null' }],
     ['an extension', { host: 'api.test', origin: 'chrome-extension://api.test' }],
     ['a URL that is no origin', { host: 'api.test', origin: 'https://api.test/' }],
@@ -48,8 +61,10 @@ describe('isTrustedHandshake (ASVS 4.4.2)', () => {
   });
 
   it('can ask every client for its origin', () => {
-    expect(isTrusted({ host: 'api.test' }, true)).toBe(false);
-    expect(isTrusted({ host: 'api.test', 'sec-fetch-site': 'same-origin' }, true)).toBe(false);
-    expect(isTrusted({ host: 'api.test', origin: 'https://api.test' }, true)).toBe(true);
+    const rules = { onMissing: 'reject' } as const;
+    expect(isTrusted({ host: 'api.test' }, rules)).toBe(false);
+    expect(isTrusted({ host: 'api.test', 'sec-fetch-site': 'same-origin' }, rules)).toBe(false);
+    expect(isTrusted({ host: 'api.test', origin: 'https://api.test' }, rules)).toBe(true);
+    expect(isTrusted({ host: 'api.test', origin: 'capacitor://localhost' }, rules)).toBe(true);
   });
 });

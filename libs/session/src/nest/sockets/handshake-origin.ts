@@ -1,4 +1,4 @@
-import type { SocketSettings } from '../options/socket-settings.js';
+import { formatOrigin, isOriginOfHost, isTrustedOrigin, parseOrigin, type OriginRules } from '../options/origin.js';
 
 export type HandshakeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -9,19 +9,13 @@ export type HandshakeHeaders = Readonly<Record<string, string | readonly string[
  * `Origin` must name the host that the request was sent to, or be one of those allowed. `X-Forwarded-Host` is not read:
  * anybody may send it. Without `Origin` the client is no browser, unless `Sec-Fetch-Site` says otherwise.
  */
-export function isTrustedHandshake(headers: HandshakeHeaders, settings: SocketSettings): boolean {
+export function isTrustedHandshake(headers: HandshakeHeaders, rules: OriginRules): boolean {
   const { origin, host, 'sec-fetch-site': site } = headers;
   if (origin === undefined) {
-    return !settings.requireOrigin && (site === undefined || site === 'same-origin' || site === 'none');
+    return rules.onMissing === 'allow' && (site === undefined || site === 'same-origin' || site === 'none');
   }
-  if (typeof origin !== 'string') return false;
-  return settings.allowedOrigins.has(origin) || (typeof host === 'string' && isOriginOfHost(origin, host));
-}
-
-/** By host and port; proxies that end TLS hide which scheme the page would have to have. */
-function isOriginOfHost(origin: string, host: string): boolean {
-  if (!/^https?:\/\//.test(origin) || !URL.canParse(origin) || /[/\\?#@]/.test(host)) return false;
-  const page = new URL(origin);
-  const target = `${page.protocol}//${host}`;
-  return page.origin === origin && URL.canParse(target) && new URL(target).origin === origin;
+  const page = typeof origin === 'string' ? parseOrigin(origin) : undefined;
+  if (!page) return false;
+  if (isTrustedOrigin(page, rules) || rules.public?.has(formatOrigin(page))) return true;
+  return typeof host === 'string' && isOriginOfHost(page, host);
 }

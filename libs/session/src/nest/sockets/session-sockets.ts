@@ -6,7 +6,7 @@ import { awaitsProof, type Session } from '../../core/session/session.js';
 import { OpenConnections } from '../connections/open-connections.js';
 import { SessionTransports } from '../transport/session-transports.js';
 import type { SessionSettings } from '../options/session-settings.js';
-import type { SocketSettings } from '../options/socket-settings.js';
+import type { OriginRules } from '../options/origin.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { isTrustedHandshake, type HandshakeHeaders } from './handshake-origin.js';
 import { toSocketClient, type Refusal, type SocketClient } from './socket-client.js';
@@ -46,15 +46,15 @@ const BROKEN: Refusal = { statusCode: 500, error: 'internal_error', message: 'In
 export class SessionSockets {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly known = new WeakMap<object, KnownSocket>();
-  private readonly settings: SocketSettings;
+  private readonly origins: OriginRules;
 
   constructor(
     private readonly service: SessionService,
     private readonly transports: SessionTransports,
     private readonly connections: OpenConnections,
-    @Inject(SESSION_SETTINGS) settings: SessionSettings,
+    @Inject(SESSION_SETTINGS) { origins }: SessionSettings,
   ) {
-    this.settings = settings.sockets;
+    this.origins = origins;
   }
 
   /**
@@ -62,7 +62,7 @@ export class SessionSockets {
    * `verifyClient` of ws, which can refuse before there is a socket. `accept` and `SessionGuard` ask it in any case.
    */
   isTrusted(headers: HandshakeHeaders): boolean {
-    return isTrustedHandshake(headers, this.settings);
+    return isTrustedHandshake(headers, this.origins);
   }
 
   /**
@@ -150,7 +150,7 @@ export class SessionSockets {
   private async check(socket: KnownSocket, options: { touch: boolean }): Promise<Session | undefined> {
     const { headers } = socket.client;
     if (!this.isTrusted(headers)) {
-      this.logger.warn('a socket was refused: a page of another site opened it (Origin); see sockets.allowedOrigins');
+      this.logger.warn('a socket was refused: a page of another site opened it (Origin); see the option origins');
       this.refuse(socket, WRONG_ORIGIN);
       return undefined;
     }
