@@ -85,6 +85,17 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
     await expectOver(id);
   });
 
+  it('that ends nothing and leaves nothing pending resolves while Redis is known to be down', async () => {
+    await here.store.sweeper.sweep();
+    const { id } = await signIn(there.store);
+    there.cutOff('redis');
+    await there.store.find(id);
+    there.calls.made.splice(0);
+    expect(await there.store.revokeByIdentityProvider(logout())).toEqual([]);
+    expect(there.calls.made.filter((call) => call.startsWith('hot.'))).toEqual([]);
+    await there.rejoin('redis');
+  });
+
   it('without Postgres says that both sides are pending, is kept, and spares what began since', async () => {
     const { id } = await signInBy();
     there.cutOff('postgres');

@@ -47,9 +47,7 @@ export class SessionRevoker {
       () => callDurable(this.parts, (durable) => durable.revokeByIdentityProvider(revocation)),
       revocation,
     );
-    await this.finishHot(async (hot) => {
-      if (ended.length > 0) await hot.drop(ended.map(({ id }) => id));
-    });
+    if (ended.length > 0) await this.finishHot((hot) => hot.drop(ended.map(({ id }) => id)));
     await this.finish(async () => {
       // An earlier call may have committed without its hot copies hearing of it. Whose they were is no longer asked for,
       // but until they are gone the change is recorded. Of what ended with everything none is: that is in the epoch.
