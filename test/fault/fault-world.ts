@@ -10,6 +10,7 @@ import type { SessionStore } from 'nest-sessions/store';
 import type { DataSource } from 'typeorm';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from 'local-servers';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
 import { createSessionService } from '#src/core/service/create-session-service.js';
 import type { DurableSessions } from '#src/core/ports/durable-sessions.js';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
@@ -44,6 +45,11 @@ export interface Sides {
 export interface Instance {
   readonly store: HybridSessionStore;
   readonly service: SessionService;
+}
+
+export interface SweptInstance extends Instance {
+  /** Works off what is pending, as the instance's timer would. */
+  sweep(): Promise<void>;
 }
 
 export interface InstanceOptions {
@@ -115,11 +121,11 @@ export class FaultWorld {
   instance(
     { hot, durable }: Sides,
     { durableKeys = [], breakerPeriodMs = BREAKER_PERIOD_MS }: InstanceOptions = {},
-  ): Instance {
+  ): SweptInstance {
     const breaker = (name: string, threshold: number) =>
       new CircuitBreaker({ name, threshold, periodMs: breakerPeriodMs });
     const { logger } = this.world.context();
-    const store = new HybridSessionStore({
+    const { store, sweeper } = assembleHybrid({
       hot,
       durable,
       hotBreaker: breaker('redis', 1),
@@ -129,7 +135,7 @@ export class FaultWorld {
       sweepIntervalMs: NEVER_MS,
       reconcileIntervalMs: false,
     });
-    return { store, service: serviceOn(store) };
+    return { store, service: serviceOn(store), sweep: () => sweeper.sweep() };
   }
 
   /** Another process, made as an application makes it, which sweeps every 50 ms. */

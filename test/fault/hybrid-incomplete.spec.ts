@@ -57,7 +57,7 @@ describe('a revocation that one side could not take (I2)', () => {
   });
   afterEach(async () => {
     for (const side of SIDES) await here.rejoin(side);
-    await there.store.sweeper.sweep();
+    await there.sweep();
     const { ghosts, stale, stoppedBy } = await there.store.reconcile();
     assert.deepEqual({ ghosts, stale, stoppedBy }, { ghosts: 0, stale: 0, stoppedBy: 'done' });
   });
@@ -125,14 +125,14 @@ describe('a revocation that one side could not take (I2)', () => {
 
     it('is finished by another instance', async () => {
       const devices = await leaveIncomplete(away, revocation);
-      await there.store.sweeper.sweep();
+      await there.sweep();
       await expectCarriedOut(devices, revocation);
     });
 
     it('is finished by the instance that could not, once it can', async () => {
       const devices = await leaveIncomplete(away, revocation);
       await here.rejoin(away);
-      await here.store.sweeper.sweep();
+      await here.sweep();
       await expectCarriedOut(devices, revocation);
     });
 
@@ -143,7 +143,7 @@ describe('a revocation that one side could not take (I2)', () => {
       await expect(revocation.run(ending.store, devices)).rejects.toMatchObject({ pending: away });
       await ending.store.stop();
       const started = await world.openInstance();
-      await started.store.sweeper.sweep();
+      await started.sweep();
       await expectCarriedOut(devices, revocation);
     });
 
@@ -155,14 +155,14 @@ describe('a revocation that one side could not take (I2)', () => {
       for (const { store } of [here, there]) {
         for (const { id } of revocation.meant(devices)) expect(await store.find(id)).toMatchObject({ live: false });
       }
-      await there.store.sweeper.sweep();
+      await there.sweep();
       await expectCarriedOut(devices, revocation);
     });
 
     it('is finished once by sweepers one after the other, and by the same one again', async () => {
       const devices = await leaveIncomplete(away, revocation);
       await here.rejoin(away);
-      for (const { store } of [there, here, here]) await store.sweeper.sweep();
+      for (const instance of [there, here, here]) await instance.sweep();
       await expectCarriedOut(devices, revocation);
     });
 
@@ -182,9 +182,9 @@ describe('a revocation that one side could not take (I2)', () => {
         const devices = await leaveIncomplete(away, revocation);
         await here.rejoin(away);
         const gate = here.calls.holdNext(point);
-        const sweeping = here.store.sweeper.sweep();
+        const sweeping = here.sweep();
         await gate.reached;
-        await there.store.sweeper.sweep();
+        await there.sweep();
         // The one that is held might as well be dead.
         await expectCarriedOut(devices, revocation);
         const later = await signIn(there.store, { userId: devices.userId });
@@ -205,7 +205,7 @@ describe('a revocation that one side could not take (I2)', () => {
     // Longer than a statement may take to reach Postgres: by so much a late revocation may end too much.
     await waitUntil('it was kept for a second', async () => (await readLongestKeptMs()) >= 1_000);
     const gate = there.calls.holdNext('before durable.revoke');
-    const sweeping = there.store.sweeper.sweep();
+    const sweeping = there.sweep();
     await gate.reached;
     const keptForMs = await readLongestKeptMs();
     const later = await signIn(there.store, { userId });

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
-import { HybridSessionStore } from 'nest-sessions/hybrid';
+import type { HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { CreatedSession, SessionService } from 'nest-sessions';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
+import type { HotSweeper } from '#src/stores/hybrid/upkeep/hot-sweeper.js';
 import { PostgresWorld } from '../integration/postgres/world.js';
 import { aroundCalls } from '../support/port-calls.js';
 import { startRedisServer, type RedisServer } from '../support/servers.js';
@@ -68,6 +70,7 @@ describe('what Redis loses at any moment', () => {
   /** On the store's way to Postgres. */
   let proxy: TcpProxy;
   let store: HybridSessionStore;
+  let sweeper: HotSweeper;
   let service: SessionService;
   /** Called before and after each call of a side, with its name. */
   let onStep: (name: string) => Promise<unknown> = async () => undefined;
@@ -90,7 +93,7 @@ describe('what Redis loses at any moment', () => {
     url.port = String(proxy.port);
     // Never open: what is asked is asked.
     const breaker = (name: string) => new CircuitBreaker({ name, threshold: Infinity, periodMs: 1_000 });
-    store = new HybridSessionStore({
+    ({ store, sweeper } = assembleHybrid({
       hot: watch(redisHotSessions({ url: server.url, operationTimeout: '5s' }).create(context)),
       durable: watch(
         postgresDurableSessions({ url: url.href, schema, operationTimeout: '5s', touchFlushInterval: '20ms' }).create(
@@ -103,7 +106,7 @@ describe('what Redis loses at any moment', () => {
       logger: context.logger,
       sweepIntervalMs: 3_600_000,
       reconcileIntervalMs: false,
-    });
+    }));
     await store.start();
     service = serviceOn(store);
   });
@@ -149,7 +152,7 @@ describe('what Redis loses at any moment', () => {
     { live, over }: Ending,
     { other }: { other: CreatedSession },
   ) => {
-    await store.sweeper.sweep();
+    await sweeper.sweep();
     for (const token of over) expect(await tryToken(token, { service })).toBe('absent');
     for (const token of live) {
       expect(await tryToken(token, { service })).toBe('live');
@@ -216,7 +219,7 @@ describe('what Redis loses at any moment', () => {
         const { userId, own, other } = await leavePending(revoking);
         const lose = () => redis.del('nest-sessions:revocations');
         if (step === 0) await lose();
-        ({ isReached } = await losingAt(step, lose, () => store.sweeper.sweep()));
+        ({ isReached } = await losingAt(step, lose, () => sweeper.sweep()));
         isReached ||= step === 0;
         const ending = await tryToken(own.token, { service });
         endings.push(ending);

@@ -4,8 +4,11 @@ import { setImmediate } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SessionModule, SessionService, type SessionStoreDefinition } from 'nest-sessions';
-import { hybridStore, type HybridSessionStore } from 'nest-sessions/hybrid';
+import { parseDuration } from '#src/core/session/duration.js';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
+import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
+import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import { SessionTokens } from '#src/core/token/session-token.js';
 import { aroundCalls } from '../support/port-calls.js';
 import type { FromProcess, HybridCommands, ProcessSettings, ToProcess } from './hybrid-process.js';
@@ -56,33 +59,33 @@ function withStops<Port extends object>(side: string, port: Port): Port {
   });
 }
 
-const closedBreaker = (name: string) => new CircuitBreaker({ name, threshold: Infinity, periodMs: 1 });
-
 /** The store as `hybridStore` composes it, with stops in its ports, and breakers that let every call reach them. */
 function stoppingStore(): SessionStoreDefinition {
-  const definition = hybridStore({
-    redis: { url: settings.redisUrl, keyPrefix: settings.keyPrefix, operationTimeout: '5s' },
-    postgres: { url: settings.postgresUrl, schema: settings.schema, operationTimeout: '5s' },
-    sweepInterval: settings.sweepInterval,
-    reconcileInterval: false,
-  });
+  const { redisUrl, postgresUrl, keyPrefix, schema, sweepInterval } = settings;
+  const hot = redisHotSessions({ url: redisUrl, keyPrefix, operationTimeout: '5s' });
+  const durable = postgresDurableSessions({ url: postgresUrl, schema, operationTimeout: '5s' });
+  const closedBreaker = (name: string) => new CircuitBreaker({ name, threshold: Infinity, periodMs: 1 });
   return {
-    ...definition,
-    create: async (context, ...injected) => {
-      store = (await definition.create(context, ...injected)) as HybridSessionStore;
-      const parts = store['parts'];
-      Object.assign(parts, {
-        hot: withStops('hot', parts.hot),
-        durable: withStops('durable', parts.durable),
+    name: 'hybrid',
+    keepsHistory: true,
+    inject: [],
+    create: (context) => {
+      assembled = assembleHybrid({
+        hot: withStops('hot', hot.create(context)),
+        durable: withStops('durable', durable.create(context)),
         hotBreaker: closedBreaker('redis'),
         durableBreaker: closedBreaker('postgres'),
+        durableKeys: [],
+        logger: context.logger,
+        sweepIntervalMs: parseDuration(sweepInterval, 'sweepInterval'),
+        reconcileIntervalMs: false,
       });
-      return store;
+      return assembled.store;
     },
   };
 }
 
-let store: HybridSessionStore;
+let assembled: ReturnType<typeof assembleHybrid>;
 
 // What would be handed out is told at once, so that a test can try a token that nobody was given.
 const mint = Reflect.get(SessionTokens.prototype, 'mint');
@@ -118,10 +121,10 @@ const commands: HybridCommands = {
   revokeAll: async (userId) => (await sessions.revokeAll(userId)).length,
   revokeOthers: async (keep) => (await sessions.revokeOthers(keep)).length,
   list: async (userId) => (await sessions.listByUser(userId)).map(({ id }) => id),
-  find: async (id) => (await store.find(id)).live,
-  sweep: () => store.sweeper.sweep(),
+  find: async (id) => (await assembled.store.find(id)).live,
+  sweep: () => assembled.sweeper.sweep(),
   reconcile: async () => {
-    const { ghosts, stale, stoppedBy } = await store.reconcile();
+    const { ghosts, stale, stoppedBy } = await assembled.store.reconcile();
     return { ghosts, stale, stoppedBy };
   },
 };

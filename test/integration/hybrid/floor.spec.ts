@@ -71,7 +71,7 @@ describe('the end of everything in the hybrid store (ASVS 7.4.5)', () => {
       code: 'SESSION_REVOCATION_INCOMPLETE',
       pending: 'redis',
     });
-    await here.store.sweeper.sweep();
+    await here.sweep();
     expect(await here.store.find(id)).toEqual({ live: false, reason: 'ended' });
     await there.rejoin('redis');
     await eventually(() => expectOver(id));
@@ -127,7 +127,7 @@ describe('the end of everything in the hybrid store (ASVS 7.4.5)', () => {
     const newcomer = await world.openInstance({ calls });
     newcomer.passBreakerPeriod();
     expect(await newcomer.store.find(id)).toEqual({ live: false, reason: 'ended' });
-    await newcomer.store.sweeper.sweep();
+    await newcomer.sweep();
     const later = await signIn(newcomer.store);
     calls.made.length = 0;
     expect(await newcomer.store.find(later.id)).toMatchObject({ live: true });

@@ -79,14 +79,14 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
     const { id } = await signInBy();
     there.cutOff('redis');
     await expect(there.store.revokeByIdentityProvider(logout())).rejects.toMatchObject({ pending: 'redis' });
-    await here.store.sweeper.sweep();
+    await here.sweep();
     expect(await world.hasCopy(id)).toBe(false);
     await there.rejoin('redis');
     await expectOver(id);
   });
 
   it('that ends nothing and leaves nothing pending resolves while Redis is known to be down', async () => {
-    await here.store.sweeper.sweep();
+    await here.sweep();
     const { id } = await signIn(there.store);
     there.cutOff('redis');
     await there.store.find(id);
@@ -107,7 +107,7 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
     await world.moveKeptRevocationsBack();
     await world.moveBeginningBack(id);
     const later = await signInBy();
-    await here.store.sweeper.sweep();
+    await here.sweep();
     await there.rejoin('postgres');
     await expectOver(id);
     expect(await world.auditOf(id)).toEqual(['session.created', 'session.ended idp-logout idp']);
@@ -124,7 +124,7 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
     await expect(here.store.find(id)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
     expect(await here.store.find(stranger.id)).toMatchObject({ live: true });
     for (const instance of [here, there]) await instance.rejoin('postgres');
-    await here.store.sweeper.sweep();
+    await here.sweep();
     await expectOver(id);
   });
 

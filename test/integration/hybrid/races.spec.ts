@@ -18,7 +18,7 @@ describe('two instances of a hybrid store that do things at once', () => {
   });
   afterEach(async () => {
     // Whatever happened: what Redis believes is what Postgres knows.
-    await here.store.sweeper.sweep();
+    await here.sweep();
     const { ghosts, stale, stoppedBy } = await there.store.reconcile();
     assert.deepEqual({ ghosts, stale, stoppedBy }, { ghosts: 0, stale: 0, stoppedBy: 'done' });
   });
@@ -290,7 +290,7 @@ describe('two instances of a hybrid store that do things at once', () => {
       it('brings nothing back that is deleted in SQL and swept meanwhile', async () => {
         const { session, resume } = await holdFill();
         await world.postgres.query('delete from sessions where id = $1', [session.id]);
-        await there.store.sweeper.sweep();
+        await there.sweep();
         expect(await resume()).toEqual({ live: false, reason: 'unknown' });
         await expectOver(session.id);
       });
@@ -300,7 +300,7 @@ describe('two instances of a hybrid store that do things at once', () => {
         there.cutOff('redis');
         await expect(there.store.revoke({ id: session.id, ...END })).rejects.toMatchObject({ pending: 'redis' });
         await resume();
-        await here.store.sweeper.sweep();
+        await here.sweep();
         await there.rejoin('redis');
         await expectOver(session.id);
       });

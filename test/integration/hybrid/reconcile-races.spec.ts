@@ -73,7 +73,7 @@ describe('reconciling while sessions change', () => {
     const { paused, gate } = await openPaused('before it repairs');
     const reconciling = paused.reconcile();
     await gate.reached;
-    await store.sweeper.sweep();
+    await world.sweep();
     const { record } = await filled(id);
     expect(await store.update({ id, expectedVersion: record.version, data: { cart: 2 } })).toMatchObject({
       applied: true,

@@ -1,10 +1,11 @@
 import { Redis } from 'ioredis';
 import { randomBytes } from 'node:crypto';
-import { HybridSessionStore, hybridStore, type HybridStoreOptions } from 'nest-sessions/hybrid';
+import { hybridStore, type HybridSessionStore, type HybridStoreOptions } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import { aNewSession } from 'nest-sessions/testing';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
 import type { DurableSessions } from '#src/core/ports/durable-sessions.js';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
 import type { SessionRecord } from '#src/core/session/session-record.js';
@@ -48,6 +49,17 @@ export class ReconcileWorld {
 
   /** A store whose sides were changed on their way in. */
   async openOn(change: (sides: { hot: HotSessions; durable: DurableSessions }) => void): Promise<HybridSessionStore> {
+    const { store } = await this.assemble(change);
+    return store;
+  }
+
+  /** Works off what is pending, as the timer of any instance would. */
+  async sweep(): Promise<void> {
+    const { sweeper } = await this.assemble(() => undefined);
+    await sweeper.sweep();
+  }
+
+  private async assemble(change: (sides: { hot: HotSessions; durable: DurableSessions }) => void) {
     const context = this.postgres.context();
     const redis = { keyPrefix: this.keyPrefix, operationTimeout: SLOW, url: this.redisUrl } as const;
     const hot = redisHotSessions(redis).create(context);
@@ -55,18 +67,18 @@ export class ReconcileWorld {
     const durable = postgresDurableSessions({ dataSource, operationTimeout: SLOW }).create(context);
     change({ hot, durable });
     const breaker = (name: string) => new CircuitBreaker({ name, threshold: 1, periodMs: 1 });
-    return this.start(
-      new HybridSessionStore({
-        hot,
-        durable,
-        hotBreaker: breaker('redis'),
-        durableBreaker: breaker('postgres'),
-        durableKeys: [],
-        logger: context.logger,
-        sweepIntervalMs: 3_600_000,
-        reconcileIntervalMs: false,
-      }),
-    );
+    const assembled = assembleHybrid({
+      hot,
+      durable,
+      hotBreaker: breaker('redis'),
+      durableBreaker: breaker('postgres'),
+      durableKeys: [],
+      logger: context.logger,
+      sweepIntervalMs: 3_600_000,
+      reconcileIntervalMs: false,
+    });
+    await this.start(assembled.store);
+    return assembled;
   }
 
   keyOf(id: string): string {

@@ -110,7 +110,7 @@ describe('periodic rotation on two sides, one of which may be away', () => {
     expect(heard).toEqual([['reuse-detected', expect.objectContaining({ id, isRevoked: false })]]);
     expect(lines.at(-1)).toContain(new RevocationIncompleteError('hybrid', 'redis').message);
     expect(await world.auditOf(id)).toEqual(['session.created', 'session.rotated', 'session.ended reuse']);
-    await there.store.sweeper.sweep();
+    await there.sweep();
     for (const token of [first, second]) {
       expect(await services.there.strict.service.authenticate(token)).toMatchObject({ outcome: 'absent' });
     }

@@ -35,7 +35,7 @@ describe('hybrid: Redis goes away between the commit of a rotation and its copy'
     gate.open();
     await expect(rotating).rejects.toBeInstanceOf(RevocationIncompleteError);
     await instance.rejoin('redis');
-    await instance.store.sweeper.sweep();
+    await instance.sweep();
     const found = await instance.store.find(id);
     expect(found.live && Buffer.from(found.record.tokenHash).equals(Buffer.from(after))).toBe(true);
   });
@@ -68,7 +68,7 @@ describe('hybrid: Redis goes away between the commit of a rotation and its copy'
     await expect(service.credentialsChanged(own.token)).rejects.toBeInstanceOf(SessionStoreUnavailableError);
     expect(await listIds(instance.store, 'joan')).toEqual([own.session.id]);
     await instance.rejoin('redis');
-    await instance.store.sweeper.sweep();
+    await instance.sweep();
     expect(await listIds(instance.store, 'joan')).toEqual([own.session.id]);
     expect(await service.authenticate(own.token)).toMatchObject({ outcome: 'live' });
   });

@@ -46,7 +46,7 @@ describe('the hybrid store whose revocation did not reach Redis', () => {
     await instance.rejoin('redis');
     expect(await world.hasCopy(other.id)).toBe(true);
     expect(await store.find(other.id)).toMatchObject({ live: false });
-    await store.sweeper.sweep();
+    await instance.sweep();
     expect(await world.hasCopy(other.id)).toBe(false);
     await store.find(own.id);
     expect(await callsOf(own.id)).toEqual(['hot.read']);
@@ -88,7 +88,7 @@ describe('the hybrid store whose revocation did not reach Redis', () => {
     const expectedVersion = found.live ? found.record.version : 0;
     const again = { id: own.id, expectedVersion, data: { cart: 3 } };
     expect(await instance.store.update(again)).toMatchObject({ applied: true, record: { data: { cart: 3 } } });
-    await instance.store.sweeper.sweep();
+    await instance.sweep();
   });
 
   it.each([

@@ -1,10 +1,11 @@
 import { Redis } from 'ioredis';
 import type { SessionStore } from 'nest-sessions/store';
-import { HybridSessionStore } from 'nest-sessions/hybrid';
+import type { HybridSessionStore } from 'nest-sessions/hybrid';
 import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import { aNewSession } from 'nest-sessions/testing';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
+import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
 import type { SessionRecord } from '#src/core/session/session-record.js';
 import type { NewSession } from '#src/core/ports/session-store.js';
 import { waitUntil } from '../../support/poll.js';
@@ -24,6 +25,8 @@ export const END = { reason: 'revoked', endedBy: 'admin' } as const;
 export interface HybridInstance {
   readonly store: HybridSessionStore;
   readonly calls: PortCalls;
+  /** Works off what is pending, as the instance's timer would. */
+  sweep(): Promise<void>;
   /** Breaks this instance's connections to a side and refuses new ones. */
   cutOff(side: 'redis' | 'postgres'): void;
   /** Resolves when the instance reaches the side again and its breaker has closed. */
@@ -69,7 +72,7 @@ export class HybridWorld {
       new CircuitBreaker({ name, threshold: 1, periodMs: BREAKER_PERIOD_MS, nowMs: () => nowMs });
     const parts = { hot: calls.wrap('hot', hot), durable: calls.wrap('durable', durable) };
     const breakers = { hotBreaker: breaker('redis'), durableBreaker: breaker('postgres') };
-    const store = new HybridSessionStore({
+    const { store, sweeper } = assembleHybrid({
       ...parts,
       ...breakers,
       durableKeys,
@@ -87,6 +90,7 @@ export class HybridWorld {
     return {
       store,
       calls,
+      sweep: () => sweeper.sweep(),
       passBreakerPeriod,
       cutOff: (side) => (side === 'redis' ? toRedis : toPostgres).refuse(),
       rejoin: async (side) => {

@@ -24,8 +24,8 @@ async function openPostgres(): Promise<Side> {
 
 async function openHybrid(): Promise<Side> {
   const world = await HybridWorld.open();
-  const { store } = await world.openInstance();
-  return { postgres: world.postgres, store, followSql: () => store.sweeper.sweep(), close: () => world.close() };
+  const { store, sweep } = await world.openInstance();
+  return { postgres: world.postgres, store, followSql: sweep, close: () => world.close() };
 }
 
 describe.each([

@@ -21,8 +21,9 @@ const NO_AUTHENTICATION = { amr: [], assuranceLevel: null, awaitsSecondFactor: f
 export function pickOperation(world: World, covered: Covered): Operation {
   const { random, ledger } = world;
   const index = random.below(world.instances.length);
-  const store = world.instances[index]?.store;
-  assert(store);
+  const instance = world.instances[index];
+  assert(instance);
+  const { store, sweeper } = instance;
   const promised = random.chance(0.5) ? ledger.takePromised(random) : undefined;
   if (promised !== undefined) return () => find(world, covered, { store, id: promised });
   const id = ledger.pickKnown(random);
@@ -38,7 +39,7 @@ export function pickOperation(world: World, covered: Covered): Operation {
       updateIt,
       updateIt,
       () => touch(store, id),
-      () => store.sweeper.sweep(),
+      () => sweeper.sweep(),
       () => reconcile(covered, { store, userId: random.chance(0.3) ? userId : undefined }),
       ...endingOperations(world, covered, { store, id, userId }),
     );

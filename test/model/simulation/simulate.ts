@@ -85,9 +85,9 @@ class Simulation {
     await this.finish(Promise.all(this.inFlight));
     await world.scheduler.drain();
     world.passBreakerPeriod();
-    for (const { store } of world.instances) {
+    for (const { store, sweeper } of world.instances) {
       await this.finish(store.flush());
-      await this.finish(store.sweeper.sweep());
+      await this.finish(sweeper.sweep());
     }
   }
 

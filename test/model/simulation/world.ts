@@ -1,5 +1,7 @@
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
-import { HybridSessionStore } from '#src/stores/hybrid/store/hybrid-session.store.js';
+import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
+import type { HybridSessionStore } from '#src/stores/hybrid/store/hybrid-session.store.js';
+import type { HotSweeper } from '#src/stores/hybrid/upkeep/hot-sweeper.js';
 import { Ledger } from './ledger.js';
 import { DURABLE_KEY } from './operation.js';
 import { SeededRandom } from './random.js';
@@ -15,6 +17,7 @@ const SILENT = { debug() {}, log() {}, warn() {}, error() {} };
 
 export interface Instance {
   readonly store: HybridSessionStore;
+  readonly sweeper: HotSweeper;
   readonly hot: SimulatedHot;
 }
 
@@ -88,14 +91,14 @@ export class World {
   }
 
   close(): void {
-    for (const { store } of this.started) void store.sweeper.stop();
+    for (const { sweeper } of this.started) void sweeper.stop();
   }
 
   private openInstance(): Instance {
     const breaker = (name: string) =>
       new CircuitBreaker({ name, threshold: 1, periodMs: BREAKER_PERIOD_MS, nowMs: () => this.clock.nowMs });
     const hot = new SimulatedHot(this.redis, this);
-    const store = new HybridSessionStore({
+    const { store, sweeper } = assembleHybrid({
       hot,
       durable: this.durable,
       hotBreaker: breaker('redis'),
@@ -105,7 +108,7 @@ export class World {
       sweepIntervalMs: HOUR_MS,
       reconcileIntervalMs: false,
     });
-    return { store, hot };
+    return { store, sweeper, hot };
   }
 
   private loseHot(lose: () => void): void {

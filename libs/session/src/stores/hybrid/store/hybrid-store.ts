@@ -6,7 +6,7 @@ import { assertStoreOptions, parseShortDuration } from '../../../core/ports/stor
 import { postgresDurableSessions, type PostgresDurableOptions } from '../../postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '../../redis/hot/redis-hot.js';
 import type { RedisStoreOptions } from '../../redis/store/redis-store.js';
-import { HybridSessionStore } from './hybrid-session.store.js';
+import { assembleHybrid } from './assemble-hybrid.js';
 
 export interface HybridStoreOptions {
   /** Where the hot copies and the session data live; options of `redisStore`. */
@@ -67,7 +67,7 @@ export function hybridStore(options: HybridStoreOptions): SessionStoreDefinition
     keepsHistory: true,
     inject: [...hot.inject, ...durable.inject],
     create: (context: SessionStoreContext, ...injected: unknown[]) =>
-      new HybridSessionStore({
+      assembleHybrid({
         hot: hot.create(context, ...injected.slice(0, hot.inject.length)),
         durable: durable.create(context, ...injected.slice(hot.inject.length)),
         hotBreaker: new CircuitBreaker({ name: hot.name, threshold: HOT_THRESHOLD, periodMs }),
@@ -76,6 +76,6 @@ export function hybridStore(options: HybridStoreOptions): SessionStoreDefinition
         logger: context.logger,
         sweepIntervalMs,
         reconcileIntervalMs,
-      }),
+      }).store,
   };
 }

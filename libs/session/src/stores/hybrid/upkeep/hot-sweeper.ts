@@ -1,8 +1,7 @@
 import type { DurableSessions, HotChange } from '../../../core/ports/durable-sessions.js';
 import { isUnavailable } from '../../../core/session/session-errors.js';
 import type { ProviderRevocation, UserRevocation } from '../../../core/ports/session-store.js';
-import type { HotTrust } from '../sides/hot-trust.js';
-import { callDurable, callHot, type HybridParts } from '../sides/hybrid-parts.js';
+import type { HybridSides } from '../sides/hybrid-sides.js';
 
 const BATCH = 200;
 
@@ -16,8 +15,8 @@ export class HotSweeper {
   private stopped = false;
 
   constructor(
-    private readonly parts: HybridParts,
-    private readonly settings: { readonly intervalMs: number; readonly trust: HotTrust },
+    private readonly sides: HybridSides,
+    private readonly intervalMs: number,
   ) {}
 
   start(): void {
@@ -32,7 +31,7 @@ export class HotSweeper {
 
   /** Resolves when nothing was pending any more. A call while one is running joins it. */
   sweep(): Promise<void> {
-    const running = (this.running ??= this.settings.trust
+    const running = (this.running ??= this.sides.trust
       .restoreAfter(() => this.workOff())
       .finally(() => {
         this.running = undefined;
@@ -50,23 +49,26 @@ export class HotSweeper {
 
   /** The hot side may have lost it, or not have heard of it. */
   async followEpoch(): Promise<void> {
-    const epoch = await callDurable(this.parts, (durable) => durable.findEpoch());
-    if (epoch > 0) await callHot(this.parts, (hot) => hot.followEpoch(epoch));
+    const { hot, durable } = this.sides;
+    const epoch = await durable.findEpoch();
+    if (epoch > 0) await hot.followEpoch(epoch);
   }
 
   private async finishKeptRevocations(): Promise<void> {
+    const { hot, durable } = this.sides;
     for (;;) {
-      const kept = await callHot(this.parts, (hot) => hot.listKeptRevocations(BATCH));
+      const kept = await hot.listKeptRevocations(BATCH);
       const listedAtMs = performance.now();
       for (const { revocation, ageMs } of kept) {
-        if ('id' in revocation) await callDurable(this.parts, (durable) => durable.revoke(revocation));
-        else {
+        if ('id' in revocation) {
+          await durable.revoke(revocation);
+        } else {
           // Those before it in the list took their time, and who signed in meanwhile is not meant.
           const minAgeMs = ageMs + performance.now() - listedAtMs;
-          await callDurable(this.parts, (durable) => endKept(durable, revocation, minAgeMs));
+          await endKept(durable, revocation, minAgeMs);
         }
       }
-      if (kept.length > 0) await callHot(this.parts, (hot) => hot.forgetRevocations(kept.map(({ key }) => key)));
+      if (kept.length > 0) await hot.forgetRevocations(kept.map(({ key }) => key));
       if (kept.length < BATCH) return;
     }
   }
@@ -76,23 +78,24 @@ export class HotSweeper {
    * change is forgotten only after that.
    */
   async followDurableChanges(): Promise<void> {
+    const { hot, durable } = this.sides;
     for (;;) {
-      const changes = await callDurable(this.parts, (durable) => durable.listHotChanges(BATCH));
+      const changes = await durable.listHotChanges(BATCH);
       const idsOf = (kind: HotChange['kind']) => [
         ...new Set(changes.filter((change) => change.kind === kind).map(({ id }) => id)),
       ];
       const ended = idsOf('ended');
       const changed = idsOf('changed');
-      if (changed.length > 0) await callHot(this.parts, (hot) => hot.unconfirm(changed));
-      if (ended.length > 0) await callHot(this.parts, (hot) => hot.drop(ended));
-      if (changes.length > 0) await callDurable(this.parts, (durable) => durable.forgetHotChanges(changes));
+      if (changed.length > 0) await hot.unconfirm(changed);
+      if (ended.length > 0) await hot.drop(ended);
+      if (changes.length > 0) await durable.forgetHotChanges(changes);
       if (changes.length < BATCH) return;
     }
   }
 
   private schedule(): void {
     if (this.stopped) return;
-    const jitteredMs = this.settings.intervalMs * (0.9 + Math.random() * 0.2);
+    const jitteredMs = this.intervalMs * (0.9 + Math.random() * 0.2);
     this.timer = setTimeout(() => void this.tick(), jitteredMs).unref();
   }
 
@@ -101,7 +104,7 @@ export class HotSweeper {
       await this.sweep();
     } catch (error) {
       // An outage is met again at the next tick, and reported by whoever needs the side meanwhile.
-      if (!isUnavailable(error)) this.parts.logger.error(`sweeping hot copies failed: ${String(error)}`);
+      if (!isUnavailable(error)) this.sides.logger.error(`sweeping hot copies failed: ${String(error)}`);
     }
     this.schedule();
   }

@@ -1,7 +1,7 @@
 import type { HotCopy } from '../../../core/ports/hot-sessions.js';
 import { isUnavailable } from '../../../core/session/session-errors.js';
 import type { FindOutcome } from '../../../core/ports/session-store.js';
-import { callDurable, callHot, type HybridParts } from '../sides/hybrid-parts.js';
+import type { HybridSides } from '../sides/hybrid-sides.js';
 
 const PAGE = 200;
 const MAX_IDS_IN_QUESTION = 1_000;
@@ -52,7 +52,7 @@ interface Progress {
 export class SessionReconciler {
   private isStopping = false;
 
-  constructor(private readonly parts: HybridParts) {}
+  constructor(private readonly sides: HybridSides) {}
 
   /** Resolves also when a side does not answer, with what was done until then. */
   async run({ userId, timeBudgetMs = DEFAULT_TIME_BUDGET_MS, cursor }: ReconcileQuery): Promise<ReconcileResult> {
@@ -75,8 +75,8 @@ export class SessionReconciler {
   }
 
   private async compareUser(userId: string, progress: Progress): Promise<void> {
-    const { records } = await callDurable(this.parts, (durable) => durable.listByUser({ userId }));
-    const copies = await callHot(this.parts, (hot) => hot.listCopiesOfUser(userId));
+    const { records } = await this.sides.durable.listByUser({ userId });
+    const copies = await this.sides.hot.listCopiesOfUser(userId);
     const hotIds = new Set(copies.map(({ id }) => id));
     progress.cold = records.filter(({ id }) => !hotIds.has(id)).length;
     await this.compare(copies, progress);
@@ -86,7 +86,7 @@ export class SessionReconciler {
   private async compareAll(progress: Progress, untilMs: number): Promise<boolean> {
     for (;;) {
       const page = { limit: PAGE, ...(progress.cursor !== undefined && { cursor: progress.cursor }) };
-      const { copies, cursor } = await callHot(this.parts, (hot) => hot.scanCopies(page));
+      const { copies, cursor } = await this.sides.hot.scanCopies(page);
       await this.compare(copies, progress);
       delete progress.cursor;
       if (cursor === undefined) return true;
@@ -98,14 +98,14 @@ export class SessionReconciler {
   private async compare(copies: readonly HotCopy[], progress: Progress): Promise<void> {
     for (let start = 0; start < copies.length; start += MAX_IDS_IN_QUESTION) {
       const asked = copies.slice(start, start + MAX_IDS_IN_QUESTION);
-      const found = await callDurable(this.parts, (durable) => durable.findMany(asked.map(({ id }) => id)));
+      const found = await this.sides.durable.findMany(asked.map(({ id }) => id));
       const verdicts = asked.map((copy) => ({ id: copy.id, verdict: judge(copy, found.get(copy.id)) }));
       const idsOf = (wanted: Verdict) => verdicts.filter(({ verdict }) => verdict === wanted).map(({ id }) => id);
       const [ghosts, stale] = [idsOf('ghost'), idsOf('stale')];
       progress.checked += asked.length;
-      if (stale.length > 0) await callHot(this.parts, (hot) => hot.unconfirm(stale));
+      if (stale.length > 0) await this.sides.hot.unconfirm(stale);
       progress.stale += stale.length;
-      if (ghosts.length > 0) await callHot(this.parts, (hot) => hot.drop(ghosts));
+      if (ghosts.length > 0) await this.sides.hot.drop(ghosts);
       progress.ghosts += ghosts.length;
     }
   }
@@ -115,8 +115,8 @@ export class SessionReconciler {
     const numbers = [`${checked} copies checked`, `${ghosts} ghosts dropped`, `${stale} stale ones believed no more`];
     if (cold !== undefined) numbers.push(`${cold} sessions without a copy`);
     const summary = `reconciling stopped by "${stoppedBy}"${why} (${numbers.join(', ')})`;
-    if (ghosts + stale > 0 || stoppedBy === 'outage') this.parts.logger.warn(summary);
-    else this.parts.logger.debug(summary);
+    if (ghosts + stale > 0 || stoppedBy === 'outage') this.sides.logger.warn(summary);
+    else this.sides.logger.debug(summary);
     return result;
   }
 }
