@@ -11,6 +11,7 @@ import type { DataSource } from 'typeorm';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from 'local-servers';
 import { CircuitBreaker } from '#src/stores/hybrid/sides/circuit-breaker.js';
 import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
+import { WatchedSessionStore } from '#src/core/events/watched-session.store.js';
 import { createSessionService } from '#src/core/service/create-session-service.js';
 import type { DurableSessions } from '#src/core/ports/durable-sessions.js';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
@@ -242,7 +243,8 @@ export class FaultWorld {
 
 /** The service that an application has on this store. */
 export function serviceOn(store: SessionStore): SessionService {
-  return createSessionService({ store, policy: POLICY, logger: new RecordingLogger() }).service;
+  return createSessionService({ store: new WatchedSessionStore(store), policy: POLICY, logger: new RecordingLogger() })
+    .service;
 }
 
 export function keyOf(id: string): string {

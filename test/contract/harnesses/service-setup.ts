@@ -1,3 +1,4 @@
+import { WatchedSessionStore } from '#src/core/events/watched-session.store.js';
 import { createSessionService, type SessionServiceSettings } from '#src/core/service/create-session-service.js';
 import type { SessionPolicy } from '#src/core/session/session-policy.js';
 import type { SessionService } from '#src/core/service/session-service.js';
@@ -44,7 +45,7 @@ export function setUpService(
   const watched = watchStore(store);
   const logger = new RecordingLogger();
   const { service, touches } = createSessionService({
-    store: watched.store,
+    store: new WatchedSessionStore(watched.store),
     policy: { ...POLICY, ...policy },
     logger,
     tokenKeys,

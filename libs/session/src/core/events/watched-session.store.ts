@@ -1,59 +1,119 @@
-import { isUnavailable, SessionStoreRefusedError } from '../session/session-errors.js';
-import type { SessionEvents } from './session-events.js';
-import type { SessionStore } from '../ports/session-store.js';
+import type {
+  CleanUpStep,
+  NewSession,
+  ProviderRevocation,
+  SessionDataChange,
+  SessionListQuery,
+  SessionRevocation,
+  SessionRotation,
+  SessionStore,
+  SessionTouch,
+  TotalRevocation,
+  UserRevocation,
+} from '../ports/session-store.js';
+import type { SessionSignals } from '../ports/session-signals.js';
+import type { StoreAvailability } from './security-events.js';
+import { StoreOutages } from './store-outages.js';
 
-/** Calls that need different sides of a store may fail and succeed in turn during one outage. */
-const QUIET_MS = 10_000;
+/**
+ * A store whose outages are reported. Calls take no longer and settle as those of the store itself. `start` and `stop` are
+ * not watched: the boot throws what they meet, and the shutdown logs it.
+ *
+ * Members that only the store's own class has, such as `HybridSessionStore.reconcile`, are reachable under their names.
+ */
+export class WatchedSessionStore implements SessionStore {
+  readonly name: string;
+  readonly signals?: SessionSignals;
+  // Private to the engine, so that no member of the store's own class has the same name.
+  readonly #store: SessionStore;
+  readonly #outages: StoreOutages;
 
-/** Tells once that a store stopped answering, and once that it answers again. */
-export class StoreOutages {
-  private outage: { readonly store: string; readonly sinceMs: number; lastFailureMs: number } | undefined;
-
-  constructor(
-    private readonly events: SessionEvents,
-    private readonly nowMs: () => number = () => performance.now(),
-  ) {}
-
-  /** The same store, whose answers are watched. Its calls take no longer, nor do they settle otherwise. */
-  watch(store: SessionStore): SessionStore {
-    const watched = new Map<string | symbol, unknown>();
-    return new Proxy(store, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name, target);
-        if (typeof member !== 'function') return member;
-        if (!watched.has(name)) {
-          const call = member as (...args: unknown[]) => unknown;
-          watched.set(name, (...args: unknown[]) => this.observe(call.apply(target, args)));
-        }
-        return watched.get(name);
-      },
-    });
+  constructor(store: SessionStore, outages: StoreOutages = new StoreOutages()) {
+    this.#store = store;
+    this.#outages = outages;
+    this.name = store.name;
+    if (store.signals) this.signals = store.signals;
+    this.#exposeOwnMembers();
   }
 
-  private observe(result: unknown): unknown {
-    if (result instanceof Promise) void result.then(this.succeeded, this.failed);
+  /** Hears of each outage once, and once of its end. */
+  onAvailabilityChange(listener: (event: StoreAvailability) => void): void {
+    this.#outages.listen(listener);
+  }
+
+  start() {
+    return this.#store.start();
+  }
+
+  create(session: NewSession) {
+    return this.#watch(this.#store.create(session));
+  }
+
+  find(id: string) {
+    return this.#watch(this.#store.find(id));
+  }
+
+  touch(touch: SessionTouch) {
+    return this.#watch(this.#store.touch(touch));
+  }
+
+  update(change: SessionDataChange) {
+    return this.#watch(this.#store.update(change));
+  }
+
+  rotate(rotation: SessionRotation) {
+    return this.#watch(this.#store.rotate(rotation));
+  }
+
+  revoke(revocation: SessionRevocation) {
+    return this.#watch(this.#store.revoke(revocation));
+  }
+
+  revokeAll(revocation: UserRevocation) {
+    return this.#watch(this.#store.revokeAll(revocation));
+  }
+
+  revokeByIdentityProvider(revocation: ProviderRevocation) {
+    return this.#watch(this.#store.revokeByIdentityProvider(revocation));
+  }
+
+  revokeEverything(revocation: TotalRevocation) {
+    return this.#watch(this.#store.revokeEverything(revocation));
+  }
+
+  listByUser(query: SessionListQuery) {
+    return this.#watch(this.#store.listByUser(query));
+  }
+
+  cleanUp(step: CleanUpStep) {
+    return this.#watch(this.#store.cleanUp(step));
+  }
+
+  flush() {
+    return this.#watch(this.#store.flush());
+  }
+
+  stop() {
+    return this.#store.stop();
+  }
+
+  #watch<Result>(result: Result): Result {
+    if (result instanceof Promise) void result.then(this.#outages.succeeded, this.#outages.failed);
     return result;
   }
 
-  private readonly succeeded = (): void => {
-    const { outage } = this;
-    if (!outage || this.nowMs() - outage.lastFailureMs < QUIET_MS) return;
-    this.outage = undefined;
-    this.emit(outage.store, { state: 'recovered', lastedMs: Math.round(this.nowMs() - outage.sinceMs) });
-  };
-
-  private readonly failed = (error: unknown): void => {
-    if (!isUnavailable(error) || error instanceof SessionStoreRefusedError) return;
-    const nowMs = this.nowMs();
-    if (this.outage) {
-      this.outage.lastFailureMs = nowMs;
-      return;
+  #exposeOwnMembers(): void {
+    const store = this.#store;
+    for (let level: object | null = store; level && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+      for (const name of Reflect.ownKeys(level)) {
+        if (!(name in this)) Object.defineProperty(this, name, { get: () => this.#ownMember(name) });
+      }
     }
-    this.outage = { store: error.store, sinceMs: nowMs, lastFailureMs: nowMs };
-    this.emit(error.store, { state: 'unavailable', lastedMs: null });
-  };
+  }
 
-  private emit(store: string, what: { state: 'unavailable' | 'recovered'; lastedMs: number | null }): void {
-    this.events.emit('store-unavailable', { at: new Date(), store, ...what, ipAddress: null, userAgent: null });
+  #ownMember(name: string | symbol): unknown {
+    const member: unknown = Reflect.get(this.#store, name);
+    if (typeof member !== 'function') return member;
+    return (...args: unknown[]): unknown => this.#watch(Reflect.apply(member, this.#store, args));
   }
 }

@@ -10,18 +10,17 @@ import { SessionEvents } from '../events/session-events.js';
 import type { SessionPolicy } from '../session/session-policy.js';
 import { SessionRevocations } from './session-revocations.js';
 import { SessionService } from './session-service.js';
-import type { SessionStore } from '../ports/session-store.js';
 import type { SessionLogger } from '../support/logger.js';
 import { SessionTokens } from '../token/session-token.js';
 import { SessionUpdater } from './session-updater.js';
-import { StoreOutages } from '../events/watched-session.store.js';
+import type { WatchedSessionStore } from '../events/watched-session.store.js';
 import { TokenReplacer } from './token-replacer.js';
 import { TokenRenewer } from './token-renewer.js';
 import { SuspiciousTokens } from './suspicious-tokens.js';
 import { TouchRecorder } from './touch-recorder.js';
 
 export interface SessionServiceSettings {
-  readonly store: SessionStore;
+  readonly store: WatchedSessionStore;
   readonly policy: SessionPolicy;
   readonly logger: SessionLogger;
   /** Newest first. None: tokens are stored as plain SHA-256. */
@@ -34,7 +33,7 @@ export interface SessionServiceSettings {
 
 /** Puts a session service together. A shutdown waits for `touches` and `endNotifier` before the store stops, and flushes `suspiciousTokens`. */
 export function createSessionService({
-  store: unwatched,
+  store,
   policy,
   logger,
   tokenKeys,
@@ -47,10 +46,10 @@ export function createSessionService({
   readonly suspiciousTokens: SuspiciousTokens;
 } {
   const tokens = new SessionTokens(tokenKeys);
-  const endNotifier = new EndNotifier(logger, unwatched.signals);
-  const devices = new NewDevices(unwatched);
+  const endNotifier = new EndNotifier(logger, store.signals);
+  const devices = new NewDevices(store);
   const events = new SessionEvents(logger, endNotifier, devices);
-  const store = new StoreOutages(events).watch(unwatched);
+  store.onAvailabilityChange((event) => events.emit('store-unavailable', event));
   const authenticator = new SessionAuthenticator({ store, tokens, events, logger });
   const touches = new TouchRecorder(store, policy, logger);
   const renewer = new TokenRenewer({ store, policy, tokens, authenticator, events, logger });

@@ -1,9 +1,10 @@
 import { ConfigurableModuleBuilder, Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { WatchedSessionStore } from '../../core/events/watched-session.store.js';
 import { createSessionService } from '../../core/service/create-session-service.js';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
-import type { SessionDependencyToken, SessionStore } from '../../core/ports/session-store.js';
+import type { SessionDependencyToken } from '../../core/ports/session-store.js';
 import { SessionCleanup } from '../cleanup/session-cleanup.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { CsrfProtection } from '../cross-site/csrf-protection.js';
@@ -98,7 +99,7 @@ function withStore(definition: DynamicModule, store: Provider): DynamicModule {
 function provideStore(
   inject: readonly SessionDependencyToken[],
   check: (settings: SessionSettings) => void = () => undefined,
-): Provider<SessionStore> {
+): Provider<WatchedSessionStore> {
   return {
     provide: SESSION_STORE,
     inject: [SESSION_SETTINGS, ...inject],
@@ -106,7 +107,7 @@ function provideStore(
       check(settings);
       const { store, retentionMs, auditRetentionMs } = settings;
       const logger = new Logger(LOG_CONTEXT);
-      return store.create({ logger, retentionMs, auditRetentionMs }, ...dependencies);
+      return new WatchedSessionStore(await store.create({ logger, retentionMs, auditRetentionMs }, ...dependencies));
     },
   };
 }
@@ -122,7 +123,7 @@ function assertNothingToInject({ store }: SessionSettings): void {
   );
 }
 
-function createCore({ policy, tokenKeys, ipAddresses, onAnomaly }: SessionSettings, store: SessionStore) {
+function createCore({ policy, tokenKeys, ipAddresses, onAnomaly }: SessionSettings, store: WatchedSessionStore) {
   const { toStored: toStoredIpAddress } = ipAddresses;
   const logger = new Logger(LOG_CONTEXT);
   return createSessionService({ store, policy, tokenKeys, toStoredIpAddress, onAnomaly, logger });

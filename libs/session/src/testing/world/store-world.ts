@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { WatchedSessionStore } from '../../core/events/watched-session.store.js';
 import { createSessionService } from '../../core/service/create-session-service.js';
 import type { SessionPolicy } from '../../core/session/session-policy.js';
 import type { SessionRecord } from '../../core/session/session-record.js';
@@ -126,7 +127,11 @@ export class StoreWorld {
   services(policy: Partial<SessionPolicy> = {}): { here: SessionService; there: SessionService } {
     const [here, there] = [this.store, this.other].map(
       (store) =>
-        createSessionService({ store, policy: { ...POLICY, ...policy }, logger: new RecordingLogger() }).service,
+        createSessionService({
+          store: new WatchedSessionStore(store),
+          policy: { ...POLICY, ...policy },
+          logger: new RecordingLogger(),
+        }).service,
     );
     assert(here && there);
     return { here, there };
