@@ -9,11 +9,13 @@ import type {
 } from './session-store.js';
 
 /**
- * The durable side of a hybrid store: the truth about who is signed in. A complete store that also records, in the
- * transaction that makes it, every change that hot copies have to follow: an end, a new token hash, a deleted row.
+ * The durable side of a hybrid store: it decides which sessions are live.
+ *
+ * It is a complete store that also records every change that hot copies must follow: an end, a new token hash, a deleted
+ * row. The record is written in the transaction of the change itself.
  */
 export interface DurableSessions extends SessionStore {
-  /** @param revocation.minAgeMs - Only sessions that began at least so many ms ago. Default all. */
+  /** @param revocation.minAgeMs - Only sessions that began at least this many ms ago. Default: all. */
   revokeAll(revocation: UserRevocation & { readonly minAgeMs?: number }): Promise<EndedSession[]>;
 
   /** @param revocation.minAgeMs - As for `revokeAll`. */
@@ -21,27 +23,27 @@ export interface DurableSessions extends SessionStore {
 
   revokeEverything(revocation: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }>;
 
-  /** How often everything was ended; whoever reads an epoch and then asks about a session is told of all those ends. */
+  /** Number of `revokeEverything` calls committed so far. A session read after this number reflects all of them. */
   findEpoch(): Promise<number>;
 
   find(id: string): Promise<DurableFindOutcome>;
 
-  /** What `find` would say of each of these sessions, all at one instant. */
+  /** Returns what `find` would return for each of these sessions, all at one instant. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, FindOutcome>>;
 
-  /** Changes not yet followed, oldest first, whoever made them, direct SQL and cascades included. */
+  /** Lists changes not yet followed, oldest first, including those made by direct SQL and cascades. */
   listHotChanges(limit: number): Promise<readonly HotChange[]>;
 
   /** Forgets changes that the hot side has followed. */
   forgetHotChanges(changes: readonly HotChange[]): Promise<void>;
 
-  /** Writes the durable part of a session's data unless a newer version of it is there. */
+  /** Writes the durable keys of a session's data, unless a newer version of them is stored. */
   mergeDurableData(change: DurableDataChange): Promise<void>;
 }
 
 export type DurableFindOutcome =
   | (Extract<FindOutcome, { readonly live: true }> & {
-      /** Of the hot copy that `mergeDurableData` told of last; 0 when it never did. */
+      /** Version given to the last `mergeDurableData`. 0 if there was none. */
       readonly dataVersion: number;
     })
   | Extract<FindOutcome, { readonly live: false }>;
@@ -50,7 +52,7 @@ export interface HotChange {
   /** Opaque; grows with time. */
   readonly key: string;
   readonly id: string;
-  /** `ended`: no longer live or no longer there. `changed`: live, but its copy has to be confirmed anew. */
+  /** `ended`: the session is no longer live, or its row is gone. `changed`: live, but its copy must be confirmed again. */
   readonly kind: 'ended' | 'changed';
 }
 
