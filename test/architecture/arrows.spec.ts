@@ -89,7 +89,7 @@ describe('the checks themselves', () => {
 });
 
 describe('what an entry loads', () => {
-  it('the root entry names no optional peer, neither in code nor in types (pain 36)', () => {
+  it('the root entry names no optional peer, neither in code nor in types (nestjs/nest#16369)', () => {
     const packages = listReachablePackages(LIBRARY, 'index.ts');
     expect(packages).toContain('@nestjs/common');
     expect(OPTIONAL_PEERS.filter((peer) => packages.has(peer))).toEqual([]);

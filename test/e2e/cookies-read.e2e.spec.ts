@@ -84,7 +84,7 @@ describe.each(ADAPTERS)('the session cookie coming in on %s', (adapter) => {
     },
   );
 
-  it('counts as signed out when it comes twice with different values, is logged and taken back (pain 60)', async () => {
+  it('counts as signed out when it comes twice with different values, is logged and taken back (expressjs/session#881)', async () => {
     const calls = app.store.calls.length;
     const responses = [
       await me(`__Host-session=${other}; x=1; __Host-session=${token}`),
@@ -106,7 +106,7 @@ describe.each(ADAPTERS)('the session cookie coming in on %s', (adapter) => {
     ['__Secure-sid', { status: 401, asked: 0 }],
     ['__Host-sid', { status: 200, asked: 1 }],
   ])(
-    '%s is not one that a sibling host planted for a path, which comes first (cookie tossing, pain 60)',
+    '%s is not one that a sibling host planted for a path, which comes first (cookie tossing, expressjs/session#881)',
     async (name, expected) => {
       const named = await startWith(adapter, { cookie: { name } });
       const browsers = [named.openBrowser(), named.openBrowser()];

@@ -167,7 +167,7 @@ describe.each(ADAPTERS)('the session cookie going out on %s', (adapter) => {
     expect((await browser.get('/me')).json()).toMatchObject({ userId: 'bob' });
   });
 
-  it.each(['redirect', 'stream'])('goes out with a %s (pain 31)', async (kind) => {
+  it.each(['redirect', 'stream'])('goes out with a %s (expressjs/session#360)', async (kind) => {
     const browser = app.openBrowser();
     await browser.post(`/themed/${kind}`);
     expect((await browser.get('/me')).json()).toMatchObject({ userId: 'ada' });

@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('session errors over HTTP on %s', (adapter) => {
     return browser;
   };
 
-  it('is 503 with Retry-After when the store does not answer, keeps the cookie, and works afterwards (pain 10)', async () => {
+  it('is 503 with Retry-After when the store does not answer, keeps the cookie, and works afterwards (better-auth/better-auth#4203)', async () => {
     const browser = await signIn('patient');
     app.store.breakDown();
     for (const path of ['/me', '/maybe', '/devices']) {

@@ -194,7 +194,7 @@ export function describeHybridOutages(): void {
     });
 
     describe('both are away', () => {
-      it('is 503 with Retry-After, keeps the cookie, and works afterwards (pain 10)', async () => {
+      it('is 503 with Retry-After, keeps the cookie, and works afterwards (better-auth/better-auth#4203)', async () => {
         const { browser, userId } = await signIn();
         const { token } = browser;
         sides.freezeRedis();

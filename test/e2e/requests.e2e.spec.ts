@@ -228,7 +228,7 @@ describe.each(ADAPTERS)('requests and sessions on %s', (adapter) => {
   });
 });
 
-describe.each(ADAPTERS)('the address in a session on %s (pain 53, ASVS 4.1.3)', (adapter) => {
+describe.each(ADAPTERS)('the address in a session on %s (arkime/arkime#4005, ASVS 4.1.3)', (adapter) => {
   const signInThrough = async (trustProxy: boolean) => {
     const app = await startTestApp({ adapter, trustProxy });
     try {

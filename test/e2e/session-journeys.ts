@@ -74,7 +74,7 @@ export function describeSessionJourneys(storeName: string, openStore: () => Prom
       });
     });
 
-    it('ends the session that the cookie held when its user signs in again (pain 45)', async () => {
+    it('ends the session that the cookie held when its user signs in again (neiliro/neiliro#43)', async () => {
       const { browser, session: first } = await signIn('again', { data: { note: 'old' } });
       const old = browser.clone();
       const second = viewOf(await browser.post('/sign-in', { userId: 'again' }));
@@ -94,7 +94,7 @@ export function describeSessionJourneys(storeName: string, openStore: () => Prom
       expect((await browser.get('/me')).status).toBe(200);
     });
 
-    it('leaves one live token after 20 parallel rotations, and no request fails (pain 48)', async () => {
+    it('leaves one live token after 20 parallel rotations, and no request fails (expressjs/session#425)', async () => {
       const { browser } = await signIn('rotator');
       const copies = Array.from({ length: 20 }, () => browser.clone());
       const responses = await Promise.all(copies.map((copy) => copy.post('/rotate')));
@@ -129,7 +129,7 @@ export function describeSessionJourneys(storeName: string, openStore: () => Prom
       expect(laptop.jar.size).toBe(0);
     });
 
-    it('signs out all other devices and keeps this one (pain 51)', async () => {
+    it('signs out all other devices and keeps this one (better-auth/better-auth#8551)', async () => {
       const { browser } = await signIn('carol');
       const others = await Promise.all(Array.from({ length: 4 }, () => signIn('carol')));
       expect((await browser.send('DELETE', '/devices')).json()).toEqual({ revoked: 4 });
@@ -167,7 +167,7 @@ export function describeSessionJourneys(storeName: string, openStore: () => Prom
       expect(seen.filter((right) => !right)).toEqual([]);
     });
 
-    it('is signed in at once after 100 sign-ins on a slow store (pain 31)', async () => {
+    it('is signed in at once after 100 sign-ins on a slow store (expressjs/session#360)', async () => {
       app.store.before = () => latency(20);
       try {
         const statuses = await Promise.all(
@@ -184,7 +184,7 @@ export function describeSessionJourneys(storeName: string, openStore: () => Prom
 
     // Express takes five times as long for the same proof.
     const visitors = adapter === 'fastify' ? 10_000 : 2_000;
-    it(`stores nothing and asks nothing for ${visitors} visitors without a session (pain 54)`, async () => {
+    it(`stores nothing and asks nothing for ${visitors} visitors without a session (expressjs/session#511)`, async () => {
       const entries = await backend.countEntries();
       const calls = app.store.calls.length;
       const garbage = [

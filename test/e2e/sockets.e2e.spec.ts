@@ -14,7 +14,7 @@ import { closeWithinASecond, SOCKET_LIBRARIES, type SocketLibrary } from './supp
 const REFUSED = { status: 'error', statusCode: 401, error: 'unauthenticated', message: 'Unauthorized' };
 const CLOSED: Record<SocketLibrary, number | string> = { ws: 4401, 'socket.io': 'io server disconnect' };
 
-describe.each(SOCKET_LIBRARIES)('SessionGuard before gateways of %s (pain 34)', (library) => {
+describe.each(SOCKET_LIBRARIES)('SessionGuard before gateways of %s (nestjs/nest#882)', (library) => {
   const apps: SocketApp[] = [];
 
   const start = async (settings: Partial<SocketAppSettings> = {}) => {

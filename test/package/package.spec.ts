@@ -56,7 +56,7 @@ describe('the packed library', () => {
   });
 });
 
-describe('a Nest 12 application with neither Redis nor Postgres packages (pain 36)', () => {
+describe('a Nest 12 application with neither Redis nor Postgres packages (nestjs/nest#16369)', () => {
   let app: ScratchApp;
 
   beforeAll(async () => {
@@ -162,7 +162,7 @@ console.log(JSON.stringify({ postgres, redis }));\n`,
   });
 });
 
-describe('a Nest 11 application in CommonJS (pain 36)', () => {
+describe('a Nest 11 application in CommonJS (nestjs/nest#16369)', () => {
   let app: ScratchApp;
 
   beforeAll(async () => {

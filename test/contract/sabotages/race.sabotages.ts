@@ -8,7 +8,7 @@ const oneTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** Checks that are not one step with the act, and writes that ask nothing. */
 export const RACE_SABOTAGES: readonly Sabotage[] = [
   {
-    does: 'saves a session that was revoked meanwhile (pain 1)',
+    does: 'saves a session that was revoked meanwhile (expressjs/session#632)',
     subject: 'races',
     sabotage: (store) => {
       const { seen, find } = remember(store);
@@ -24,7 +24,7 @@ export const RACE_SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
-    does: 'leaves half a record behind when a touch comes too late (pain 1)',
+    does: 'leaves half a record behind when a touch comes too late (expressjs/session#632)',
     subject: 'races',
     sabotage: (store) => ({
       touch: async (touch) => {
@@ -51,7 +51,7 @@ export const RACE_SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
-    does: 'ends the sessions of a list read before (pain 3)',
+    does: 'ends the sessions of a list read before (better-auth/better-auth#11073)',
     subject: 'races',
     sabotage: (store) => ({
       revokeAll: async ({ userId, exceptId, reason, endedBy }) => {
@@ -93,7 +93,7 @@ export const RACE_SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
-    does: 'writes data whatever the version is (pain 8)',
+    does: 'writes data whatever the version is (tj/connect-redis#346)',
     subject: 'concurrent change through two session services',
     sabotage: (store) => ({
       update: async ({ id, data }) => {
@@ -104,7 +104,7 @@ export const RACE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
-    does: 'counts first and creates then (pain 47)',
+    does: 'counts first and creates then (spring-projects/spring-security#12867)',
     subject: 'limits',
     sabotage: (store) => ({ create: (session) => createInTwoSteps(store, session) }),
   },

@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 /** Rules of the port that were misread. */
 export const RULE_SABOTAGES: readonly Sabotage[] = [
   {
-    does: 'rotates whatever the token hash is (pain 48)',
+    does: 'rotates whatever the token hash is (expressjs/session#425)',
     subject: 'rotate',
     sabotage: (store) => ({
       rotate: async (rotation) => {
@@ -239,7 +239,7 @@ export const RULE_SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
-    does: 'loses sessions from a list that is written by read, change, write (pain 3)',
+    does: 'loses sessions from a list that is written by read, change, write (better-auth/better-auth#11073)',
     subject: 'listByUser',
     sabotage: (store) => {
       const index = new Map<string, string[]>();

@@ -15,7 +15,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
   const demo = stageDemo(setup);
 
   describe('the active-sessions page', () => {
-    it('shows each device in words, marks this one, and tells times in UTC (pain 60)', async () => {
+    it('shows each device in words, marks this one, and tells times in UTC (mattermost/mattermost-mobile#232)', async () => {
       const { status, body } = await demo.laptop.get('/sessions');
       expect(status).toBe(200);
       expect(body.match(/class="card device"/g)).toHaveLength(2);
@@ -58,7 +58,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
       expect(await isSignedIn(demo.laptop)).toBe(false);
     });
 
-    it('does not touch another user’s session, nor tell whether there is one (ASVS 7.5.2, pain 44)', async () => {
+    it('does not touch another user’s session, nor tell whether there is one (ASVS 7.5.2, better-auth/better-auth#6940)', async () => {
       const grace = demo.world.visitor();
       await grace.signIn(GRACE);
       for (const id of [await currentIdOf(grace), randomUUID(), 'x', 'x%2fy']) {
@@ -161,7 +161,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
   });
 
   describe('the devices API', () => {
-    it('lists public ids and no secret (ASVS 7.5.2, pain 44)', async () => {
+    it('lists public ids and no secret (ASVS 7.5.2, better-auth/better-auth#6940)', async () => {
       const devices = await devicesOf(demo.laptop);
       expect(devices).toHaveLength(2);
       expect(devices.filter((device) => device.current)).toHaveLength(1);
@@ -213,7 +213,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
       expect(await Promise.all([demo.laptop, demo.phone].map(isSignedIn))).toEqual([true, false]);
     });
 
-    it('knows no foreign, unknown, malformed or ended id (IDOR, pain 44)', async () => {
+    it('knows no foreign, unknown, malformed or ended id (IDOR, better-auth/better-auth#6940)', async () => {
       const grace = demo.world.visitor();
       await grace.signIn(GRACE);
       const ended = await currentIdOf(demo.phone);

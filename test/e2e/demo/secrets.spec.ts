@@ -59,7 +59,7 @@ async function sendStrangeCookies(world: DemoWorld, cookie: string): Promise<voi
 }
 
 describe.each(['postgres', 'redis', 'hybrid'] as const)(
-  'after a whole run with sessions in %s (pain 43, ASVS 16.2.5)',
+  'after a whole run with sessions in %s (alexedwards/scs#197, ASVS 16.2.5)',
   (store) => {
     let world: DemoWorld;
     const issued = new IssuedTokens();

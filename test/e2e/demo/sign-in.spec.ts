@@ -90,7 +90,7 @@ describe.each(DEMO_SETUPS)('the demo with sessions in $store, on $httpAdapter', 
       expect(body).toContain('&quot;&gt;&lt;script&gt;');
     });
 
-    it('ends the session that the browser held, also another user’s (pain 45)', async () => {
+    it('ends the session that the browser held, also another user’s (neiliro/neiliro#43)', async () => {
       const before = demo.laptop.cookie;
       const sessions = (await devicesOf(demo.phone)).length;
       await demo.laptop.signIn(ADA);

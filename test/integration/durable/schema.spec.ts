@@ -60,7 +60,7 @@ describe('the migration that records changes for hot copies', () => {
     expect(await listNames(schema)).toEqual(['migrations']);
   });
 
-  it('applies once when five first starts run it at the same time (pain 40)', async () => {
+  it('applies once when five first starts run it at the same time (typeorm/typeorm#4588)', async () => {
     const schema = `${world.postgres.schema}_five`;
     await world.postgres.admin.query(`create schema ${schema}`);
     const migrations = sessionMigrations({ userIdType: 'uuid', hotChanges: true });

@@ -186,7 +186,7 @@ describe('a touch that cannot be written', () => {
     expect(await isMoved(id)).toBe(true);
   });
 
-  it('because too many wait rejects too, instead of saying that the session is over (pain 13)', async () => {
+  it('because too many wait rejects too, instead of saying that the session is over (spring-projects/spring-session#838)', async () => {
     const { durable: side } = await world.openSide({ touchFlushInterval: '10m' });
     const { id } = await scene.begin();
     const first = touch(side, id);

@@ -45,7 +45,7 @@ describe('two instances of a hybrid store that do things at once', () => {
     }
   };
 
-  describe('what better-auth loses (better-auth/better-auth#11073, pain 1)', () => {
+  describe('what better-auth loses (better-auth/better-auth#11073)', () => {
     it('of 20 sign-ins at once all are listed, and none but the caller’s survives revokeOthers', async () => {
       newUser();
       const ids = (await signInMany(20)).map(({ id }) => id);
@@ -220,7 +220,7 @@ describe('two instances of a hybrid store that do things at once', () => {
 
   // The filler has read that the session is live and has yet to write the copy.
   describe.each(['after durable.find', 'before hot.lease', 'before hot.promote'])(
-    'a fill that is held %s (keycloak/keycloak#51127, pain 2)',
+    'a fill that is held %s (keycloak/keycloak#51127)',
     (point) => {
       const holdFill = async () => {
         newUser();

@@ -157,16 +157,19 @@ describe('the scheduled cleanup', () => {
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  it.each([1, 3])('runs once per interval with %i imports of ScheduleModule.forRoot() (pain 15)', async (imports) => {
-    const schedulers = Array.from({ length: imports }, () => ScheduleModule.forRoot());
-    const { store } = await boot({ cleanup: { interval: '10m' } }, ...schedulers);
-    await pass(8.9);
-    expect(store.count('cleanUp')).toBe(0);
-    for (let tick = 1; tick <= 5; tick += 1) {
-      await pass(tick === 1 ? 2.2 : 11);
-      expect(store.count('cleanUp')).toBe(tick);
-    }
-  });
+  it.each([1, 3])(
+    'runs once per interval with %i imports of ScheduleModule.forRoot() (nestjs/docs.nestjs.com#3538)',
+    async (imports) => {
+      const schedulers = Array.from({ length: imports }, () => ScheduleModule.forRoot());
+      const { store } = await boot({ cleanup: { interval: '10m' } }, ...schedulers);
+      await pass(8.9);
+      expect(store.count('cleanUp')).toBe(0);
+      for (let tick = 1; tick <= 5; tick += 1) {
+        await pass(tick === 1 ? 2.2 : 11);
+        expect(store.count('cleanUp')).toBe(tick);
+      }
+    },
+  );
 
   it.each([
     [0, 9],

@@ -82,7 +82,7 @@ describe.each(ADAPTERS)('SessionGuard as APP_GUARD on %s', (adapter) => {
       },
     });
 
-  it('guards everything but what is public, the handler’s rule before its class’s, below a prefix (pain 33)', async () => {
+  it('guards everything but what is public, the handler’s rule before its class’s, below a prefix (nestjs/nest#9124)', async () => {
     const app = await start();
     const statusOf = async (path: string) => (await app.client.send({ path: `/api${path}` })).status;
     expect(await statusOf('/mixed/guarded')).toBe(401);
@@ -117,7 +117,7 @@ describe.each(ADAPTERS)('SessionGuard as APP_GUARD on %s', (adapter) => {
   });
 });
 
-describe('SessionGuard before what it finds no session for (pain 34)', () => {
+describe('SessionGuard before what it finds no session for (nestjs/nest#882)', () => {
   let app: TestingModule;
   let guard: SessionGuard;
 

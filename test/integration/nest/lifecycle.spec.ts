@@ -80,33 +80,36 @@ describe.each(ADAPTERS)('closing an application on %s with Postgres', (adapter) 
     ['TypeOrmModule first', () => [typeOrm(), sessions()]],
     ['SessionModule first', () => [sessions(), typeOrm()]],
     ['SessionModule first, set up later', () => [asyncSessions(), typeOrm()]],
-  ])('writes the touches of requests that it still answers: %s (pain 37)', async (_, listImports) => {
-    gate = new Gate();
-    const { app, client } = await serve(adapter, listImports());
-    const { session, send } = await visit(app, client, randomUUID());
-    await world.query(`update sessions set last_seen_at = last_seen_at - interval '5 minutes' where id = $1`, [
-      session.id,
-    ]);
-    const answer = send();
-    await gate.reached;
-    const closed = app.close();
-    gate.open();
-    expect((await answer).status).toBe(200);
-    client.close();
-    await closed;
-    const [row] = await world.query<{ seconds: string }>(
-      'select extract(epoch from now() - last_seen_at) as seconds from sessions where id = $1',
-      [session.id],
-    );
-    expect(Number(row?.seconds)).toBeLessThan(60);
-    expect(app.get(DataSource).isInitialized).toBe(false);
-  });
+  ])(
+    'writes the touches of requests that it still answers: %s (liaoliaots/nestjs-redis#340)',
+    async (_, listImports) => {
+      gate = new Gate();
+      const { app, client } = await serve(adapter, listImports());
+      const { session, send } = await visit(app, client, randomUUID());
+      await world.query(`update sessions set last_seen_at = last_seen_at - interval '5 minutes' where id = $1`, [
+        session.id,
+      ]);
+      const answer = send();
+      await gate.reached;
+      const closed = app.close();
+      gate.open();
+      expect((await answer).status).toBe(200);
+      client.close();
+      await closed;
+      const [row] = await world.query<{ seconds: string }>(
+        'select extract(epoch from now() - last_seen_at) as seconds from sessions where id = $1',
+        [session.id],
+      );
+      expect(Number(row?.seconds)).toBeLessThan(60);
+      expect(app.get(DataSource).isInitialized).toBe(false);
+    },
+  );
 });
 
 describe.each(ADAPTERS)('an application on %s that opened connections of its own', (adapter) => {
   const resources = () => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout|Pipe/.test(name));
 
-  it('leaves no socket and no timer behind (pain 37)', async () => {
+  it('leaves no socket and no timer behind (liaoliaots/nestjs-redis#340)', async () => {
     gate = openGate;
     const world = await PostgresWorld.open();
     const stores: SessionStoreDefinition[] = [

@@ -94,7 +94,7 @@ describe('SessionModule', () => {
     await expect(boot(InsideModule, OutsideModule)).rejects.toThrow(/dependencies of the Feature/);
   });
 
-  it('may be imported again as a class or as the same dynamic module (pain 15)', async () => {
+  it('may be imported again as a class or as the same dynamic module (nestjs/docs.nestjs.com#3538)', async () => {
     const sessions = SessionModule.forRoot(options());
     @Module({ imports: [SessionModule] })
     class OneModule {}
@@ -111,7 +111,7 @@ describe('SessionModule', () => {
     );
   });
 
-  it('has no request-scoped provider (pain 38)', async () => {
+  it('has no request-scoped provider (nestjs/nest#2130)', async () => {
     const app = await boot(SessionModule.forRoot(options()));
     const scoped = [...app.get(ModulesContainer).values()]
       .flatMap((module) => [...module.providers.values(), ...module.injectables.values()])
@@ -177,7 +177,7 @@ describe('the start of the store', () => {
     await app.close();
   });
 
-  it('fails the boot with the store’s own words, and leaves nothing open (pain 37)', async () => {
+  it('fails the boot with the store’s own words, and leaves nothing open (liaoliaots/nestjs-redis#340)', async () => {
     const watched = new WatchedStore(memoryStore());
     watched.breakDown('start');
     @Module({ imports: [SessionModule.forRoot({ ...options(), store: watched.definition })] })

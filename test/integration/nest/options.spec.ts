@@ -19,7 +19,7 @@ const refusalOf = (options: object): SessionConfigurationError => {
   throw new Error(`accepted: ${JSON.stringify(options)}`);
 };
 
-describe('the options of SessionModule (pain 42)', () => {
+describe('the options of SessionModule (tj/connect-redis#410)', () => {
   it('have the documented defaults', () => {
     expect(resolveSessionSettings(optionsOf({}))).toMatchObject({
       policy: {

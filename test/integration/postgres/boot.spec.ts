@@ -89,7 +89,7 @@ describe('the Postgres store at boot', () => {
       (error: unknown) => error,
     );
 
-  it('names the table that is missing and what to do (pain 40)', async () => {
+  it('names the table that is missing and what to do (typeorm/typeorm#4588)', async () => {
     const error = await refusal({ dataSource: world.admin, schema: world.schema, table: 'logins' });
     expect(error).toBeInstanceOf(SessionConfigurationError);
     expect(String(error)).toContain(`postgresStore.table "${world.schema}"."logins" does not exist`);

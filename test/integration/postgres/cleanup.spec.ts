@@ -92,7 +92,7 @@ describe('cleanup of the Postgres store', () => {
     expect(await world.query('select count(*)::int as n from session_audit')).toEqual([{ n: 9 }]);
   });
 
-  it('works in steps of a batch of each kind, and says when there is more (pain 14)', async () => {
+  it('works in steps of a batch of each kind, and says when there is more (DefectDojo/django-DefectDojo#11770)', async () => {
     await insertSessions(25, { expiresAt: `now() - '3h'::interval` });
     await insertSessions(12, { expiresAt: `now()`, endedAt: `now() - '3d'::interval` });
     const steps = [];
@@ -112,7 +112,7 @@ describe('cleanup of the Postgres store', () => {
     expect(await countSessions()).toEqual({ live: 3, ended: 0 });
   });
 
-  it('gives way to another instance at it, and to none that has died (pain 16)', async () => {
+  it('gives way to another instance at it, and to none that has died (n8n-io/n8n#34685)', async () => {
     const applicationName = `${world.schema}_cleaner`;
     const dataSource = await world.openDataSource({ applicationName, poolSize: 1, poolErrorHandler: () => undefined });
     const other = await world.openStore({ dataSource });
@@ -137,7 +137,7 @@ describe('cleanup of the Postgres store', () => {
     expect(await world.query(locks, [applicationName])).toEqual([]);
   });
 
-  it('by three instances harms nobody while 200 visitors sign in, are seen and sign out (pain 13)', async () => {
+  it('by three instances harms nobody while 200 visitors sign in, are seen and sign out (spring-projects/spring-session#838)', async () => {
     await insertSessions(3000, { expiresAt: `now() - '3h'::interval` });
     await insertSessions(3000, { expiresAt: `now()`, endedAt: `now() - '3d'::interval` });
     const dataSources = await Promise.all([1, 2, 3].map(() => world.openDataSource({ poolSize: 5 })));

@@ -19,7 +19,7 @@ interface Seen {
 }
 
 // Real processes, as only the environment a process starts with decides its time zone.
-describe('expiry in the Postgres store (I4, pain 56)', () => {
+describe('expiry in the Postgres store (I4, typeorm/typeorm#9943)', () => {
   let world: PostgresWorld;
   beforeAll(async () => {
     world = await PostgresWorld.open();

@@ -58,7 +58,7 @@ describe('connections that the server ends', () => {
     }
   });
 
-  it('fail what was under way as unavailable, never as absent, and nothing afterwards (pain 57)', async () => {
+  it('fail what was under way as unavailable, never as absent, and nothing afterwards (typeorm/typeorm#4866)', async () => {
     const applicationName = `${world.schema}_busy`;
     const dataSource = await world.openDataSource({ applicationName, poolSize: 5, poolErrorHandler: () => undefined });
     const store = await world.openStore({ dataSource });
@@ -258,7 +258,7 @@ describe('errors of Postgres', () => {
     expect(sent.map(({ error }) => error)).toEqual(['40001', undefined]);
   });
 
-  it('that come from another transaction are tried again: a deadlock (40P01, pain 58)', async () => {
+  it('that come from another transaction are tried again: a deadlock (40P01, typeorm/typeorm#2848)', async () => {
     const applicationName = `${world.schema}_deadlock`;
     const dataSource = await world.openDataSource({ applicationName });
     const store = await world.openStore({ dataSource, operationTimeout: '20s' });

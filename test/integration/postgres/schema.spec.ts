@@ -79,7 +79,7 @@ describe('the migrations of the Postgres store', () => {
     await world.admin.query(`drop schema "${schema}" cascade; drop role ${role}`);
   });
 
-  it('apply once when five first starts run them at the same time (pain 40)', async () => {
+  it('apply once when five first starts run them at the same time (typeorm/typeorm#4588)', async () => {
     const schema = `${world.schema}_five`;
     await world.admin.query(`create schema ${schema}`);
     const dataSources = await Promise.all(
@@ -205,7 +205,7 @@ describe('the tables of the Postgres store', () => {
     );
   });
 
-  it('give TypeORM nothing to change, though their entities are registered (pain 39)', async () => {
+  it('give TypeORM nothing to change, though their entities are registered (typeorm/typeorm#9860)', async () => {
     const entities = [SessionEntity, SessionAuditEntity];
     const dataSource = await world.openDataSource({ entities, synchronize: true });
     const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
@@ -213,7 +213,7 @@ describe('the tables of the Postgres store', () => {
     expect(await dataSource.getRepository(SessionEntity).count()).toBe(1);
   });
 
-  it('answer every statement of a large table by an index (pain 41, 46)', async () => {
+  it('answer every statement of a large table by an index (typeorm/typeorm#10626, keycloak/keycloak#29294)', async () => {
     await world.query(`insert into sessions (id, user_id, token_hash, created_at, last_seen_at, expires_at,
       absolute_expires_at, purge_after, ended_at, end_reason)
       select gen_random_uuid(), 'user-' || n % 1000, decode(repeat('00', 32), 'hex'), now(), now(), now() + '1h',

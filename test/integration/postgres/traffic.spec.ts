@@ -100,7 +100,7 @@ describe('lookups', () => {
     expect(names).toEqual([operations.map((operation) => `nest-sessions-${operation}`), []]);
   });
 
-  it('see what another instance has just committed, whatever replica the DataSource may have (pain 25)', async () => {
+  it('see what another instance has just committed, whatever replica the DataSource may have (laravel/framework#22164)', async () => {
     const replication = { master: { url: world.url }, slaves: [{ url: world.url }] };
     const dataSource = await world.openDataSource({ replication });
     const { slaves } = dataSource.driver as unknown as { slaves: { connect(): Promise<never> }[] };
@@ -135,7 +135,7 @@ describe('touches', () => {
     expect(after.updated - before.updated).toBe(1);
   });
 
-  it('are HOT: after 10,000 of them more than nine in ten wrote to no index (pain 12)', async () => {
+  it('are HOT: after 10,000 of them more than nine in ten wrote to no index (spring-projects/spring-session#1280)', async () => {
     await world.inOwnDatabase(async (alone) => {
       const applicationName = `${alone.schema}_hot`;
       const dataSource = await alone.openDataSource({ applicationName });
@@ -154,7 +154,7 @@ describe('touches', () => {
     });
   });
 
-  it('of overlapping sessions, flushed by two instances 250 times, never deadlock (pain 12)', async () => {
+  it('of overlapping sessions, flushed by two instances 250 times, never deadlock (spring-projects/spring-session#1280)', async () => {
     const dataSources = [await world.openDataSource(), await world.openDataSource()];
     const stores = await Promise.all(dataSources.map((dataSource) => world.openStore({ dataSource })));
     const ids = await createMany(await world.openStore(), 60, 'crowd');
@@ -222,40 +222,43 @@ function refused(error: unknown): 'refused' {
 }
 
 describe('a small pool', () => {
-  it.each([1, 2])('of %i serves 500 operations at once, failing ones among them (pain 57)', async (pool) => {
-    const dataSource = await world.openDataSource({ poolSize: pool });
-    const store = await world.openStore({ dataSource, operationTimeout: '30s' });
-    const ids = await createMany(store, 50, 'busy');
-    const taken = aNewSession({ id: ids[0] });
-    const limit = { max: 40, onLimit: 'revoke-oldest' } as const;
-    const operations = Array.from({ length: 500 }, async (_, index) => {
-      const id = ids[index % ids.length] ?? '';
-      switch (index % 10) {
-        case 0:
-          return store.create(aNewSession({ userId: 'limited', limit }));
-        case 1:
-          return store.update({ id, expectedVersion: 1, data: { index } });
-        case 2:
-          return store.touch({ id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
-        case 3:
-          return store.revoke({ id, userId: 'somebody else', reason: 'logout', endedBy: null });
-        case 4:
-          return store.listByUser({ userId: 'busy' });
-        case 5:
-          return store.create(taken);
-        case 6:
-          return store.create(aNewSession({ userAgent: 'a\0b' })).catch(refused);
-        case 7:
-          return store.create(aNewSession({ userId: 'limited', limit, device: 'a\0b' })).catch(refused);
-        case 8:
-          return store.cleanUp({ batchSize: 10 });
-        default:
-          return store.find(id);
-      }
-    });
-    const outcomes = await Promise.all(operations);
-    expect(outcomes.filter((outcome) => outcome === 'refused')).toHaveLength(100);
-    expect((await store.listByUser({ userId: 'limited' })).records).toHaveLength(40);
-    expect(poolOf(dataSource)).toMatchObject({ totalCount: pool, idleCount: pool, waitingCount: 0 });
-  });
+  it.each([1, 2])(
+    'of %i serves 500 operations at once, failing ones among them (typeorm/typeorm#4866)',
+    async (pool) => {
+      const dataSource = await world.openDataSource({ poolSize: pool });
+      const store = await world.openStore({ dataSource, operationTimeout: '30s' });
+      const ids = await createMany(store, 50, 'busy');
+      const taken = aNewSession({ id: ids[0] });
+      const limit = { max: 40, onLimit: 'revoke-oldest' } as const;
+      const operations = Array.from({ length: 500 }, async (_, index) => {
+        const id = ids[index % ids.length] ?? '';
+        switch (index % 10) {
+          case 0:
+            return store.create(aNewSession({ userId: 'limited', limit }));
+          case 1:
+            return store.update({ id, expectedVersion: 1, data: { index } });
+          case 2:
+            return store.touch({ id, idleTimeoutMs: HOUR_MS, touchIntervalMs: 0 });
+          case 3:
+            return store.revoke({ id, userId: 'somebody else', reason: 'logout', endedBy: null });
+          case 4:
+            return store.listByUser({ userId: 'busy' });
+          case 5:
+            return store.create(taken);
+          case 6:
+            return store.create(aNewSession({ userAgent: 'a\0b' })).catch(refused);
+          case 7:
+            return store.create(aNewSession({ userId: 'limited', limit, device: 'a\0b' })).catch(refused);
+          case 8:
+            return store.cleanUp({ batchSize: 10 });
+          default:
+            return store.find(id);
+        }
+      });
+      const outcomes = await Promise.all(operations);
+      expect(outcomes.filter((outcome) => outcome === 'refused')).toHaveLength(100);
+      expect((await store.listByUser({ userId: 'limited' })).records).toHaveLength(40);
+      expect(poolOf(dataSource)).toMatchObject({ totalCount: pool, idleCount: pool, waitingCount: 0 });
+    },
+  );
 });

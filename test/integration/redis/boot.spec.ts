@@ -83,7 +83,7 @@ describe('the Redis store at boot', () => {
     await eventually(async () => expect(await countClients()).toBe(0));
   });
 
-  it('warns of an eviction policy that would drop sessions, and names it (pain 59)', async () => {
+  it('warns of an eviction policy that would drop sessions, and names it (cuttle-cards/cuttle#1365)', async () => {
     await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await fixture.open();
     await redis.config('SET', 'maxmemory-policy', 'noeviction');
@@ -92,7 +92,7 @@ describe('the Redis store at boot', () => {
     ]);
   });
 
-  it("warns when nobody listens for a handed-in client's errors (pain 60)", async () => {
+  it("warns when nobody listens for a handed-in client's errors (redis/ioredis#1192)", async () => {
     const client = fixture.client();
     client.removeAllListeners('error');
     await fixture.open({ client });
@@ -170,7 +170,7 @@ describe('the Redis store at boot', () => {
       );
     });
 
-    it('with a client that reads from replicas are refused (pain 25)', () => {
+    it('with a client that reads from replicas are refused (laravel/framework#22164)', () => {
       for (const scaleReads of ['all', 'slave', () => []] as const) {
         const client = new Cluster([], { lazyConnect: true, scaleReads });
         expect(() => redisStore({ client })).toThrow(/^redisStore\.client reads from replicas .*scaleReads: 'master'/);

@@ -68,7 +68,7 @@ describe('clients of the Redis store', () => {
     ['no offline queue', { enableOfflineQueue: false }],
     ['a late connection', { lazyConnect: true }],
     ['another database', { db: 3 }],
-  ])('work with %s (pain 18, pain 22, pain 26)', async (_name, options) => {
+  ])('work with %s (felixmosh/bull-board#1309, redis/ioredis#2109, redis/ioredis#1526)', async (_name, options) => {
     const client = fixture.client(options);
     const store = await fixture.open({ client });
     await exercise(store, 'alice');
@@ -76,7 +76,7 @@ describe('clients of the Redis store', () => {
     expect(await redis.dbsize()).toBe(0);
   });
 
-  it('put their own key prefix before ours, so that two applications never meet (pain 26)', async () => {
+  it('put their own key prefix before ours, so that two applications never meet (redis/ioredis#1526)', async () => {
     const [one, two] = await Promise.all(
       ['one:', 'two:'].map((keyPrefix) => fixture.open({ client: fixture.client({ keyPrefix }) })),
     );
@@ -87,7 +87,7 @@ describe('clients of the Redis store', () => {
     expect((await two?.listByUser({ userId: 'alice' }))?.records).toEqual([]);
   });
 
-  it('do not join automatic pipelines, which cost throughput and misroute scripts in a Cluster (pain 22)', async () => {
+  it('do not join automatic pipelines, which cost throughput and misroute scripts in a Cluster (redis/ioredis#2109)', async () => {
     const client = fixture.client({ enableAutoPipelining: true });
     const store = await fixture.open({ client });
     const { id } = aNewSession();
@@ -96,7 +96,7 @@ describe('clients of the Redis store', () => {
     await finding;
   });
 
-  it('lose no call when scripts are flushed again and again (pain 27)', async () => {
+  it('lose no call when scripts are flushed again and again (redis/ioredis#1405)', async () => {
     const store = await fixture.open();
     const done = new AbortController();
     const flushing = (async () => {
@@ -148,7 +148,7 @@ describe('clients of the Redis store', () => {
     await eventually(async () => expect(await named()).toBe(0));
   });
 
-  it('need none of KEYS, SCAN, CONFIG and FLUSH, nor INFO (pain 20)', async () => {
+  it('need none of KEYS, SCAN, CONFIG and FLUSH, nor INFO (spring-projects/spring-session#1103)', async () => {
     const needed = 'eval evalsha time hmget hget hgetall hkeys hlen hexists hrandfield hset hsetnx hdel pttl pexpireat';
     const rules = needed.split(' ').map((command) => `+${command}`);
     await redis.acl('SETUSER', 'sessions', 'reset', 'on', '>secret', `~${fixture.keyPrefix}:*`, ...rules);

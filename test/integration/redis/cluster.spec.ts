@@ -15,7 +15,7 @@ import {
 
 const USERS = Array.from({ length: 60 }, (_, i) => `user ${i}`);
 
-describe('the Redis store on a Cluster of three masters (pain 21)', () => {
+describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)', () => {
   let cluster: RedisCluster;
   let nodes: Redis[];
   let fixture: RedisFixture;
@@ -69,7 +69,7 @@ describe('the Redis store on a Cluster of three masters (pain 21)', () => {
 
   it.each<[string, ClusterOptions]>([
     ['as it is', {}],
-    ['with automatic pipelines (pain 22)', { enableAutoPipelining: true }],
+    ['with automatic pipelines (redis/ioredis#2109)', { enableAutoPipelining: true }],
     ['with a key prefix', { keyPrefix: 'app:' }],
     ['connected late', { lazyConnect: true }],
   ])('works on every node, %s', async (_name, options) => {
@@ -101,7 +101,7 @@ describe('the Redis store on a Cluster of three masters (pain 21)', () => {
     }
   });
 
-  it('loses no call when scripts are flushed on every node (pain 27)', async () => {
+  it('loses no call when scripts are flushed on every node (redis/ioredis#1405)', async () => {
     const store = await fixture.open({ client: connect() });
     const done = new AbortController();
     const flushing = nodes.map(async (node) => {
@@ -114,7 +114,7 @@ describe('the Redis store on a Cluster of three masters (pain 21)', () => {
     expect(lists.map(({ records: [record] }) => record?.id)).toEqual(sessions.map(({ id }) => id));
   });
 
-  it('goes on while a slot moves to another node under traffic (pain 21)', async () => {
+  it('goes on while a slot moves to another node under traffic (tj/connect-redis#360)', async () => {
     const store = await fixture.open({ client: connect(), operationTimeout: '5s' });
     const session = await create(store, 'alice');
     const key = fixture.keyOf(session.id);
@@ -209,7 +209,7 @@ describe('the Redis store by Sentinel', () => {
     await group.stop();
   });
 
-  it('recovers from a fail-over by itself, and has kept what was replicated (pain 24, pain 27)', async () => {
+  it('recovers from a fail-over by itself, and has kept what was replicated (redis/ioredis#1835, redis/ioredis#1405)', async () => {
     const store = await fixture.open({ client });
     const before = aNewSession({ userId: 'alice' });
     await store.create(before);

@@ -74,7 +74,7 @@ describe('the Redis store when Redis fails', () => {
     return { ...session, key: fixture.keyOf(session.id) };
   }
 
-  describe('by not answering (pain 9)', () => {
+  describe('by not answering (tj/connect-redis#373)', () => {
     it.each(['url', 'client'])(
       'rejects every operation at its deadline and recovers by itself (by %s)',
       async (source) => {
@@ -130,7 +130,7 @@ describe('the Redis store when Redis fails', () => {
   });
 
   describe('by refusing', () => {
-    it('rejects writes on a demoted master, never says that a revocation is done, and recovers (pain 24)', async () => {
+    it('rejects writes on a demoted master, never says that a revocation is done, and recovers (redis/ioredis#1835)', async () => {
       const store = await fixture.open();
       const { id, tokenHash } = await create(store);
       await redis.replicaof('127.0.0.1', '1');
@@ -152,7 +152,7 @@ describe('the Redis store when Redis fails', () => {
       expect(ended).toMatchObject({ id });
     });
 
-    it('creates nothing when memory is full, and ends nothing for its sake; finding and revoking go on (pain 59)', async () => {
+    it('creates nothing when memory is full, and ends nothing for its sake; finding and revoking go on (cuttle-cards/cuttle#1365)', async () => {
       const store = await fixture.open();
       const { id, key } = await create(store);
       const before = await redis.hgetall(key);
@@ -166,7 +166,7 @@ describe('the Redis store when Redis fails', () => {
       await redis.config('SET', 'maxmemory', '0');
     });
 
-    it('repeats no argument in an error: no token hash, no data (pain 43)', async () => {
+    it('repeats no argument in an error: no token hash, no data (alexedwards/scs#197)', async () => {
       const store = await fixture.open({ client: fixture.client({ showFriendlyErrorStack: true }) });
       const session = aNewSession({ userId: 'alice', data: { secret: 'in-the-data' } });
       await redis.set(fixture.keyOf(session.id), 'a string');

@@ -52,7 +52,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     ['activity that is none', (record) => [record, 'soon']],
   ];
 
-  describe.each(spoilt)('%s (pain 55)', (_name, spoil) => {
+  describe.each(spoilt)('%s (spring-projects/spring-session#280)', (_name, spoil) => {
     async function createSpoilt() {
       const session = await create();
       const [record, activity] = await redis.hmget(session.key, session.id, `${session.id}:t`);
@@ -106,7 +106,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(await redis.hexists(key, id)).toBe(1);
   });
 
-  it('keeps what a later version added to a record through every write (pain 55)', async () => {
+  it('keeps what a later version added to a record through every write (spring-projects/spring-session#280)', async () => {
     const { id, key, tokenHash } = await create();
     const [header = '', details = '', ...lines] = (await headerOf(key, id)).split('\n');
     const withMore = details.replace('}', ',"country":"IS"}');

@@ -38,7 +38,7 @@ describe('the Redis store when commands run late or twice', () => {
     return { ...session, key: fixture.keyOf(session.id) };
   }
 
-  describe('after its caller gave up (pain 23)', () => {
+  describe('after its caller gave up (redis/ioredis#2130)', () => {
     type Session = Awaited<ReturnType<typeof create>>;
 
     /** Holds the operation's command back until its caller gave up and `meanwhile` happened, and then lets it run. */
@@ -186,7 +186,7 @@ describe('the Redis store when commands run late or twice', () => {
 
   describe("with this process' clock wrong", () => {
     it.each([-5, 0, 5])(
-      'judges expiry by its own clock, with Date.now off by %i minutes (I4, pain 56)',
+      'judges expiry by its own clock, with Date.now off by %i minutes (I4, typeorm/typeorm#9943)',
       async (minutes) => {
         const { now } = Date;
         jest.spyOn(Date, 'now').mockImplementation(() => now.call(Date) + minutes * MINUTE_MS);

@@ -90,7 +90,7 @@ describe('what the Redis store keeps', () => {
     });
   });
 
-  describe('key expiry (pain 28)', () => {
+  describe('key expiry (better-auth/better-auth#10992)', () => {
     it('is the latest expiry inside, whatever happens to the sessions', async () => {
       const short = await create({ idleTimeoutMs: 5 * MINUTE_MS });
       expect(await expiryMsOf(short.key)).toBe(short.record.expiresAt.getTime());
@@ -134,7 +134,7 @@ describe('what the Redis store keeps', () => {
       expect(expiries.filter((ttl) => ttl === -1)).toEqual([]);
     });
 
-    it('takes a user who stays away with it, without any cleanup (pain 14, pain 19)', async () => {
+    it('takes a user who stays away with it, without any cleanup (DefectDojo/django-DefectDojo#11770, spring-projects/spring-session#2230)', async () => {
       for (let i = 0; i < 50; i++) await create({ idleTimeoutMs: 40 });
       const { record } = await create({ idleTimeoutMs: 60 });
       expect(await redis.dbsize()).toBe(1);
@@ -145,7 +145,7 @@ describe('what the Redis store keeps', () => {
     });
   });
 
-  describe('expired fields of a user who comes back (pain 19)', () => {
+  describe('expired fields of a user who comes back (spring-projects/spring-session#2230)', () => {
     async function withExpired() {
       const lasting = await create();
       const expired = await create({ idleTimeoutMs: 1 });
@@ -207,7 +207,7 @@ describe('what the Redis store keeps', () => {
       expect(calls.get('hget') ?? 0).toBeLessThanOrEqual(1 + 2 * Math.ceil(seconds));
     });
 
-    it('is one write an interval, however many touches come from two instances (pain 11)', async () => {
+    it('is one write an interval, however many touches come from two instances (expressjs/session#891)', async () => {
       const other = await fixture.open();
       const { id, key, record } = await create();
       await redis.hset(key, `${id}:t`, `${record.lastSeenAt.getTime() - 2 * MINUTE_MS}|${record.expiresAt.getTime()}`);

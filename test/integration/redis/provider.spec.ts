@@ -148,7 +148,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(await store.find(session.id)).toEqual({ live: false, reason: 'unknown' });
   });
 
-  it('a revocation that was given up ends nothing that began afterwards (pain 23)', async () => {
+  it('a revocation that was given up ends nothing that began afterwards (redis/ioredis#2130)', async () => {
     const earlier = await signIn(store);
     const proxy = await startProxy(server.port);
     const client = new Redis(proxy.url);

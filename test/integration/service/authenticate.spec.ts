@@ -86,7 +86,7 @@ describe.each(STORE_HARNESSES)('authenticate on the %s store', (_name, createHar
     await own.close();
   });
 
-  it('turns 10,000 garbage tokens away without a store call, and stores nothing (I10, pain 54)', async () => {
+  it('turns 10,000 garbage tokens away without a store call, and stores nothing (I10, expressjs/session#511)', async () => {
     const { service, watched } = setUpService(world.store, { tokenKeys: [NEW_KEY] });
     const entries = await world.harness.countEntries?.();
     const garbage = Array.from({ length: 10_000 }, (_, index) => {

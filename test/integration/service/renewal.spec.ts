@@ -174,7 +174,7 @@ describe.each(STORE_HARNESSES)('periodic rotation on the %s store (I7, RFC 9700 
     },
   );
 
-  it('lets one of 20 parallel rotations win, with either token (pain 48)', async () => {
+  it('lets one of 20 parallel rotations win, with either token (expressjs/session#425)', async () => {
     const { eager, patient } = setUpRenewal(world.store);
     const { first, second } = await createFollowed(world, { eager, promoter: patient });
     const outcomes = await Promise.all(times(20, (index) => patient.service.rotate(index % 2 ? first : second)));

@@ -66,7 +66,7 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       expect(await service.listByUser(userId)).toHaveLength(60);
     });
 
-    it('ends the session that the same client held, and carries over only the named keys (pain 48)', async () => {
+    it('ends the session that the same client held, and carries over only the named keys (expressjs/session#425)', async () => {
       const { service, heard } = setUpService(world.store);
       const visitor = await service.create({ userId: null, data: loose({ cart: [1], csrf: 'secret', lang: 'de' }) });
       const userId = newUserId();

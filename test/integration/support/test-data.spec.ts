@@ -5,7 +5,7 @@ import { createTestSchema } from '../../support/postgres.js';
 import { createTestPrefix } from '../../support/redis.js';
 
 describe('the data of a spec file', () => {
-  it('has a Redis prefix of its own, which says what would stay for ever (pain 28)', async () => {
+  it('has a Redis prefix of its own, which says what would stay for ever (better-auth/better-auth#10992)', async () => {
     const mine = createTestPrefix();
     const other = createTestPrefix();
     const redis = new Redis(mine.url);

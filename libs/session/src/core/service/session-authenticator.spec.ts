@@ -54,7 +54,7 @@ describe('SessionAuthenticator', () => {
     ['undefined', 'malformed'],
     [' '.repeat(64), 'malformed'],
     [new SessionTokens().mint(createSessionId('ada')).token, 'forged'],
-  ])('turns %j away as %s without asking the store (I10, pain 54)', async (token, reason) => {
+  ])('turns %j away as %s without asking the store (I10, expressjs/session#511)', async (token, reason) => {
     const { store, authenticator } = setUp(['a key of at least thirty-two bytes']);
     expect(await authenticator.check(token)).toEqual({ live: false, reason });
     expect(store.calls).toEqual([]);
@@ -72,7 +72,7 @@ describe('SessionAuthenticator', () => {
     expect(store.calls.filter((call) => call.startsWith('revoke'))).toEqual([]);
   });
 
-  it('ends a session that cannot be decoded, and says so once without the token (pain 55)', async () => {
+  it('ends a session that cannot be decoded, and says so once without the token (spring-projects/spring-session#280)', async () => {
     const { store, tokens, lines, ended, authenticator } = setUp();
     const id = createSessionId('ada');
     store.endedByRevoke = { id, userId: 'ada', endedAt: new Date(), endReason: 'undecodable', endedBy: null };

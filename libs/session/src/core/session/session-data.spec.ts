@@ -30,7 +30,7 @@ describe('patchData', () => {
     expect(patchData({ a: 1, b: 2 }, { set: { a: undefined }, unset: ['x'] })).toEqual({ b: 2 });
   });
 
-  it('never merges values: a key is replaced as a whole (pain 8)', () => {
+  it('never merges values: a key is replaced as a whole (tj/connect-redis#346)', () => {
     expect(patchData({ a: { x: 1 }, list: [1] }, { set: { a: { y: 2 }, list: [] } })).toEqual({
       a: { y: 2 },
       list: [],

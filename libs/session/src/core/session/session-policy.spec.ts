@@ -27,7 +27,7 @@ describe('expiries', () => {
     );
   });
 
-  it('of a session that is seen every minute still end at the absolute timeout (pain 50)', () => {
+  it('of a session that is seen every minute still end at the absolute timeout (lucia-auth/lucia#1038)', () => {
     const timeouts = { idleTimeoutMs: 30 * 60_000, absoluteTimeoutMs: 12 * 3_600_000 };
     let session = expiriesFrom(NOW, timeouts);
     let minutes = 0;

@@ -10,7 +10,7 @@ const numberIn = (data: object, key: string): number => Number(new Map(Object.en
 export const concurrentChangeContract: ContractGroup = {
   subject: 'concurrent change through two session services',
   define(prove) {
-    prove('keeps all of 26 keys that are set in parallel (I3, pain 8)', async (world) => {
+    prove('keeps all of 26 keys that are set in parallel (I3, tj/connect-redis#346)', async (world) => {
       const { here, there } = world.services();
       const { session } = await here.create({ userId: world.newUserId() });
       const letters = Array.from('abcdefghijklmnopqrstuvwxyz');
@@ -22,7 +22,7 @@ export const concurrentChangeContract: ContractGroup = {
       assert.equal(version, 27);
     });
 
-    prove('adds up 100 parallel update functions exactly (I3, pain 8)', async (world) => {
+    prove('adds up 100 parallel update functions exactly (I3, tj/connect-redis#346)', async (world) => {
       const { here, there } = world.services();
       const { session } = await here.create({ userId: world.newUserId(), data: loose({ n: 1000 }) });
       await Promise.all(
@@ -41,7 +41,7 @@ export const concurrentChangeContract: ContractGroup = {
       assert.deepEqual((await world.getLive(session.id)).data, { visits: 100 });
     });
 
-    prove('lets a slow request and a quick one both be heard (pain 8)', async (world) => {
+    prove('lets a slow request and a quick one both be heard (tj/connect-redis#346)', async (world) => {
       const { here, there } = world.services();
       const { session } = await here.create({ userId: world.newUserId() });
       const started = new Gate();
@@ -59,7 +59,7 @@ export const concurrentChangeContract: ContractGroup = {
     });
 
     prove(
-      'writes nothing when the session is revoked while an update is being worked out (I2, pain 1)',
+      'writes nothing when the session is revoked while an update is being worked out (I2, expressjs/session#632)',
       async (world) => {
         const { here, there } = world.services();
         const { session, token } = await here.create({ userId: world.newUserId() });
@@ -80,18 +80,21 @@ export const concurrentChangeContract: ContractGroup = {
       },
     );
 
-    prove('leaves one live token and no error after 20 parallel rotations (I7, pain 48)', async (world) => {
-      const { here, there } = world.services();
-      const { session, token } = await here.create({ userId: world.newUserId() });
-      const outcomes = await Promise.all(
-        Array.from({ length: 20 }, (_, index) => (index % 2 ? here : there).rotate(token)),
-      );
-      const [winner, ...more] = outcomes.flatMap((outcome) => (outcome.rotated ? [outcome] : []));
-      assert(winner && more.length === 0);
-      assert.equal(winner.session.id, session.id);
-      assert.equal((await there.authenticate(token)).outcome, 'absent');
-      assert.equal((await there.authenticate(winner.token)).outcome, 'live');
-    });
+    prove(
+      'leaves one live token and no error after 20 parallel rotations (I7, expressjs/session#425)',
+      async (world) => {
+        const { here, there } = world.services();
+        const { session, token } = await here.create({ userId: world.newUserId() });
+        const outcomes = await Promise.all(
+          Array.from({ length: 20 }, (_, index) => (index % 2 ? here : there).rotate(token)),
+        );
+        const [winner, ...more] = outcomes.flatMap((outcome) => (outcome.rotated ? [outcome] : []));
+        assert(winner && more.length === 0);
+        assert.equal(winner.session.id, session.id);
+        assert.equal((await there.authenticate(token)).outcome, 'absent');
+        assert.equal((await there.authenticate(winner.token)).outcome, 'live');
+      },
+    );
 
     prove('lets no rotation survive a revocation that it races with, 50 times (I2)', async (world) => {
       const { here, there } = world.services();

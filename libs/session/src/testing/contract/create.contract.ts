@@ -159,28 +159,31 @@ export const createContract: ContractGroup = {
       assert.deepEqual(await world.listIds(userId), [id]);
     });
 
-    prove('creates nothing when something is only asked for, changed or ended (I1, pain 54)', async (world) => {
-      const { id, userId } = aNewSession({ userId: world.newUserId() });
-      const entries = await world.harness.countEntries?.();
-      assert.deepEqual(await world.store.find(id), { live: false, reason: 'unknown' });
-      assert.equal(await world.touch({ id, idleTimeoutMs: MINUTE_MS, touchIntervalMs: 0 }), false);
-      assert.deepEqual(await world.store.update({ id, expectedVersion: 1, data: { x: 1 } }), {
-        applied: false,
-        reason: 'absent',
-      });
-      assert.deepEqual(
-        await world.store.rotate({
-          id,
-          expectedTokenHash: aTokenHash(),
-          tokenHash: aTokenHash(),
-          cause: 'rotation',
-          authentication: { ...anAuthentication(), idleTimeoutMs: MINUTE_MS, absoluteTimeoutMs: MINUTE_MS },
-        }),
-        { applied: false, reason: 'absent' },
-      );
-      await world.assertOver({ id, userId });
-      assert.equal(await world.harness.countEntries?.(), entries);
-    });
+    prove(
+      'creates nothing when something is only asked for, changed or ended (I1, expressjs/session#511)',
+      async (world) => {
+        const { id, userId } = aNewSession({ userId: world.newUserId() });
+        const entries = await world.harness.countEntries?.();
+        assert.deepEqual(await world.store.find(id), { live: false, reason: 'unknown' });
+        assert.equal(await world.touch({ id, idleTimeoutMs: MINUTE_MS, touchIntervalMs: 0 }), false);
+        assert.deepEqual(await world.store.update({ id, expectedVersion: 1, data: { x: 1 } }), {
+          applied: false,
+          reason: 'absent',
+        });
+        assert.deepEqual(
+          await world.store.rotate({
+            id,
+            expectedTokenHash: aTokenHash(),
+            tokenHash: aTokenHash(),
+            cause: 'rotation',
+            authentication: { ...anAuthentication(), idleTimeoutMs: MINUTE_MS, absoluteTimeoutMs: MINUTE_MS },
+          }),
+          { applied: false, reason: 'absent' },
+        );
+        await world.assertOver({ id, userId });
+        assert.equal(await world.harness.countEntries?.(), entries);
+      },
+    );
 
     prove('does not change a session by reading it 50 times in parallel', async (world) => {
       const record = await world.create({ userId: world.newUserId(), data: { n: 1 } });

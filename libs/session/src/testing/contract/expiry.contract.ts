@@ -25,7 +25,7 @@ export const expiryContract: ContractGroup = {
       await assertExpiresAt(world, record, record.createdAt.getTime() + SHORT_MS);
     });
 
-    prove('ends a session that is never idle at its absolute timeout (pain 50)', async (world) => {
+    prove('ends a session that is never idle at its absolute timeout (lucia-auth/lucia#1038)', async (world) => {
       const record = await world.create({
         userId: world.newUserId(),
         idleTimeoutMs: HOUR_MS,

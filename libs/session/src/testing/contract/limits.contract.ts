@@ -118,36 +118,42 @@ export const limitsContract: ContractGroup = {
     }
 
     for (const max of [1, 5]) {
-      prove(`leaves exactly the newest ${max} of ${LOGINS} parallel logins (I6, pain 47)`, async (world) => {
-        const userId = world.newUserId();
-        const outcomes = await logInInParallel(world, userId, revokeOldest(max));
-        const created = outcomes.flatMap((outcome) => (outcome.created ? [outcome] : []));
-        assert.equal(created.length, LOGINS);
-        const evicted = created.flatMap(({ ended }) => ended);
-        assert(evicted.every((one) => one.endReason === 'evicted' && one.userId === userId));
-        const evictedIds = new Set(evicted.map(({ id }) => id));
-        assert.deepEqual([evicted.length, evictedIds.size], [LOGINS - max, LOGINS - max]);
-        const all = created.map(({ record }) => record);
-        const left = all.filter(({ id }) => !evictedIds.has(id));
-        const leftIds = left.map(({ id }) => id).toSorted();
-        assert.deepEqual(await world.listIds(userId), leftIds);
-        assert.deepEqual(await world.filterLive(all.map(({ id }) => id)), leftIds);
-        const oldestLeftAtMs = Math.min(...left.map(({ createdAt }) => createdAt.getTime()));
-        const older = all.filter(({ id, createdAt }) => evictedIds.has(id) && createdAt.getTime() > oldestLeftAtMs);
-        assert.deepEqual(older, [], 'a session was evicted although an older one was left');
-      });
+      prove(
+        `leaves exactly the newest ${max} of ${LOGINS} parallel logins (I6, spring-projects/spring-security#12867)`,
+        async (world) => {
+          const userId = world.newUserId();
+          const outcomes = await logInInParallel(world, userId, revokeOldest(max));
+          const created = outcomes.flatMap((outcome) => (outcome.created ? [outcome] : []));
+          assert.equal(created.length, LOGINS);
+          const evicted = created.flatMap(({ ended }) => ended);
+          assert(evicted.every((one) => one.endReason === 'evicted' && one.userId === userId));
+          const evictedIds = new Set(evicted.map(({ id }) => id));
+          assert.deepEqual([evicted.length, evictedIds.size], [LOGINS - max, LOGINS - max]);
+          const all = created.map(({ record }) => record);
+          const left = all.filter(({ id }) => !evictedIds.has(id));
+          const leftIds = left.map(({ id }) => id).toSorted();
+          assert.deepEqual(await world.listIds(userId), leftIds);
+          assert.deepEqual(await world.filterLive(all.map(({ id }) => id)), leftIds);
+          const oldestLeftAtMs = Math.min(...left.map(({ createdAt }) => createdAt.getTime()));
+          const older = all.filter(({ id, createdAt }) => evictedIds.has(id) && createdAt.getTime() > oldestLeftAtMs);
+          assert.deepEqual(older, [], 'a session was evicted although an older one was left');
+        },
+      );
 
-      prove(`creates ${max} of ${LOGINS} parallel logins and refuses the others (I6, pain 47)`, async (world) => {
-        const userId = world.newUserId();
-        const outcomes = await logInInParallel(world, userId, reject(max));
-        const created = outcomes.flatMap((outcome) => (outcome.created ? [outcome] : []));
-        assert.equal(created.length, max);
-        assert(created.every(({ ended }) => ended.length === 0));
-        assert(outcomes.every((outcome) => outcome.created || outcome.reason === 'limit'));
-        const ids = created.map(({ record }) => record.id).toSorted();
-        assert.deepEqual(await world.listIds(userId), ids);
-        assert.deepEqual(await world.filterLive(ids, world.other), ids);
-      });
+      prove(
+        `creates ${max} of ${LOGINS} parallel logins and refuses the others (I6, spring-projects/spring-security#12867)`,
+        async (world) => {
+          const userId = world.newUserId();
+          const outcomes = await logInInParallel(world, userId, reject(max));
+          const created = outcomes.flatMap((outcome) => (outcome.created ? [outcome] : []));
+          assert.equal(created.length, max);
+          assert(created.every(({ ended }) => ended.length === 0));
+          assert(outcomes.every((outcome) => outcome.created || outcome.reason === 'limit'));
+          const ids = created.map(({ record }) => record.id).toSorted();
+          assert.deepEqual(await world.listIds(userId), ids);
+          assert.deepEqual(await world.filterLive(ids, world.other), ids);
+        },
+      );
     }
 
     prove('is exact again and again, with sessions ending meanwhile', async (world) => {

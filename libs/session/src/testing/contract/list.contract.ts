@@ -57,7 +57,7 @@ export const listContract: ContractGroup = {
       }
     });
 
-    prove('sees each of 50 parallel creations (pain 3)', async (world) => {
+    prove('sees each of 50 parallel creations (better-auth/better-auth#11073)', async (world) => {
       const userId = world.newUserId();
       const created = await Promise.all(
         Array.from({ length: 50 }, (_, index) => world.create({ userId }, index % 2 ? world.store : world.other)),

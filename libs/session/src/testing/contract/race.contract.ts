@@ -65,7 +65,7 @@ export const raceContract: ContractGroup = {
   subject: 'races',
   define(prove) {
     prove(
-      `brings no session back in ${INTERLEAVINGS} interleavings of load, revoke, update, touch and rotate (I1, I2, pain 1, rack-session CVE-2025-46336)`,
+      `brings no session back in ${INTERLEAVINGS} interleavings of load, revoke, update, touch and rotate (I1, I2, expressjs/session#632, rack-session CVE-2025-46336)`,
       async (world) => {
         const entries = await world.harness.countEntries?.();
         for (let index = 0; index < INTERLEAVINGS; index++) await interleave(world, index);
@@ -75,7 +75,7 @@ export const raceContract: ContractGroup = {
 
     for (const exceptOne of [false, true]) {
       prove(
-        `leaves each session that is created during a revokeAll either ended or listed and live (pain 3${exceptOne ? ', exceptId' : ''})`,
+        `leaves each session that is created during a revokeAll either ended or listed and live (better-auth/better-auth#11073${exceptOne ? ', exceptId' : ''})`,
         async (world) => {
           for (let round = 0; round < 10; round++) await createDuringRevokeAll(world, exceptOne);
         },

@@ -88,7 +88,7 @@ export const revokeContract: ContractGroup = {
       await world.assertOver(mine);
     });
 
-    prove('ends all sessions of a user but the one excepted (pain 51)', async (world) => {
+    prove('ends all sessions of a user but the one excepted (better-auth/better-auth#8551)', async (world) => {
       const [userId, stranger] = [world.newUserId(), world.newUserId()];
       const mine = await Promise.all(Array.from({ length: 10 }, () => world.create({ userId })));
       const [theirs, visitor] = [await world.create({ userId: stranger }), await world.create({ userId: null })];

@@ -124,7 +124,7 @@ export const rotateContract: ContractGroup = {
       assert((await replace(long, aTokenHash())).applied);
     });
 
-    prove('applies exactly one of 20 parallel rotations (I7, pain 48)', async (world) => {
+    prove('applies exactly one of 20 parallel rotations (I7, expressjs/session#425)', async (world) => {
       const { id, tokenHash: expectedTokenHash } = await world.create({ userId: world.newUserId() });
       const hashes = Array.from({ length: 20 }, aTokenHash);
       const outcomes = await Promise.all(

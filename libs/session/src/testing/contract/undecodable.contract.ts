@@ -6,7 +6,7 @@ import type { ContractGroup } from './contract-group.js';
 export const undecodableContract: ContractGroup = {
   subject: 'undecodable',
   define(prove) {
-    prove('says so instead of failing, on every instance (pain 55)', async (world) => {
+    prove('says so instead of failing, on every instance (spring-projects/spring-session#280)', async (world) => {
       const { id } = await spoil(world, world.newUserId());
       for (const store of [world.store, world.other]) {
         assert.deepEqual(await store.find(id), { live: false, reason: 'undecodable' });
