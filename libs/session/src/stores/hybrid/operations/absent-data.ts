@@ -3,8 +3,8 @@ import { SessionDataUnavailableError } from '../../../core/session/session-error
 import type { SessionRecord } from '../../../core/session/session-record.js';
 
 /**
- * A record whose data is only partly known: reading a durable key works, reading anything else, or the whole, throws
- * `SessionDataUnavailableError`.
+ * Returns the record with data of which only the durable keys can be read. Reading any other key, or listing the keys,
+ * throws `SessionDataUnavailableError`, so that an outage is never mistaken for an empty session.
  */
 export function withAbsentData(record: SessionRecord, durableKeys: readonly string[]): SessionRecord {
   const durable = record.data;
@@ -21,7 +21,7 @@ export function withAbsentData(record: SessionRecord, durableKeys: readonly stri
   return { ...record, data };
 }
 
-/** `await` looks for `then` and inspection for symbols, in whatever passes by: nobody who does that reads the data. */
+/** `await` looks up `then` and inspectors look up symbols on any object they meet. Neither reads the data. */
 function refuseUnlessProbe(key: string | symbol): undefined {
   if (typeof key === 'string' && key !== 'then') refuse();
   return undefined;

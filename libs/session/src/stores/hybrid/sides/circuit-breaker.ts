@@ -5,20 +5,21 @@ import {
 } from '../../../core/session/session-errors.js';
 
 export interface CircuitBreakerSettings {
-  /** Name of the side for messages. */
+  /** Name of the side, for messages. */
   readonly name: string;
-  /** Consecutive outages after which calls fail at once. */
+  /** Number of consecutive outages after which calls fail at once. */
   readonly threshold: number;
-  /** How long they do, in ms, before one call may try again. */
+  /** How long calls fail at once before a single one may try again, in ms. */
   readonly periodMs: number;
-  /** Monotonic time in ms. */
+  /** Monotonic time in ms. Default `performance.now()`. */
   readonly nowMs?: () => number;
 }
 
 /**
- * Spares callers a backend that does not answer: after some outages in a row calls fail at once, and once per period a
- * single one tries whether it is back. Only `SessionStoreUnavailableError` counts as an outage, and
- * not when the backend answered that it refuses the command.
+ * Spares callers the wait for a backend that does not answer. After some outages in a row calls fail at once, and once
+ * per period a single call tries whether the backend is back.
+ *
+ * Only `SessionStoreUnavailableError` counts as an outage. `SessionStoreRefusedError` does not: the backend answered.
  */
 export class CircuitBreaker {
   private failures = 0;
@@ -30,17 +31,22 @@ export class CircuitBreaker {
     this.nowMs = settings.nowMs ?? (() => performance.now());
   }
 
-  /** Whether calls fail at once now. */
+  /** Whether calls fail at once at the moment. */
   get isOpen(): boolean {
     return this.failures >= this.settings.threshold && (this.probing || !this.isPeriodOver());
   }
 
-  /** @throws {SessionStoreUnavailableError} Calls fail at once now. */
+  /** @throws {SessionStoreUnavailableError} Calls fail at once at the moment. */
   assertClosed(): void {
     if (!this.isOpen) return;
-    throw new SessionStoreUnavailableError(this.settings.name, 'it did not answer a moment ago and is left alone');
+    throw new SessionStoreUnavailableError(this.settings.name, 'it did not answer a moment ago. Try again shortly');
   }
 
+  /**
+   * Makes the call, unless calls fail at once at the moment, and learns from its outcome.
+   *
+   * @throws {SessionStoreUnavailableError} Calls fail at once at the moment. Any other error is the call's own.
+   */
   async run<T>(call: () => Promise<T>): Promise<T> {
     this.assertClosed();
     const isProbe = this.failures >= this.settings.threshold;

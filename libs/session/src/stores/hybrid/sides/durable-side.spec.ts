@@ -46,7 +46,7 @@ describe.each(Object.entries(METHODS))('DurableSide.%s', (method, kind) => {
     expect(await call(method)).toEqual({ asked: method, args: WITHOUT_ARGUMENT.includes(method) ? [] : [ARGUMENT] });
   });
 
-  it(`${kind === 'past the breaker' ? 'is called' : 'fails at once'} while the side is left alone`, async () => {
+  it(`${kind === 'past the breaker' ? 'is called' : 'fails at once'} while the breaker is open`, async () => {
     const asked: string[] = [];
     const { call, side } = setUp(async (name) => {
       asked.push(name);

@@ -51,7 +51,7 @@ describe.each(Object.entries(METHODS))('HotSide.%s', (method, kind) => {
     expect(asked).toEqual([[method, isBare ? [] : [ARGUMENT]]]);
   });
 
-  it(`${kind === 'past the breaker' ? 'is called' : 'fails at once'} while the side is left alone`, async () => {
+  it(`${kind === 'past the breaker' ? 'is called' : 'fails at once'} while the breaker is open`, async () => {
     const asked: string[] = [];
     const { call } = setUp(async (name) => {
       asked.push(name);

@@ -1,7 +1,7 @@
 import type { EndedSession } from '../../../core/session/session-record.js';
 import type { SessionSignalListener, SessionSignals } from '../../../core/ports/session-signals.js';
 
-/** Signals by both sides, so that one that is down keeps none of them back. Whoever listens hears most of them twice. */
+/** Sends signals by both sides, so that they arrive while one side is down. A listener receives most of them twice. */
 export class HybridSignals implements SessionSignals {
   private readonly sides: readonly SessionSignals[];
 
@@ -9,7 +9,7 @@ export class HybridSignals implements SessionSignals {
     this.sides = sides.filter((side) => side !== undefined);
   }
 
-  /** Resolves when one side took it. */
+  /** Resolves when at least one side has taken the signal. */
   async publish(ended: readonly EndedSession[]): Promise<void> {
     const outcomes = await Promise.allSettled(this.sides.map((side) => side.publish(ended)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -75,9 +75,9 @@ export class HybridSessionStore implements SessionStore {
     await sides.durable.start();
     await sides.hot.start().catch((error: unknown) => {
       if (!isUnavailable(error)) throw error;
-      sides.logger.warn(`starting without the hot side; Postgres answers until it is back: ${error.message}`);
+      sides.logger.warn(`the hot side does not answer. Starting without it, and Postgres answers: ${error.message}`);
     });
-    // Without the hot side as well: it follows the epoch once it is back.
+    // This runs without the hot side as well: a sweep makes it follow the epoch once it is back.
     await sweeper.followEpoch().catch((error: unknown) => {
       ignoreOutage(error);
       // The epoch that the hot side knows is not enough by itself: the hot side may have lost it.

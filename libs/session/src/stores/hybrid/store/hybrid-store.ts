@@ -9,24 +9,24 @@ import type { RedisStoreOptions } from '../../redis/store/redis-store.js';
 import { assembleHybrid } from './assemble-hybrid.js';
 
 export interface HybridStoreOptions {
-  /** Where the hot copies and the session data live; options of `redisStore`. */
+  /** Where the hot copies and the session data are: options of `redisStore`. */
   readonly redis: RedisStoreOptions;
-  /** Where the durable record lives; options of `postgresStore`. Needs `sessionMigrations({ hotChanges: true })`. */
+  /** Where the durable record is: options of `postgresStore`. Needs `sessionMigrations({ hotChanges: true })`. */
   readonly postgres?: PostgresDurableOptions;
   /**
-   * Top-level keys of the session data that Postgres holds too: they survive the loss of Redis and can be read while it
-   * does not answer. Default none.
+   * Top-level keys of the session data that Postgres holds as well. They survive the loss of Redis and can be read while
+   * Redis does not answer. Default: none.
    */
   readonly durableKeys?: readonly string[];
-  /** How long a side that did not answer is left alone before one call tries it again. Default `'1s'`. */
+  /** How long calls fail at once after a side did not answer, before one call tries it again. Default `'1s'`. */
   readonly breakerPeriod?: Duration;
-  /** How often each instance works off what is pending between the sides, about. Default `'1s'`. */
+  /** How often, about, each instance works off what is pending between the sides. Default `'1s'`. */
   readonly sweepInterval?: Duration;
-  /** How often each instance compares all hot copies with Postgres, about; `false`: never by itself. Default `'1h'`. */
+  /** How often, about, each instance compares all hot copies with Postgres. `false`: only when asked to. Default `'1h'`. */
   readonly reconcileInterval?: Duration | false;
 }
 
-/** One unanswered call is enough to leave Redis alone, because Postgres can answer instead; nothing stands in for Postgres. */
+/** One unanswered call opens the breaker of Redis, because Postgres can answer instead. Nothing stands in for Postgres. */
 const HOT_THRESHOLD = 1;
 const DURABLE_THRESHOLD = 3;
 
@@ -40,16 +40,32 @@ const OPTION_NAMES: readonly (keyof HybridStoreOptions)[] = [
 ];
 
 /**
- * Redis answers every request, Postgres holds the durable record and decides who is signed in.
+ * Keeps sessions in Redis and Postgres: Redis answers requests, Postgres decides which sessions are live.
  *
- * @throws {SessionConfigurationError} An option is wrong.
+ * Without the option `postgres`, Postgres is the application's default DataSource. Its migrations include
+ * `sessionMigrations({ hotChanges: true })`.
+ *
+ * @example
+ * ```ts
+ * SessionModule.forRoot({
+ *   store: hybridStore({
+ *     redis: { url: 'redis://localhost:6379' },
+ *     durableKeys: ['tenantId'],
+ *     sweepInterval: '1s',
+ *   }),
+ *   idleTimeout: '30m',
+ *   absoluteTimeout: '12h',
+ * });
+ * ```
+ *
+ * @throws {SessionConfigurationError} An option is unknown or invalid.
  */
 export function hybridStore(options: HybridStoreOptions): SessionStoreDefinition {
   assertStoreOptions(options, 'hybridStore', OPTION_NAMES);
   if (!options.redis) {
     throw new SessionConfigurationError(
       'hybridStore.redis',
-      'is missing: give it what redisStore takes, such as { url }',
+      'is missing. Set it to options of redisStore, such as { url }',
     );
   }
   const hot = redisHotSessions(options.redis);

@@ -8,27 +8,30 @@ const MAX_IDS_IN_QUESTION = 1_000;
 const DEFAULT_TIME_BUDGET_MS = 60_000;
 
 export interface ReconcileQuery {
-  /** Only what lies under this user's reference. Default everything. */
+  /** Compares only the copies under this user's reference. Default: all copies. */
   readonly userId?: string;
-  /** No second page is begun after so many ms. Default 60,000. */
+  /** Time in ms after which the run starts no further page. Default 60,000. A run over one user has no pages. */
   readonly timeBudgetMs?: number;
-  /** Where an earlier run over everything stopped: go on there. */
+  /** `cursor` of an earlier result: the run resumes there. */
   readonly cursor?: string;
 }
 
-/** What a run found and repaired. Changes under way meanwhile may be counted, as may copies twice that are found twice. */
+/** What a run found and repaired. Changes made meanwhile may be counted, and a copy that is listed twice counts twice. */
 export interface ReconcileResult {
-  /** Hot copies compared. */
+  /** Number of hot copies compared. */
   readonly checked: number;
-  /** Copies of sessions that have ended or that nobody knows: removed. */
+  /** Number of copies removed because their sessions have ended or are unknown. */
   readonly ghosts: number;
-  /** Believed copies with another token or user than the durable side's, or of a row that cannot be read: believed no more. */
+  /**
+   * Number of copies in which belief stopped, because token or user differ from the durable side's or the row there cannot
+   * be read.
+   */
   readonly stale: number;
-  /** Live sessions of the user without a copy. No drift: the next request of each fills it. */
+  /** Number of the user's live sessions without a copy. This is no drift: the next request of each fills one. */
   readonly cold?: number;
-  /** `done`: all was seen; `time`: the budget is spent or the store stops; `outage`: a side did not answer. */
+  /** `done`: all copies were compared. `time`: the budget is spent or the store stops. `outage`: a side did not answer. */
   readonly stoppedBy: 'done' | 'time' | 'outage';
-  /** Where a run over everything that was not done can go on. */
+  /** Where a later run can resume. Set when a run over all copies was not done. */
   readonly cursor?: string;
 }
 
@@ -43,18 +46,18 @@ interface Progress {
 /**
  * Compares hot copies with the durable side and repairs the hot side.
  *
- * Nothing is asked of either side to stand still. A copy is listed first and its session looked up after that. Copies are
- * made only after the insert has committed, so a session that is unknown then is gone, and ended is for ever: its copy
- * can be dropped however long that takes. Everything else is repaired by stopping belief, which costs one read of the
- * durable side and no data, whatever happened meanwhile. A session that is expired but has not ended is left alone: a
- * touch that is still on its way may prove it alive, and if none does, cleanup ends it.
+ * Neither side has to stand still. The copy is listed first and its session looked up afterwards. Copies are made only
+ * after the insert has committed, so a session that is unknown by then is gone, and an ended one stays ended: its copy can
+ * be dropped at any later time. Every other drift is repaired by stopping belief. That costs one read of the durable side
+ * and no data, whatever happened meanwhile. An expired session that has not ended keeps its copy: a touch on its way may
+ * still prove it alive, and otherwise cleanup ends it.
  */
 export class SessionReconciler {
   private isStopping = false;
 
   constructor(private readonly sides: HybridSides) {}
 
-  /** Resolves also when a side does not answer, with what was done until then. */
+  /** Compares and repairs. When a side does not answer, resolves with what was done until then. */
   async run({ userId, timeBudgetMs = DEFAULT_TIME_BUDGET_MS, cursor }: ReconcileQuery): Promise<ReconcileResult> {
     const progress: Progress = { checked: 0, ghosts: 0, stale: 0, ...(cursor !== undefined && { cursor }) };
     const untilMs = performance.now() + timeBudgetMs;
@@ -69,7 +72,7 @@ export class SessionReconciler {
     }
   }
 
-  /** Lets runs end after the page that they are at. */
+  /** Lets a run end after its current page. */
   stop(): void {
     this.isStopping = true;
   }
@@ -112,7 +115,11 @@ export class SessionReconciler {
 
   private report(result: ReconcileResult, why = ''): ReconcileResult {
     const { checked, ghosts, stale, cold, stoppedBy } = result;
-    const numbers = [`${checked} copies checked`, `${ghosts} ghosts dropped`, `${stale} stale ones believed no more`];
+    const numbers = [
+      `${checked} copies checked`,
+      `${ghosts} ghosts dropped`,
+      `${stale} stale copies no longer believed`,
+    ];
     if (cold !== undefined) numbers.push(`${cold} sessions without a copy`);
     const summary = `reconciling stopped by "${stoppedBy}"${why} (${numbers.join(', ')})`;
     if (ghosts + stale > 0 || stoppedBy === 'outage') this.sides.logger.warn(summary);
