@@ -32,7 +32,7 @@ describe('changes of hot sessions in Redis', () => {
   const isBelieved = async (id: string) => (await other.read(id)).state === 'believed';
 
   describe('changes of copies', () => {
-    it('touch nothing that is not there', async () => {
+    it('leave nothing behind for a missing copy', async () => {
       const { id } = aLiveSession().record;
       expect(await hot.touch({ id, ...TOUCH })).toBe(false);
       expect(await hot.update({ id, expectedVersion: 1, data: {} })).toEqual({ applied: false, reason: 'absent' });
@@ -44,7 +44,7 @@ describe('changes of hot sessions in Redis', () => {
       expect(await redis.dbsize()).toBe(0);
     });
 
-    it('stop belief in those named, of any number of users, and keep their data', async () => {
+    it('stop belief in the named copies, of any number of users, and keep their data', async () => {
       const lives = Array.from({ length: 30 }, (_, i) => aLiveSession({ userId: `user ${i % 7}`, data: { i } }));
       for (const live of lives) await confirm(hot, live);
       const ids = lives.map(({ record }) => record.id);
@@ -61,7 +61,7 @@ describe('changes of hot sessions in Redis', () => {
       expect((await listCopiedIds(other)).toSorted()).toEqual(others.toSorted());
     });
 
-    it('stop belief in all copies of a user and in nobody else’s', async () => {
+    it('stop belief in all copies of one user only', async () => {
       const [first, second, foreign] = [aLiveSession(), aLiveSession(), aLiveSession({ userId: 'bob' })];
       for (const live of [first, second, foreign]) await confirm(hot, live);
       await hot.unconfirmUser('alice');
@@ -116,7 +116,7 @@ describe('changes of hot sessions in Redis', () => {
       expect(await hot.listKeptRevocations(10)).toEqual([]);
     });
 
-    it('are handed out in batches until none is left', async () => {
+    it('are listed in batches until none is left', async () => {
       const ids = Array.from({ length: 25 }, (_, i) => aLiveSession({ userId: `user ${i}` }).record.id);
       await Promise.all(ids.map((id) => hot.keepRevocation({ id, ...end })));
       const handled: string[] = [];
@@ -129,7 +129,7 @@ describe('changes of hot sessions in Redis', () => {
       expect(handled.toSorted()).toEqual(ids.toSorted());
     });
 
-    it('take the copy that they name away, and no foreign one', async () => {
+    it('remove the copy that they name, and no foreign one', async () => {
       const [own, foreign] = [aLiveSession(), aLiveSession({ userId: 'bob' })];
       for (const live of [own, foreign]) await confirm(hot, live);
       await hot.keepRevocation({ id: foreign.record.id, userId: 'alice', ...end });
@@ -149,7 +149,7 @@ describe('changes of hot sessions in Redis', () => {
       expect(await listCopiedIds(hot)).toEqual([stranger.record.id]);
     });
 
-    it('take all copies of a user away but one, and the leases', async () => {
+    it('remove all copies of a user except one, and the leases', async () => {
       const [first, second, third] = [aLiveSession(), aLiveSession(), aLiveSession()];
       for (const live of [first, second]) await confirm(hot, live);
       const lease = await hot.lease(third.record.id);
@@ -159,7 +159,7 @@ describe('changes of hot sessions in Redis', () => {
       expect(await listCopiedIds(hot)).toEqual([second.record.id]);
     });
 
-    it('are stored first: when that is refused, no copy is gone', async () => {
+    it('are stored first: when Redis refuses, no copy is removed', async () => {
       const { id } = (await confirm(hot, aLiveSession())).record;
       await redis.config('SET', 'maxmemory', '1');
       await expect(hot.keepRevocation({ id, ...end })).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
@@ -168,7 +168,7 @@ describe('changes of hot sessions in Redis', () => {
       expect(await isBelieved(id)).toBe(false);
     });
 
-    it('that cannot be read stay where they are, and are told of once', async () => {
+    it('that cannot be read stay, and are logged once', async () => {
       await redis.hset(`${world.keyPrefix}:revocations`, { future: '2|x', other: '1|{"broken"', third: '1|{"x":1}' });
       for (let i = 0; i < 2; i++) expect(await hot.listKeptRevocations(10)).toEqual([]);
       expect(world.logged.filter((line) => line.includes('kept revocation'))).toHaveLength(3);

@@ -56,7 +56,7 @@ describe('hot sessions in a Redis Cluster', () => {
     expect((await listCopiedIds(other)).length).toBe(51);
   });
 
-  it('takes leases away from fills that overlap a change', async () => {
+  it('removes the leases of fills that overlap a change', async () => {
     const lives = ofManyUsers().slice(0, 12);
     const leases = await Promise.all(lives.map(({ record }) => hot.lease(record.id)));
     expect(new Set(leases.map(({ generation }) => generation)).size).toBe(3);

@@ -33,7 +33,7 @@ describe('hot copies that are behind in durable keys', () => {
   afterEach(() => world.close());
   afterAll(() => server.stop());
 
-  /** A copy of version 1 as another server left it; the durable side was told of version 3. */
+  /** A copy of version 1 from another server; version 3 reached the durable side. */
   const begin = async (): Promise<LiveSession> => {
     const live = aLiveSession({ data: OLDER });
     const { id } = live.record;
@@ -49,7 +49,7 @@ describe('hot copies that are behind in durable keys', () => {
     return on.promote({ lease, live, data: live.record.data, durableData });
   };
 
-  /** Between the script that finds the copy behind and the one that confirms it. */
+  /** Runs between the script that finds the copy behind and the one that confirms it. */
   const inBetween = (meanwhile: () => Promise<unknown>) => {
     const send = client.sendCommand.bind(client);
     let promotions = 0;
@@ -66,7 +66,7 @@ describe('hot copies that are behind in durable keys', () => {
     await redis.hset(world.keyOf(id), id, change(String(value)));
   };
 
-  it('take those keys over, and only those, under a version past all that were told', async () => {
+  it('take over those keys, and only those, under a version past all that reached the durable side', async () => {
     const live = await begin();
     const before = Date.now() * 1000;
     const promoted = await fill(hot, live);
@@ -75,7 +75,7 @@ describe('hot copies that are behind in durable keys', () => {
     expect(await other.read(live.record.id)).toMatchObject({ state: 'believed', record: { data: MERGED } });
   });
 
-  it('are confirmed by nobody who lost the lease in between', async () => {
+  it('are not confirmed after the lease was lost in between', async () => {
     for (const lose of ['drop', 'unconfirm'] as const) {
       const live = await begin();
       const { id } = live.record;
@@ -86,7 +86,7 @@ describe('hot copies that are behind in durable keys', () => {
     }
   });
 
-  it('are confirmed once when two fill at the same time', async () => {
+  it('are confirmed once by two fills at the same time', async () => {
     const live = await begin();
     let first: LiveSession | undefined;
     inBetween(async () => void (first = await fill(other, live)));
@@ -95,7 +95,7 @@ describe('hot copies that are behind in durable keys', () => {
     expect(await hot.read(live.record.id)).toMatchObject({ state: 'believed', record: first?.record });
   });
 
-  it('keep their data when that is not the one any more that was found behind', async () => {
+  it('keep their data when it changed after it was found behind', async () => {
     const live = await begin();
     inBetween(changeBy(live.record.id, (value) => value.replace('1|1|', '1|2|')));
     expect(await fill(hot, live)).toBeUndefined();
@@ -110,7 +110,7 @@ describe('hot copies that are behind in durable keys', () => {
     expect((await fill(hot, live))?.record.data).toEqual(KNOWN);
   });
 
-  it('take no update until they are confirmed, but know one that was sent again', async () => {
+  it('accept no update until they are confirmed, except one that was sent again', async () => {
     const live = await begin();
     const { id } = live.record;
     const change = { id, expectedVersion: 1, data: { note: 'z' } };

@@ -11,7 +11,7 @@ import { aLiveSession, confirm, eventually, HotWorld, promote, readUntil } from 
 const UNCONFIRMED = { state: 'unconfirmed' };
 const BELIEVED = { state: 'believed' };
 
-describe('hot sessions on another state of Redis than they were confirmed on', () => {
+describe('hot sessions after Redis lost or replaced the state that confirmed them', () => {
   let world: HotWorld;
   const servers: RedisServer[] = [];
 
@@ -39,7 +39,7 @@ describe('hot sessions on another state of Redis than they were confirmed on', (
     for (const one of [ended, live]) await confirm(hot, one);
     const lease = await hot.lease(leased.record.id);
     await redis.save();
-    // Not in the snapshot: what the fail-over or the crash takes back.
+    // Not in the snapshot, so the fail-over or the crash takes it back.
     await hot.drop([ended.record.id]);
     expect(await hot.read(ended.record.id)).toEqual(UNCONFIRMED);
     before.kill('SIGKILL');
@@ -81,7 +81,7 @@ describe('hot sessions on another state of Redis than they were confirmed on', (
         assert.deepEqual(there, here);
       });
 
-    it('nothing is believed on the replica, before and after it became the master, nor a lease taken on the old one', async () => {
+    it('the replica believes nothing, before and after it became the master, nor a lease of the old one', async () => {
       const client = world.client();
       const hot = await world.open({ client });
       const [ended, leased] = [aLiveSession(), aLiveSession()];
@@ -97,7 +97,7 @@ describe('hot sessions on another state of Redis than they were confirmed on', (
       expect(await hot.read(id)).toEqual(UNCONFIRMED);
       await expect(hot.lease(id)).rejects.toThrow('is a replica');
 
-      // The replica lags: that the session was ended does not reach it.
+      // The replica lags: the end of the session does not reach it.
       await onReplica.replicaof('NO', 'ONE');
       await (await world.open({ url: master.url })).drop([id]);
       expect(await onReplica.hexists(world.keyOf(id), id)).toBe(1);
@@ -118,7 +118,7 @@ describe('hot sessions on another state of Redis than they were confirmed on', (
         await onReplica.replicaof('NO', 'ONE');
         await hot.drop([id]);
         expect(await hot.read(id)).toEqual(UNCONFIRMED);
-        // The old master takes over the state of the new one, which never heard of the end, and becomes master again.
+        // The old master copies the new one, which missed the end of the session, and becomes master again.
         await onMaster.replicaof('127.0.0.1', replica.port);
         await eventually(async () => expect(await onMaster.info('replication')).toContain('master_link_status:up'));
         await onMaster.replicaof('NO', 'ONE');
@@ -126,7 +126,7 @@ describe('hot sessions on another state of Redis than they were confirmed on', (
         expect(await onMaster.info('server')).toContain(`run_id:${runId}`);
         if (connections.includes('closed')) await onMaster.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
         expect(await readUntil(hot, { id, state: 'unconfirmed' })).toEqual(UNCONFIRMED);
-        // Once something is believed here again, it is not for want of knowing the server that the rest is not.
+        // A believed copy shows that the server's generation is known, so the rest is unconfirmed for another reason.
         const fresh = aLiveSession({ userId: 'bob' });
         await eventually(() => confirm(hot, fresh));
         await readUntil(hot, { id: fresh.record.id, state: 'believed' });

@@ -42,7 +42,7 @@ describe('hot sessions when Redis fails', () => {
     expect(await hot.read(id)).toMatchObject(BELIEVED);
   });
 
-  it('SCRIPT FLUSH: every operation goes on', async () => {
+  it('SCRIPT FLUSH: every operation keeps working', async () => {
     const hot = await world.open();
     const live = aLiveSession();
     const { id } = live.record;
@@ -62,7 +62,7 @@ describe('hot sessions when Redis fails', () => {
     expect(await afterFlush(() => hot.listKeptRevocations(1))).toHaveLength(1);
   });
 
-  it('CLIENT KILL: the same process is believed again once it has said who it is', async () => {
+  it('CLIENT KILL: copies are believed again once the same process has told its generation', async () => {
     const hot = await world.open();
     const { id } = (await confirm(hot, aLiveSession())).record;
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
@@ -70,7 +70,7 @@ describe('hot sessions when Redis fails', () => {
   });
 
   describe('a server that hangs', () => {
-    it('is given up on at the deadline, and believed again when it goes on', async () => {
+    it('is given up at the deadline, and believed again when it resumes', async () => {
       const hot = await world.open({ client: world.client(), operationTimeout: `${TIMEOUT_MS}ms` });
       const live = aLiveSession();
       const { id } = live.record;
@@ -95,7 +95,7 @@ describe('hot sessions when Redis fails', () => {
       expect(await readUntil(hot, { id, state: 'believed' })).toMatchObject(BELIEVED);
     });
 
-    it('does not believe a promotion that runs there after its caller gave up and another one changed the session', async () => {
+    it('does not confirm a late promotion after another caller changed the session', async () => {
       const hot = await world.open({ client: world.client(), operationTimeout: `${TIMEOUT_MS}ms` });
       const other = await world.open();
       const live = aLiveSession();
@@ -107,7 +107,7 @@ describe('hot sessions when Redis fails', () => {
         const changing = change();
         server.kill('SIGCONT');
         await changing;
-        // Answers of one connection come in order: behind this one the late promotion has run.
+        // Answers of one connection come in order: after this one, the late promotion has run.
         await eventually(() => hot.listCopiesOfUser('alice'));
         expect(await other.read(id)).toEqual(UNCONFIRMED);
       }
@@ -116,7 +116,7 @@ describe('hot sessions when Redis fails', () => {
     it('keeps no revocation whose caller gave up before it could run', async () => {
       const hot = await world.open({ client: world.client(), operationTimeout: `${TIMEOUT_MS}ms` });
       const revocation = { userId: 'alice', reason: 'revoked', endedBy: null } as const;
-      // So that the script is known, and the late one runs before whatever is sent behind it.
+      // Loads the script, so that the late one runs before any command sent after it.
       await hot.keepRevocation(revocation);
       await hot.forgetRevocations((await hot.listKeptRevocations(1)).map(({ key }) => key));
       server.kill('SIGSTOP');
@@ -128,7 +128,7 @@ describe('hot sessions when Redis fails', () => {
   });
 
   describe('a connection that changes', () => {
-    it('gives no belief to an answer that a client fetched from another server', async () => {
+    it('does not believe an answer that the client fetched from another server', async () => {
       const other = await startRedisServer();
       const proxy = await TcpProxy.open(server.port);
       try {
@@ -136,7 +136,7 @@ describe('hot sessions when Redis fails', () => {
         const hot = await world.open({ client });
         const { id } = (await confirm(hot, aLiveSession())).record;
         expect(await hot.read(id)).toMatchObject(BELIEVED);
-        // The other server holds the same copy, as a replica that lags would.
+        // The other server has the same copy, like a replica that lags.
         const second = world.client({ port: other.port });
         await second.hset(world.keyOf(id), await redis.hgetall(world.keyOf(id)));
         await second.config('RESETSTAT');
@@ -153,7 +153,7 @@ describe('hot sessions when Redis fails', () => {
       }
     });
 
-    it('rejects while there is none', async () => {
+    it('rejects while it is down', async () => {
       const proxy = await TcpProxy.open(server.port);
       const hot = await world.open({ url: urlOf(proxy.port) });
       const { id } = (await confirm(hot, aLiveSession())).record;
@@ -167,7 +167,7 @@ describe('hot sessions when Redis fails', () => {
   });
 
   describe('at boot', () => {
-    it('a server that is not there rejects, and is connected to when it comes', async () => {
+    it('an unreachable server rejects, and is connected to once it is there', async () => {
       const absent = await startRedisServer();
       await absent.stop();
       const hot = world.make({ url: absent.url, startTimeout: '300ms' });
@@ -186,7 +186,7 @@ describe('hot sessions when Redis fails', () => {
       }
     });
 
-    it('a user who may not ask INFO is refused with the name of the permission', async () => {
+    it('a user without permission for INFO is rejected with the name of the permission', async () => {
       await redis.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '+@all', '-info');
       const hot = world.make({
         client: world.client({ username: 'blind', password: 'secret', enableReadyCheck: false }),

@@ -30,7 +30,7 @@ describe('hot sessions in Redis', () => {
   afterAll(() => server.stop());
 
   describe('reading', () => {
-    it('leaves nothing behind of a session that it does not know (I10)', async () => {
+    it('leaves nothing behind for an unknown session (I10)', async () => {
       expect(await hot.read(aLiveSession().record.id)).toEqual(UNCONFIRMED);
       expect(await redis.dbsize()).toBe(0);
     });
@@ -43,7 +43,7 @@ describe('hot sessions in Redis', () => {
       for (const command of ['evalsha', 'hset', 'hdel', 'pexpireat']) expect(await countCalls(redis, command)).toBe(0);
     });
 
-    it('tells what was confirmed, on every instance', async () => {
+    it('returns the confirmed copy on every instance', async () => {
       const live = aLiveSession({ data: { cart: ['a|b', 'ü\n'] }, amr: ['pwd', 'otp'], device: null });
       const promoted = await confirm(hot, live);
       const read = await other.read(live.record.id);
@@ -51,7 +51,7 @@ describe('hot sessions in Redis', () => {
       expect(promoted.record).toMatchObject({ data: live.record.data, tokenHash: Buffer.from(live.record.tokenHash) });
     });
 
-    it('says expired at the absolute expiry, by the clock of the server', async () => {
+    it('returns expired at the absolute expiry, by the clock of the server', async () => {
       const { record } = await confirm(hot, aLiveSession());
       const { id } = record;
       const [seconds = 0] = await redis.time();
@@ -64,7 +64,7 @@ describe('hot sessions in Redis', () => {
       expect(await hot.read(id)).toEqual({ state: 'expired' });
     });
 
-    it('leaves it to the durable side whether a session was idle for too long, for that may have seen it since', async () => {
+    it('leaves the idle timeout to the durable side, which may have seen the session since', async () => {
       const live = aLiveSession({ data: { a: 1 } });
       const { id } = live.record;
       await confirm(hot, live);
@@ -77,12 +77,12 @@ describe('hot sessions in Redis', () => {
       expect(await hot.read(id)).toMatchObject({ state: 'believed' });
     });
 
-    it('takes what it cannot read for nothing, and the next confirmation heals it', async () => {
+    it('treats an unreadable copy as missing, and the next confirmation repairs it', async () => {
       const live = aLiveSession({ data: { a: 1 } });
       const { id } = live.record;
       await confirm(hot, live);
       const value = String(await redis.hget(world.keyOf(id), id));
-      // Of a later format; broken for this version too; broken where no script looks.
+      // A later format; broken for this version, too; broken where no script looks.
       for (const broken of [
         value.replace('1|', '9|'),
         'x',
@@ -98,7 +98,7 @@ describe('hot sessions in Redis', () => {
       }
     });
 
-    it("takes somebody else's value under its key for nothing", async () => {
+    it("treats another program's value under its key as missing", async () => {
       const { id } = aLiveSession().record;
       await redis.set(world.keyOf(id), 'mine');
       expect(await hot.read(id)).toEqual(UNCONFIRMED);
@@ -124,7 +124,7 @@ describe('hot sessions in Redis', () => {
       },
     );
 
-    it('moves no instant of a durable side whose clock agrees, however long it was asked', async () => {
+    it('moves no instant of a durable side whose clock agrees, however long the query took', async () => {
       for (let i = 0; i < 3; i++) {
         const lease = await hot.lease(aLiveSession().record.id);
         await wait(5);
@@ -150,7 +150,7 @@ describe('hot sessions in Redis', () => {
       expect(touched).toMatchObject({ record: { expiresAt: record.expiresAt, lastSeenAt: record.lastSeenAt } });
     });
 
-    it('never lets activity reach past the absolute expiry', async () => {
+    it('never moves activity past the absolute expiry', async () => {
       const live = aLiveSession();
       const { id } = live.record;
       await confirm(hot, live);
@@ -160,7 +160,7 @@ describe('hot sessions in Redis', () => {
       expect(record.expiresAt).toEqual(record.absoluteExpiresAt);
     });
 
-    it('brings activity that a clock ahead of this one recorded back to now', async () => {
+    it('moves activity that a clock ahead of this one recorded back to now', async () => {
       const live = aLiveSession();
       const { id } = live.record;
       await confirm(hot, live);
@@ -171,7 +171,7 @@ describe('hot sessions in Redis', () => {
       expect(record.expiresAt.getTime()).toBe(now.getTime() + 30 * MINUTE_MS);
     });
 
-    it('of a session that just began starts to count at the version of the durable side', async () => {
+    it('of a new session counts from the version of the durable side', async () => {
       const { record } = await confirm(hot, aLiveSession(), { isNew: true });
       expect(record.version).toBe(1);
       expect(await hot.update({ id: record.id, expectedVersion: 1, data: {} })).toMatchObject({
@@ -179,7 +179,7 @@ describe('hot sessions in Redis', () => {
       });
     });
 
-    it('of a copy that was lost counts from a number that no update can mean (I3)', async () => {
+    it('of a lost copy counts from a number that no update can expect (I3)', async () => {
       const live = aLiveSession({ data: { first: true } });
       const { id } = live.record;
       let { version } = (await confirm(hot, live, { isNew: true })).record;
@@ -198,7 +198,7 @@ describe('hot sessions in Redis', () => {
       }
     });
 
-    it('with another token counts one up, so that an update which overlaps it is told', async () => {
+    it('with another token counts one up, so that an overlapping update conflicts', async () => {
       const live = aLiveSession();
       const { id } = live.record;
       const { version } = (await confirm(hot, live)).record;
@@ -210,7 +210,7 @@ describe('hot sessions in Redis', () => {
       expect(late).toMatchObject({ applied: false, reason: 'conflict', record: { version: version + 1 } });
     });
 
-    it('of a copy whose versions another server counted counts anew', async () => {
+    it('of a copy whose versions another server counted starts counting anew', async () => {
       const live = aLiveSession({ data: { a: 1 } });
       const { id } = live.record;
       const { version } = (await confirm(hot, live, { isNew: true })).record;
@@ -222,7 +222,7 @@ describe('hot sessions in Redis', () => {
       expect(record.data).toEqual({ a: 1 });
     });
 
-    it('counts no less than the durable side does', async () => {
+    it('never counts less than the durable side', async () => {
       const live = aLiveSession();
       await confirm(hot, live, { isNew: true });
       const { record } = await confirm(hot, { ...live, record: { ...live.record, version: 7 } });

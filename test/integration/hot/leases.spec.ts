@@ -8,7 +8,7 @@ import { aLiveSession, confirm, HotWorld, MINUTE_MS, promote, SUFFIXES, TOUCH } 
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 
-describe('leases of hot sessions in Redis, and what is lost', () => {
+describe('leases of hot sessions in Redis, and lost fields', () => {
   let server: RedisServer;
   let world: HotWorld;
   let redis: Redis;
@@ -32,7 +32,7 @@ describe('leases of hot sessions in Redis, and what is lost', () => {
   const fieldsOf = (id: string) => redis.hgetall(world.keyOf(id));
 
   describe('a lease', () => {
-    it('is lost to whoever takes one later, and then nothing is written', async () => {
+    it('is lost to a later one, and then nothing is written', async () => {
       const live = aLiveSession();
       const { id } = live.record;
       const first = await hot.lease(id);
@@ -68,7 +68,7 @@ describe('leases of hot sessions in Redis, and what is lost', () => {
       }
     });
 
-    it('of another session, or another generation, is none', async () => {
+    it('of another session or another generation does not count', async () => {
       const live = aLiveSession();
       const lease = await hot.lease(live.record.id);
       expect(await promote(hot, { lease: { ...lease, id: anIdLike(lease.id) }, live })).toBeUndefined();
@@ -78,7 +78,7 @@ describe('leases of hot sessions in Redis, and what is lost', () => {
       expect(await redis.hexists(world.keyOf(lease.id), lease.id)).toBe(0);
     });
 
-    it('leaves a key that nobody fills for a minute, and never shortens the life of one', async () => {
+    it('expires with its key after a minute without a fill, and never shortens the expiry of a key', async () => {
       const { id } = aLiveSession().record;
       await hot.lease(id);
       const ttlMs = await redis.pttl(world.keyOf(id));
@@ -90,7 +90,7 @@ describe('leases of hot sessions in Redis, and what is lost', () => {
       expect(await redis.pttl(world.keyOf(live.record.id))).toBeGreaterThan(29 * MINUTE_MS);
     });
 
-    it('that was forgotten goes with the next touch, one under way stays', async () => {
+    it('that was forgotten is dropped by the next touch, one in use stays', async () => {
       const live = aLiveSession();
       const key = world.keyOf(live.record.id);
       await confirm(hot, live);

@@ -7,12 +7,12 @@ import { aLiveSession, confirm, HotWorld, promote, TOUCH } from './world.js';
 
 type Step = () => Promise<void>;
 
-/** The durable side as far as one session needs it: each step reads or changes it at once. */
+/** The durable side of one session: each step reads or changes it at once. */
 class Row {
   readonly id: string;
   readonly firstHash: Uint8Array;
   live: LiveSession | undefined;
-  /** Set once the change was followed on the hot side, which is when its caller hears of it. */
+  /** Set once the hot side has applied the change, which is when its caller gets the answer. */
   isEndedForAll = false;
   hashForAll: Uint8Array | undefined;
 
@@ -23,7 +23,7 @@ class Row {
   }
 }
 
-/** Every order of the steps of all actors in which each actor's own steps keep theirs. */
+/** Yields every interleaving of the actors' steps; each actor's own steps stay in order. */
 function* interleavings(lengths: readonly number[]): Generator<number[]> {
   if (lengths.every((length) => length === 0)) yield [];
   for (const [actor, length] of lengths.entries()) {
@@ -33,7 +33,7 @@ function* interleavings(lengths: readonly number[]): Generator<number[]> {
   }
 }
 
-/** What a read does that found no copy to believe. */
+/** The steps of a read that found no believed copy. */
 function fill(instance: HotSessions, row: Row): Step[] {
   let lease: HotLease | undefined;
   let live: LiveSession | undefined;
@@ -82,7 +82,7 @@ describe('two clients at the same hot session', () => {
     ];
   }
 
-  /** What a copy that is believed now would break, and whether there is one. */
+  /** Checks a believed copy against the row, and returns whether there is one. */
   async function look(row: Row): Promise<{ isBelieved: boolean; broken?: string }> {
     const read = await hot.read(row.id);
     if (read.state !== 'believed') return { isBelieved: false };
@@ -97,9 +97,9 @@ describe('two clients at the same hot session', () => {
     ['a revoke', 'with a copy', revoke],
     ['a rotation', 'with no copy', rotate],
     ['a rotation', 'with a copy', rotate],
-  ])('in every order of two fills and %s, %s: nothing that is over is believed', async (_change, copy, change) => {
+  ])('in every order of two fills and %s, %s: no ended session is believed', async (_change, copy, change) => {
     const all = [...interleavings([3, 3, change(new Row('nobody')).length])];
-    // The fills are alike: which of them is called the first changes nothing.
+    // The fills are alike, so their order changes nothing.
     const orders = all.filter((order) => order.indexOf(0) < order.indexOf(1));
     const outcomes = await Promise.all(
       orders.map(async (order, index) => {
@@ -120,11 +120,11 @@ describe('two clients at the same hot session', () => {
       looks.flatMap((one) => (one.broken ? [`${order}: ${one.broken}`] : [])),
     );
     expect(broken).toEqual([]);
-    // Were nothing ever believed, the test would prove nothing.
+    // If nothing were ever believed, the test would prove nothing.
     expect(outcomes.filter(({ looks }) => looks.some(({ isBelieved }) => isBelieved)).length).toBeGreaterThan(50);
   });
 
-  it('of 50 parallel fills of one session leave one copy that is believed, with the data that was there', async () => {
+  it('of 50 parallel fills of one session leave one believed copy with its data', async () => {
     const live = aLiveSession({ data: { kept: 1 } });
     const { id } = live.record;
     await confirm(hot, live);
@@ -139,7 +139,7 @@ describe('two clients at the same hot session', () => {
     expect(await other.read(id)).toMatchObject({ state: 'believed', record: { data: { kept: 1 } } });
   });
 
-  it('lose no update among fills, touches and stops of belief (I3)', async () => {
+  it('lose no update among fills, touches and unconfirms (I3)', async () => {
     const live = aLiveSession();
     const { id } = live.record;
     await confirm(hot, live);

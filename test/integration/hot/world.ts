@@ -11,10 +11,10 @@ export const MINUTE_MS = 60_000;
 
 export const TOUCH = { idleTimeoutMs: 45 * MINUTE_MS, touchIntervalMs: 0 };
 
-/** The four fields of a copy, by what follows the id. */
+/** The four fields of a copy, by the suffix after the id. */
 export const SUFFIXES = ['', ':t', ':g', ':l'] as const;
 
-/** Hot sides on one server, below a prefix of their own, and a client to look behind them. */
+/** Hot sides on one server, with their own key prefix, and a client to inspect them. */
 export class HotWorld {
   readonly keyPrefix = `hot-${randomBytes(4).toString('hex')}`;
   readonly logged: string[] = [];
@@ -22,10 +22,10 @@ export class HotWorld {
 
   constructor(private readonly port: number) {}
 
-  /** A hot side that was not started. */
+  /** Creates a hot side without starting it. */
   make(options: Partial<RedisStoreOptions> = {}): HotSessions {
     const source = 'client' in options ? {} : { url: urlOf(this.port) };
-    // Two busy cores are shared with other suites: only what tests a deadline should meet one.
+    // Other suites share the two busy cores: only tests of deadlines should reach one.
     const settings = { keyPrefix: this.keyPrefix, operationTimeout: '10s', ...source, ...options } as RedisStoreOptions;
     const log = (message: string) => void this.logged.push(message);
     const hot = redisHotSessions(settings).create({ logger: { debug: log, log, warn: log, error: log } });
@@ -39,7 +39,7 @@ export class HotWorld {
     return hot;
   }
 
-  /** A client of the test's own, with the options that ioredis has by default. */
+  /** Opens a client for the test itself, with the default options of ioredis. */
   client(options: RedisOptions = {}): Redis {
     const client = new Redis({ host: '127.0.0.1', port: this.port, retryStrategy: () => 20, ...options });
     client.on('error', () => undefined);
@@ -60,7 +60,7 @@ export function urlOf(port: number): string {
   return `redis://127.0.0.1:${port}`;
 }
 
-/** What the durable side says of a live session that began some minutes ago, by a clock that may be off. */
+/** Builds the durable side's answer about a live session of some minutes ago, by a clock that may be off. */
 export function aLiveSession({
   clockOffsetMs = 0,
   ageMs = 3 * MINUTE_MS,
@@ -89,7 +89,7 @@ export function aLiveSession({
   return { record, now: at(0) };
 }
 
-/** Confirms a session as nobody disturbs it. */
+/** Confirms a session without any interference. */
 export async function confirm(hot: HotSessions, live: LiveSession, { isNew = false } = {}): Promise<LiveSession> {
   const lease = await hot.lease(live.record.id);
   const promoted = await hot.promote({ lease, live, data: live.record.data, isNew });
@@ -97,7 +97,7 @@ export async function confirm(hot: HotSessions, live: LiveSession, { isNew = fal
   return promoted;
 }
 
-/** Ids of all copies there are, page by page, each once. */
+/** Lists the ids of all copies, page by page, each once. */
 export async function listCopiedIds(hot: HotSessions, limit = 10): Promise<string[]> {
   const ids = new Set<string>();
   let cursor: string | undefined;
@@ -116,7 +116,7 @@ export function promote(
   return hot.promote({ lease, live, data: live.record.data });
 }
 
-/** Tries until it passes; what is waited for has no event that could be awaited. */
+/** Retries until the attempt passes, for states without an event to await. */
 export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000): Promise<T> {
   const deadlineMs = performance.now() + withinMs;
   for (;;) {
@@ -129,7 +129,7 @@ export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000
   }
 }
 
-/** Reads until the copy is in this state: an outage, or not knowing the server yet, has no event that could be awaited. */
+/** Reads until the copy is in this state. An outage, or a server still unknown, has no event to await. */
 export function readUntil(hot: HotSessions, { id, state }: { id: string; state: HotRead['state'] }): Promise<HotRead> {
   return eventually(async () => {
     const read = await hot.read(id);
@@ -138,7 +138,7 @@ export function readUntil(hot: HotSessions, { id, state }: { id: string; state: 
   });
 }
 
-/** How often the server ran a command, in scripts too. */
+/** Returns how often the server ran a command, scripts included. */
 export async function countCalls(client: Redis, command: string): Promise<number> {
   const stats = await client.info('commandstats');
   return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);

@@ -24,7 +24,7 @@ describe('the Redis store at boot', () => {
 
   const countClients = async () => String(await redis.client('LIST')).match(/name=nest-sessions /g)?.length ?? 0;
 
-  it('says nothing when all is well, and may be started twice', async () => {
+  it('logs nothing when all is well, and can be started twice', async () => {
     const store = await fixture.make();
     await Promise.all([store.start(), store.start()]);
     await store.start();
@@ -32,7 +32,7 @@ describe('the Redis store at boot', () => {
     expect(fixture.logger.lines).toEqual([]);
   });
 
-  it('names the host and port where nobody answers, never the password', async () => {
+  it('names the host and port that does not answer, never the password', async () => {
     const store = await fixture.make({ url: 'redis://user:s3cret@127.0.0.1:1', startTimeout: '300ms' });
     const error: unknown = await store.start().catch((reason: unknown) => reason);
     expect(error).toMatchObject({
@@ -49,7 +49,7 @@ describe('the Redis store at boot', () => {
     );
   });
 
-  it('waits for a server that takes its time, and can be started again after a failure', async () => {
+  it('waits for a slow server, and can be started again after a failure', async () => {
     const late = await startRedisServer();
     const lateFixture = new RedisFixture(late.url);
     late.kill('SIGSTOP');
@@ -62,7 +62,7 @@ describe('the Redis store at boot', () => {
     await late.stop();
   });
 
-  it('says when the credentials are refused', async () => {
+  it('reports refused credentials', async () => {
     const store = await fixture.make({ url: server.url.replace('//', '//user:s3cret@') });
     const error: unknown = await store.start().catch((reason: unknown) => reason);
     expect(error).toMatchObject({
@@ -72,18 +72,18 @@ describe('the Redis store at boot', () => {
     expect(inspectAll(error)).not.toContain('s3cret');
   });
 
-  it('says when the database does not exist, rather than use another', async () => {
+  it('reports a missing database instead of using another', async () => {
     const store = await fixture.make({ url: `${server.url}/99` });
     await expect(store.start()).rejects.toThrow(/redisStore\.url is refused .*DB index is out of range/);
   });
 
-  it('leaves no connection behind when it fails', async () => {
+  it('leaves no connection open when it fails', async () => {
     const store = await fixture.make({ url: `${server.url}/99` });
     await expect(store.start()).rejects.toThrow(/DB index/);
     await eventually(async () => expect(await countClients()).toBe(0));
   });
 
-  it('warns of an eviction policy that would drop sessions, and names it (cuttle-cards/cuttle#1365)', async () => {
+  it('warns of an eviction policy that would evict sessions, and names it (cuttle-cards/cuttle#1365)', async () => {
     await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await fixture.open();
     await redis.config('SET', 'maxmemory-policy', 'noeviction');
@@ -92,7 +92,7 @@ describe('the Redis store at boot', () => {
     ]);
   });
 
-  it("warns when nobody listens for a handed-in client's errors (redis/ioredis#1192)", async () => {
+  it('warns when a client of the application has no error listener (redis/ioredis#1192)', async () => {
     const client = fixture.client();
     client.removeAllListeners('error');
     await fixture.open({ client });
@@ -108,7 +108,7 @@ describe('the Redis store at boot', () => {
     await replica.stop();
   });
 
-  it('refuses a server older than 6.2', async () => {
+  it('rejects a server older than 6.2', async () => {
     const old = await listenAsRedis('6.0.16');
     const { port } = old.address() as AddressInfo;
     const store = await fixture.make({ url: `redis://127.0.0.1:${port}` });
@@ -118,21 +118,21 @@ describe('the Redis store at boot', () => {
     old.close();
   });
 
-  it('refuses a client that is closed', async () => {
+  it('rejects a closed client', async () => {
     const client = fixture.client();
     await client.quit();
     const store = await fixture.make({ client });
     await expect(store.start()).rejects.toThrow(/cannot be reached: the client is closed/);
   });
 
-  it('says which package is missing when there is no ioredis', async () => {
+  it('names the missing package when ioredis is not installed', async () => {
     await expect(openClient({ url: server.url, operationTimeoutMs: 500 }, failToLoad)).rejects.toMatchObject({
       code: 'SESSION_CONFIGURATION',
       message: expect.stringContaining('npm install ioredis'),
     });
   });
 
-  it('rejects every call before it was started and after it was stopped', async () => {
+  it('rejects every call before start and after stop', async () => {
     const store = await fixture.make();
     await expect(store.find('x')).rejects.toThrow(/not started/);
     await store.stop();
@@ -162,7 +162,7 @@ describe('the Redis store at boot', () => {
       expect(() => redisStore(options as RedisStoreOptions)).toThrow(message);
     });
 
-    it('with a token of something else are refused', async () => {
+    it('are rejected when the token provides something else', async () => {
       const definition = redisStore({ clientToken: 'REDIS' });
       const context = { logger: fixture.logger, retentionMs: 1, auditRetentionMs: 1 };
       expect(() => definition.create(context, undefined)).toThrow(
@@ -170,7 +170,7 @@ describe('the Redis store at boot', () => {
       );
     });
 
-    it('with a client that reads from replicas are refused (laravel/framework#22164)', () => {
+    it('are rejected with a client that reads from replicas (laravel/framework#22164)', () => {
       for (const scaleReads of ['all', 'slave', () => []] as const) {
         const client = new Cluster([], { lazyConnect: true, scaleReads });
         expect(() => redisStore({ client })).toThrow(/^redisStore\.client reads from replicas .*scaleReads: 'master'/);
@@ -186,7 +186,7 @@ function failToLoad(): Promise<never> {
   return Promise.reject(new Error("Cannot find package 'ioredis'"));
 }
 
-/** A server that knows nothing but how old it is. */
+/** A server that answers nothing except its version. */
 async function listenAsRedis(version: string): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

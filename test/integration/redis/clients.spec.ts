@@ -8,7 +8,7 @@ import { startRedisServer, type RedisServer } from '../../support/servers.js';
 
 const MINUTE_MS = 60_000;
 
-/** Everything that a store does, once, with what must come of it. */
+/** Calls every method of a store once and checks the outcome. */
 async function exercise(store: SessionStore, userId: string): Promise<void> {
   const [first, second] = [aNewSession({ userId, data: { n: 1, text: '1e3' } }), aNewSession({ userId })];
   expect(await store.create(first)).toMatchObject({
@@ -76,7 +76,7 @@ describe('clients of the Redis store', () => {
     expect(await redis.dbsize()).toBe(0);
   });
 
-  it('put their own key prefix before ours, so that two applications never meet (redis/ioredis#1526)', async () => {
+  it("add their own key prefix before the store's, so that two applications never meet (redis/ioredis#1526)", async () => {
     const [one, two] = await Promise.all(
       ['one:', 'two:'].map((keyPrefix) => fixture.open({ client: fixture.client({ keyPrefix }) })),
     );
@@ -96,7 +96,7 @@ describe('clients of the Redis store', () => {
     await finding;
   });
 
-  it('lose no call when scripts are flushed again and again (redis/ioredis#1405)', async () => {
+  it('lose no call when scripts are flushed repeatedly (redis/ioredis#1405)', async () => {
     const store = await fixture.open();
     const done = new AbortController();
     const flushing = (async () => {
@@ -108,7 +108,7 @@ describe('clients of the Redis store', () => {
     expect(await redis.dbsize()).toBe(0);
   });
 
-  it('are left as they were: no command defined, no listener left, not closed', async () => {
+  it('stay as they were: no command defined, no listener left, not closed', async () => {
     const client = fixture.client();
     await client.ping();
     const before = {
@@ -126,7 +126,7 @@ describe('clients of the Redis store', () => {
     expect(await client.ping()).toBe('PONG');
   });
 
-  it('may come from Nest by token', async () => {
+  it('can come from Nest by token', async () => {
     const definition = redisStore({ clientToken: 'REDIS', keyPrefix: fixture.keyPrefix });
     expect(definition.inject).toEqual(['REDIS']);
     const client = fixture.client();
@@ -138,7 +138,7 @@ describe('clients of the Redis store', () => {
     expect(client.status).toBe('ready');
   });
 
-  it('that we opened are closed by us, and leave no connection', async () => {
+  it('that the store opened are closed by the store, and leave no connection', async () => {
     const store = await fixture.open();
     const named = async () => (String(await redis.client('LIST')).match(/name=nest-sessions /g) ?? []).length;
     expect(await named()).toBe(1);
@@ -148,11 +148,11 @@ describe('clients of the Redis store', () => {
     await eventually(async () => expect(await named()).toBe(0));
   });
 
-  it('need none of KEYS, SCAN, CONFIG and FLUSH, nor INFO (spring-projects/spring-session#1103)', async () => {
+  it('do not need KEYS, SCAN, CONFIG, FLUSH or INFO (spring-projects/spring-session#1103)', async () => {
     const needed = 'eval evalsha time hmget hget hgetall hkeys hlen hexists hrandfield hset hsetnx hdel pttl pexpireat';
     const rules = needed.split(' ').map((command) => `+${command}`);
     await redis.acl('SETUSER', 'sessions', 'reset', 'on', '>secret', `~${fixture.keyPrefix}:*`, ...rules);
-    // ioredis says on the console that it skips its ready check.
+    // ioredis writes to the console that it skips its ready check.
     const warn = jest.spyOn(console, 'warn').mockReturnValue();
     const store = await fixture.open({ url: server.url.replace('//', '//sessions:secret@') });
     warn.mockRestore();
@@ -164,7 +164,7 @@ describe('clients of the Redis store', () => {
     expect(fixture.logger.warnings).toEqual([]);
   });
 
-  it('that may not run a script are refused at boot, with the permissions needed', async () => {
+  it('without permission for scripts are rejected at boot, with the permissions to grant', async () => {
     await redis.acl('SETUSER', 'reader', 'reset', 'on', '>secret', '~*', '+@read', '+info');
     const store = await fixture.make({ url: server.url.replace('//', '//reader:secret@') });
     await expect(store.start()).rejects.toMatchObject({

@@ -48,7 +48,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
     return client;
   }
 
-  /** From the next time it is asked on, one master tells a time ten minutes ago. */
+  /** From the next TIME on, one master returns a time ten minutes ago. */
   function setClockBack(node: Redis | undefined): void {
     if (!node) throw new Error('there is no such node');
     const send = node.sendCommand.bind(node);
@@ -57,7 +57,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
       return command.name === 'time' ? reply.then(earlierByTenMinutes) : reply;
     });
     const now = Date.now.bind(Date);
-    // This process' clock was set, which is what makes the store ask for the time again.
+    // A changed clock of this process makes the store ask for the time again.
     jest.spyOn(Date, 'now').mockImplementation(() => now() + 1_000);
   }
 
@@ -88,7 +88,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
     expect(await Promise.all(nodes.map((node) => node.dbsize()))).toEqual([0, 0, 0]);
   });
 
-  it('ends the session of an anonymous visitor on another node when signing in replaces it', async () => {
+  it('ends an anonymous session on another node when a sign-in replaces it', async () => {
     const store = await fixture.open({ client: connect() });
     for (const userId of USERS) {
       const anonymous = await create(store, null);
@@ -114,7 +114,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
     expect(lists.map(({ records: [record] }) => record?.id)).toEqual(sessions.map(({ id }) => id));
   });
 
-  it('goes on while a slot moves to another node under traffic (tj/connect-redis#360)', async () => {
+  it('keeps working while a slot moves to another node under traffic (tj/connect-redis#360)', async () => {
     const store = await fixture.open({ client: connect(), operationTimeout: '5s' });
     const session = await create(store, 'alice');
     const key = fixture.keyOf(session.id);
@@ -148,7 +148,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
     expect(await target?.exists(key)).toBe(1);
   });
 
-  it('serves the other nodes while one does not answer, and all of them afterwards', async () => {
+  it('serves the other nodes while one does not answer, and all nodes afterwards', async () => {
     const client = connect();
     const [store, patient] = [await fixture.open({ client, operationTimeout: '1s' }), await fixture.open({ client })];
     const sessions = await Promise.all(USERS.map((userId) => create(patient, userId)));
@@ -169,7 +169,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
     });
   });
 
-  it('works on masters whose clocks are further ahead of another than an operation may take', async () => {
+  it('works on masters whose clocks differ by more than the operation timeout', async () => {
     const client = connect();
     const store = await fixture.open({ client });
     setClockBack(client.nodes('master')[0]);
@@ -209,12 +209,12 @@ describe('the Redis store by Sentinel', () => {
     await group.stop();
   });
 
-  it('recovers from a fail-over by itself, and has kept what was replicated (redis/ioredis#1835, redis/ioredis#1405)', async () => {
+  it('recovers from a fail-over by itself, and keeps replicated sessions (redis/ioredis#1835, redis/ioredis#1405)', async () => {
     const store = await fixture.open({ client });
     const before = aNewSession({ userId: 'alice' });
     await store.create(before);
     await client.call('WAIT', '1', '5000');
-    // On a busy machine the sentinels may have changed the roles before we came.
+    // On a busy machine the sentinels may have changed the roles before this test.
     const port = Number(/^tcp_port:(\d+)/m.exec(await client.info('server'))?.[1]);
     const master = [group.master, group.replica].find((server) => server.port === port);
     const closed = once(client, 'close');

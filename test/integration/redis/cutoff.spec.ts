@@ -16,7 +16,7 @@ async function signIn(store: SessionStore, overrides: Partial<NewSession> = {}) 
   return created.record;
 }
 
-describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
+describe('revokeEverything in the Redis store (ASVS 7.4.5)', () => {
   let server: RedisServer;
   let fixture: RedisFixture;
   let store: SessionStore;
@@ -38,7 +38,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
 
   const cutoffKey = () => `${fixture.keyPrefix}:floor`;
 
-  it('takes as many commands with 10,000 sessions as with one, and writes one key', async () => {
+  it('takes as many commands for 10,000 sessions as for one, and writes one key', async () => {
     const countAll = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
     const measure = async () => {
       const [before, hashesBefore] = [await countAll(), await redis.dbsize()];
@@ -58,7 +58,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(await redis.hkeys(cutoffKey())).toEqual(['before', 'before:marks']);
   });
 
-  it('costs a request no command of its own while the lease lasts', async () => {
+  it('costs a request no extra command while the lease lasts', async () => {
     const { id } = await signIn(store);
     const before = { hmget: await countCalls(redis, 'hmget'), hget: await countCalls(redis, 'hget') };
     await Promise.all(Array.from({ length: 2_000 }, () => store.find(id)));
@@ -66,13 +66,13 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect((await countCalls(redis, 'hget')) - before.hget).toBeLessThanOrEqual(10);
   });
 
-  it('resolves only after any lease that was given before has run out', async () => {
+  it('resolves only after every earlier lease has expired', async () => {
     const startedAtMs = performance.now();
     await store.revokeEverything(END);
     expect(performance.now() - startedAtMs).toBeGreaterThan(CUTOFF_LEASE_MS);
   });
 
-  it('holds on another instance that reads nothing until then, and refuses while that one cannot learn it (I8)', async () => {
+  it('applies to another instance without a read in between, and makes it unavailable while it cannot read the cutoff (I8)', async () => {
     const proxy = await startProxy(server.port);
     const client = new Redis(proxy.url, { maxRetriesPerRequest: 0, enableOfflineQueue: false });
     client.on('error', () => undefined);
@@ -90,7 +90,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     await proxy.close();
   });
 
-  it('brings nothing back when the key is lost: who has seen it goes by it and writes it again', async () => {
+  it('brings nothing back when the key is lost: an instance that has seen the cutoff applies it and writes it again', async () => {
     const { id } = await signIn(store);
     await store.revokeEverything(END);
     const cutoff = await redis.hget(cutoffKey(), 'before');
@@ -104,7 +104,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(await newcomer.find(id)).toEqual({ live: false, reason: 'ended' });
   });
 
-  it('does not resolve with a key that was lost meanwhile', async () => {
+  it('does not resolve while the key is lost', async () => {
     const { id } = await signIn(store);
     const ending = store.revokeEverything(END);
     await eventually(async () => expect(await redis.exists(cutoffKey())).toBe(1));
@@ -114,7 +114,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(await (await fixture.open()).find(id)).toEqual({ live: false, reason: 'ended' });
   });
 
-  it('does not resolve while an instance goes by what it read when the key was lost, though it is there again', async () => {
+  it('does not resolve while an instance applies the value it read when the key was lost, even if the key is back', async () => {
     const other = await fixture.open();
     const { id } = await signIn(store);
     const ending = store.revokeEverything(END);
@@ -124,13 +124,13 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(await other.find(id)).toEqual({ live: false, reason: 'ended' });
   });
 
-  it('waits no longer for many at once than for one', async () => {
+  it('waits no longer for many calls at once than for one', async () => {
     const startedAtMs = performance.now();
     await Promise.all(Array.from({ length: 10 }, () => store.revokeEverything(END)));
     expect(performance.now() - startedAtMs).toBeLessThan(2 * CUTOFF_LEASE_MS);
   });
 
-  it('lets a session stand that is created by a clock that was set back since', async () => {
+  it('keeps a session that was created after the clock was set back', async () => {
     await redis.hset(cutoffKey(), 'before', String(Date.now() + 60_000));
     const newcomer = await fixture.open();
     const { id } = await signIn(newcomer);
@@ -138,14 +138,14 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
     expect(await newcomer.listByUser({ userId: 'alice' })).toMatchObject({ records: [{ id }] });
   });
 
-  it('drops what has ended when its user comes back', async () => {
+  it('drops ended sessions when their user comes back', async () => {
     const { id } = await signIn(store);
     await store.revokeEverything(END);
     const next = await signIn(store, { limit: { max: 5, onLimit: 'reject' } });
     expect((await redis.hkeys(fixture.keyOf(id))).toSorted()).toEqual([next.id, `${next.id}:t`]);
   });
 
-  it('rejects when the store is stopped meanwhile', async () => {
+  it('rejects when the store stops meanwhile', async () => {
     const ending = store.revokeEverything(END);
     const [settled] = await Promise.all([rejection(() => ending), store.stop()]);
     expect(settled.error).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
@@ -153,7 +153,7 @@ describe('the end of everything in the Redis store (ASVS 7.4.5)', () => {
 });
 
 describe('CutoffLease', () => {
-  it('reads again before it answers once the lease is over, by whichever clock more has passed', async () => {
+  it('reads again once the lease has expired by either clock', async () => {
     let stored = 1;
     let reads = 0;
     const lease = new CutoffLease({
@@ -175,7 +175,7 @@ describe('CutoffLease', () => {
     }
   });
 
-  it('never falls, and writes again what was lost', async () => {
+  it('never falls, and restores a lost value', async () => {
     let stored = 7;
     const lease = new CutoffLease({
       read: async () => stored,

@@ -11,7 +11,7 @@ import { startRedisServer, type RedisServer } from '../../support/servers.js';
 
 const MINUTE_MS = 60_000;
 const TIMEOUT_MS = 200;
-/** Two busy cores are shared with other suites. */
+/** Other suites share the two busy cores. */
 const SLACK_MS = 2000;
 
 function everyOperation(store: SessionStore) {
@@ -29,7 +29,7 @@ function everyOperation(store: SessionStore) {
   };
 }
 
-/** Nothing but the interface that the store asks for, and revocations that fail as often as told. */
+/** A client with only the interface that the store needs, and a number of revocations that fail. */
 function failingToRevoke(client: Redis, failures: number): RedisClient {
   let left = failures;
   return {
@@ -94,7 +94,7 @@ describe('the Redis store when Redis fails', () => {
       },
     );
 
-    it('keeps a bounded number of commands waiting, and lets the rest fail at once', async () => {
+    it('keeps a bounded number of commands waiting, and rejects the rest at once', async () => {
       const client = fixture.client();
       const store = await fixture.open({ client, operationTimeout: `${TIMEOUT_MS}ms` });
       const { id } = await create(await fixture.open());
@@ -102,7 +102,7 @@ describe('the Redis store when Redis fails', () => {
       for (let round = 0; round < 3; round++) {
         await Promise.all(Array.from({ length: 512 }, () => rejection(() => store.find(id))));
       }
-      // One in each deadline goes through, to notice recovery; this is the other one.
+      // One command per deadline is let through, to notice recovery; this is another one.
       void rejection(() => store.find(id));
       const { error, elapsedMs } = await rejection(() => store.find(id));
       expect(error).toMatchObject({ message: expect.stringContaining('earlier commands have not been answered') });
@@ -130,7 +130,7 @@ describe('the Redis store when Redis fails', () => {
   });
 
   describe('by refusing', () => {
-    it('rejects writes on a demoted master, never says that a revocation is done, and recovers (redis/ioredis#1835)', async () => {
+    it('rejects writes on a demoted master, never reports a revocation as done, and recovers (redis/ioredis#1835)', async () => {
       const store = await fixture.open();
       const { id, tokenHash } = await create(store);
       await redis.replicaof('127.0.0.1', '1');
@@ -152,7 +152,7 @@ describe('the Redis store when Redis fails', () => {
       expect(ended).toMatchObject({ id });
     });
 
-    it('creates nothing when memory is full, and ends nothing for its sake; finding and revoking go on (cuttle-cards/cuttle#1365)', async () => {
+    it('creates and ends nothing when memory is full, while find and revoke keep working (cuttle-cards/cuttle#1365)', async () => {
       const store = await fixture.open();
       const { id, key } = await create(store);
       const before = await redis.hgetall(key);
@@ -184,7 +184,7 @@ describe('the Redis store when Redis fails', () => {
   });
 
   describe('between two steps', () => {
-    it('removes the new session and rejects when the one that it replaces cannot be ended', async () => {
+    it('removes the new session and rejects when the replaced one cannot be ended', async () => {
       const store = await fixture.open({ client: failingToRevoke(fixture.client(), 1) });
       const anonymous = await create(store, { userId: null });
       const session = aNewSession({ userId: 'alice', replaces: anonymous.id });
@@ -194,7 +194,7 @@ describe('the Redis store when Redis fails', () => {
       expect(await store.find(anonymous.id)).toMatchObject({ live: true });
     });
 
-    it('rejects all the same when that cannot be done either: nobody holds the token', async () => {
+    it('still rejects when the new session cannot be removed: nobody has its token', async () => {
       const store = await fixture.open({ client: failingToRevoke(fixture.client(), 2) });
       const anonymous = await create(store, { userId: null });
       const { error } = await rejection(() => store.create(aNewSession({ userId: 'alice', replaces: anonymous.id })));
@@ -202,7 +202,7 @@ describe('the Redis store when Redis fails', () => {
       expect(await store.find(anonymous.id)).toMatchObject({ live: true });
     });
 
-    it('finishes both steps when it is stopped meanwhile', async () => {
+    it('finishes both steps when the store stops meanwhile', async () => {
       const store = await fixture.open();
       const anonymous = await create(store, { userId: null });
       const session = aNewSession({ userId: 'alice', replaces: anonymous.id });
@@ -237,7 +237,7 @@ describe('the Redis store when Redis fails', () => {
       for (const store of stores) {
         await eventually(async () => expect(await store.find('x')).toEqual({ live: false, reason: 'unknown' }));
       }
-      // The client that we opened says so itself; of the other its owner is told.
+      // The store logs for the client that it opened; the other client has an owner that does.
       expect(ownFixture.logger.lines).toEqual([
         expect.stringMatching(/^warn lost the connection to Redis at 127\.0\.0\.1:\d+.*: sessions are unavailable/),
         expect.stringMatching(/^log connected to Redis at 127\.0\.0\.1:\d+ again$/),

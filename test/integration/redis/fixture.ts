@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
 import type { SessionStore } from 'nest-sessions/store';
 
-/** What a store said to the log. */
+/** Collects the log lines of a store. */
 export class CollectingLogger {
   readonly lines: string[] = [];
   readonly debug = (message: string) => void this.lines.push(`debug ${message}`);
@@ -17,7 +17,7 @@ export class CollectingLogger {
   }
 }
 
-/** Stores and clients that are closed together at the end. */
+/** Opens stores and clients, and closes them together at the end. */
 export class RedisFixture {
   readonly keyPrefix = `test-${randomBytes(4).toString('hex')}`;
   readonly logger = new CollectingLogger();
@@ -25,10 +25,10 @@ export class RedisFixture {
 
   constructor(readonly url: string) {}
 
-  /** A store that was not started. */
+  /** Creates a store without starting it. */
   async make(options: Partial<RedisStoreOptions> = {}): Promise<SessionStore> {
     const source = 'client' in options ? {} : { url: this.url };
-    // Two busy cores are shared with other suites: only what tests a deadline should meet one.
+    // Other suites share the two busy cores: only tests of deadlines should reach one.
     const settings = { keyPrefix: this.keyPrefix, operationTimeout: '10s', ...source, ...options } as RedisStoreOptions;
     const context = { logger: this.logger, retentionMs: 1, auditRetentionMs: 1 };
     const store = await redisStore(settings).create(context);
@@ -42,7 +42,7 @@ export class RedisFixture {
     return store;
   }
 
-  /** A client of the test's own. */
+  /** Opens a client for the test itself. */
   client(options: RedisOptions = {}): Redis {
     const client = new Redis(this.url, options);
     client.on('error', () => undefined);
@@ -59,7 +59,7 @@ export class RedisFixture {
   }
 }
 
-/** Tries until it passes; what is waited for has no event that could be awaited. */
+/** Retries until the attempt passes, for states without an event to await. */
 export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000): Promise<T> {
   const deadlineMs = performance.now() + withinMs;
   for (;;) {
@@ -72,13 +72,13 @@ export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000
   }
 }
 
-/** How often the server ran a command, scripts included. */
+/** Returns how often the server ran a command, scripts included. */
 export async function countCalls(client: Redis, command: string): Promise<number> {
   const stats = await client.info('commandstats');
   return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
 }
 
-/** Waits for a rejection and says how long that took. */
+/** Waits for a rejection and measures how long it took. */
 export async function rejection(call: () => Promise<unknown>) {
   const startedAtMs = performance.now();
   const error = await call().then(

@@ -7,7 +7,7 @@ import { startRedisServer, type RedisServer } from '../../support/servers.js';
 
 const MINUTE_MS = 60_000;
 
-describe('what the Redis store makes of values that it did not write', () => {
+describe('values in Redis that the store did not write', () => {
   let server: RedisServer;
   let fixture: RedisFixture;
   let store: SessionStore;
@@ -63,7 +63,7 @@ describe('what the Redis store makes of values that it did not write', () => {
       return session;
     }
 
-    it('is undecodable, not an error, takes no write, and hides no other session', async () => {
+    it('is undecodable but no error, accepts no write, and hides no other session', async () => {
       const { id, tokenHash } = await createSpoilt();
       const healthy = await create();
       expect(await store.find(id)).toEqual({ live: false, reason: 'undecodable' });
@@ -76,7 +76,7 @@ describe('what the Redis store makes of values that it did not write', () => {
       expect(await redis.pttl(fixture.keyOf(id))).toBeGreaterThan(0);
     });
 
-    it('is gone after revoke and after revokeAll, for a newer version might accept it', async () => {
+    it('is dropped by revoke and revokeAll, since a newer version might accept it', async () => {
       const { id, key } = await createSpoilt();
       await store.revoke({ id, userId: 'alice', reason: 'undecodable', endedBy: null });
       expect(await redis.hexists(key, id)).toBe(0);
@@ -99,14 +99,14 @@ describe('what the Redis store makes of values that it did not write', () => {
     },
   );
 
-  it("leaves another user's unreadable session alone when a user revokes its id", async () => {
+  it("keeps another user's unreadable session when a user revokes its id", async () => {
     const { id, key } = await create();
     await redis.hset(key, id, '{}');
     await store.revoke({ id, userId: 'mallory', reason: 'revoked', endedBy: null });
     expect(await redis.hexists(key, id)).toBe(1);
   });
 
-  it('keeps what a later version added to a record through every write (spring-projects/spring-session#280)', async () => {
+  it('keeps additions of a later version to a record through every write (spring-projects/spring-session#280)', async () => {
     const { id, key, tokenHash } = await create();
     const [header = '', details = '', ...lines] = (await headerOf(key, id)).split('\n');
     const withMore = details.replace('}', ',"country":"IS"}');
@@ -131,7 +131,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(after.slice(1)).toEqual([withMore, '{"amr":["otp"],"aal":"aal1"}', '{"b":2}', 'another line', 'and one']);
   });
 
-  it('never shortens the life of a session that a later version wrote', async () => {
+  it('never shortens the lifetime of a session that a later version wrote', async () => {
     const { id, key } = await create();
     await redis.hset(key, id, (await headerOf(key, id)).replace('1|', '2|'), `${id}:t`, 'in a format of the future');
     const expiryMs = await redis.call('PEXPIRETIME', key);
@@ -145,7 +145,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(await redis.hexists(key, id)).toBe(1);
   });
 
-  it('finds no session under a key of another type, and fails to write to it', async () => {
+  it('finds no session under a key of another type, and cannot create one there', async () => {
     const { id, userId } = aNewSession({ userId: 'bob' });
     await redis.set(fixture.keyOf(id), 'a string');
     expect(await store.find(id)).toEqual({ live: false, reason: 'undecodable' });
@@ -156,7 +156,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(await redis.get(fixture.keyOf(id))).toBe('a string');
   });
 
-  it('takes what is under a key of another type for absent in every other write, and says so once', async () => {
+  it('treats sessions under a key of another type as absent in every other write, and logs it once', async () => {
     const { id, tokenHash } = aNewSession({ userId: 'bob' });
     const key = fixture.keyOf(id);
     await redis.set(key, 'a string');
@@ -174,7 +174,7 @@ describe('what the Redis store makes of values that it did not write', () => {
     expect(await redis.get(key)).toBe('a string');
   });
 
-  it('takes ids that are none of ours for unknown', async () => {
+  it('treats foreign ids as unknown', async () => {
     for (const id of ['', 'x', '*', '../..', '{}', '0'.repeat(36), '💥']) {
       expect(await store.find(id)).toEqual({ live: false, reason: 'unknown' });
       expect(await store.revoke({ id, reason: 'logout', endedBy: null })).toBeUndefined();

@@ -41,7 +41,7 @@ describe('the Redis store when commands run late or twice', () => {
   describe('after its caller gave up (redis/ioredis#2130)', () => {
     type Session = Awaited<ReturnType<typeof create>>;
 
-    /** Holds the operation's command back until its caller gave up and `meanwhile` happened, and then lets it run. */
+    /** Holds the operation's command back until its caller gave up and `meanwhile` happened, then releases it. */
     async function runLate(
       operate: (store: SessionStore, session: Session) => Promise<unknown>,
       meanwhile: () => Promise<unknown> = () => Promise.resolve(),
@@ -57,7 +57,7 @@ describe('the Redis store when commands run late or twice', () => {
       await meanwhile();
       const before = await redis.hgetall(session.key);
       proxy.requests.release();
-      // Replies come in order: when this one is there, the late command has run.
+      // Replies come in order: after this one, the late command has run.
       await client.ping();
       const after = await redis.hgetall(session.key);
       await store.stop();
@@ -66,7 +66,7 @@ describe('the Redis store when commands run late or twice', () => {
       return { before, after, session };
     }
 
-    it('creates nothing, and ends nothing for its sake', async () => {
+    it('creates nothing and ends nothing', async () => {
       const limit = { max: 1, onLimit: 'revoke-oldest' } as const;
       const { before, after, session } = await runLate((store, { id }) =>
         store.create(aNewSession({ userId: 'alice', limit, replaces: id })),
@@ -75,7 +75,7 @@ describe('the Redis store when commands run late or twice', () => {
       expect(Object.keys(after).toSorted()).toEqual([session.id, `${session.id}:t`]);
     });
 
-    it('does not pass activity of then for activity of now', async () => {
+    it('does not record old activity as current', async () => {
       const { before, after } = await runLate((store, { id }) =>
         store.touch({ id, idleTimeoutMs: 60 * MINUTE_MS, touchIntervalMs: 0 }),
       );
@@ -89,7 +89,7 @@ describe('the Redis store when commands run late or twice', () => {
       expect(after).toEqual(before);
     });
 
-    it('does not rotate, which would sign out a client that was told nothing', async () => {
+    it('does not rotate, which would sign out a client whose caller saw a failure', async () => {
       const { before, after } = await runLate((store, { id, tokenHash }) =>
         store.rotate({ id, expectedTokenHash: tokenHash, tokenHash: aTokenHash(), cause: 'rotation' }),
       );
@@ -101,7 +101,7 @@ describe('the Redis store when commands run late or twice', () => {
       expect(after).toEqual({});
     });
 
-    it('still revokes all that there was, but not who signed in since', async () => {
+    it('still revokes all earlier sessions, and spares sign-ins since', async () => {
       const signedInSince = aNewSession({ userId: 'alice' });
       const { after } = await runLate(
         (store) => store.revokeAll({ userId: 'alice', reason: 'logout', endedBy: null }),
@@ -112,7 +112,7 @@ describe('the Redis store when commands run late or twice', () => {
   });
 
   describe('because the answer was lost', () => {
-    it('drops a session whose creation was answered too late to be told', async () => {
+    it('drops a session whose creation was answered too late', async () => {
       const proxy = await startProxy(server.port);
       const store = await fixture.open({ url: proxy.url, operationTimeout: `${TIMEOUT_MS}ms` });
       const session = aNewSession({ userId: 'alice' });
@@ -175,7 +175,7 @@ describe('the Redis store when commands run late or twice', () => {
       await proxy.close();
     });
 
-    it('does not mistake the change of another writer for its own', async () => {
+    it("does not mistake another writer's change for its own", async () => {
       const store = await fixture.open();
       const { id } = await create(store);
       const change = { id, expectedVersion: 1, data: { n: 1 } };
@@ -219,7 +219,7 @@ describe('the Redis store when commands run late or twice', () => {
   });
 
   describe("after the server's clock was set forward", () => {
-    /** What this process sees then: the server's time is further from both its own clocks than it has learnt. */
+    /** Simulates it for this process: the server's time moves away from both local clocks. */
     function setServerForward() {
       const [monotonic, wall] = [performance.now.bind(performance), Date.now.bind(Date)];
       jest.spyOn(performance, 'now').mockImplementation(() => monotonic() - 5 * MINUTE_MS);

@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
 
 const ms = (date: Date) => String(date.getTime());
 
-describe('what the Redis store keeps', () => {
+describe('the layout in Redis', () => {
   let server: RedisServer;
   let fixture: RedisFixture;
   let store: SessionStore;
@@ -40,7 +40,7 @@ describe('what the Redis store keeps', () => {
 
   const expiryMsOf = (key: string) => redis.call('PEXPIRETIME', key);
 
-  it('the scripts in the module are those of the .lua files', () => {
+  it('the generated module has the scripts of the .lua files', () => {
     const script = fileURLToPath(new URL('../../../scripts/generate-lua.mjs', import.meta.url));
     const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -81,7 +81,7 @@ describe('what the Redis store keeps', () => {
       expect(await redis.dbsize()).toBe(0);
     });
 
-    it('takes everything of a session away with it, a lease too', async () => {
+    it('removes every field of a session, a lease included', async () => {
       const { id, key } = await create();
       const other = await create();
       await redis.hset(key, `${id}:l`, 'lease');
@@ -103,7 +103,7 @@ describe('what the Redis store keeps', () => {
       expect(await expiryMsOf(short.key)).toBe(found.live && found.record.expiresAt.getTime());
     });
 
-    it('moves out with a touch and with a proof of identity', async () => {
+    it('moves out with a touch and with a reauthentication', async () => {
       const { id, key, tokenHash } = await create({ idleTimeoutMs: MINUTE_MS });
       await store.touch({ id, idleTimeoutMs: 10 * MINUTE_MS, touchIntervalMs: 0 });
       const touched = await store.find(id);
@@ -123,7 +123,7 @@ describe('what the Redis store keeps', () => {
       expect(await expiryMsOf(key)).toBe(rotated.applied && rotated.record.expiresAt.getTime());
     });
 
-    it('never is missing or in the past, with timeouts of any length', async () => {
+    it('is never missing or in the past, with timeouts of any length', async () => {
       const timeouts = [1, 2, 3, 10, 999, 1000, 1001, 2 ** 31, 400 * 365 * 24 * 60 * MINUTE_MS];
       for (const idleTimeoutMs of timeouts) {
         for (const absoluteTimeoutMs of timeouts)
@@ -134,7 +134,7 @@ describe('what the Redis store keeps', () => {
       expect(expiries.filter((ttl) => ttl === -1)).toEqual([]);
     });
 
-    it('takes a user who stays away with it, without any cleanup (DefectDojo/django-DefectDojo#11770, spring-projects/spring-session#2230)', async () => {
+    it('removes the sessions of an absent user without any cleanup (DefectDojo/django-DefectDojo#11770, spring-projects/spring-session#2230)', async () => {
       for (let i = 0; i < 50; i++) await create({ idleTimeoutMs: 40 });
       const { record } = await create({ idleTimeoutMs: 60 });
       expect(await redis.dbsize()).toBe(1);
@@ -149,7 +149,7 @@ describe('what the Redis store keeps', () => {
     async function withExpired() {
       const lasting = await create();
       const expired = await create({ idleTimeoutMs: 1 });
-      // By the server's clock: the store's idea of it may be some ms ahead.
+      // By the server's clock: the store's estimate may be some ms ahead.
       const [, expiresAt] = String(await redis.hget(lasting.key, `${expired.id}:t`)).split('|');
       await expectEventually(async () => {
         const [seconds, microseconds] = await redis.time();
@@ -175,7 +175,7 @@ describe('what the Redis store keeps', () => {
       expect((await store.find(id)).live).toBe(true);
     });
 
-    it('do not pile up for a user who signs in all the time', async () => {
+    it('do not pile up for a user who signs in frequently', async () => {
       const { id, key } = await create();
       for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 100 }, () => create({ idleTimeoutMs: 1 })));
       expect(await redis.hlen(key)).toBeLessThan(400);
@@ -190,7 +190,7 @@ describe('what the Redis store keeps', () => {
   });
 
   describe('cost', () => {
-    it('is one HMGET a find and no write, and for all of them one HGET of the floor a second', async () => {
+    it('is one HMGET for a find and no write, and one HGET of the cutoff a second for all of them', async () => {
       const { id } = await create();
       await redis.config('RESETSTAT');
       const startedAtMs = performance.now();
@@ -207,7 +207,7 @@ describe('what the Redis store keeps', () => {
       expect(calls.get('hget') ?? 0).toBeLessThanOrEqual(1 + 2 * Math.ceil(seconds));
     });
 
-    it('is one write an interval, however many touches come from two instances (expressjs/session#891)', async () => {
+    it('is one write an interval, for any number of touches from two instances (expressjs/session#891)', async () => {
       const other = await fixture.open();
       const { id, key, record } = await create();
       await redis.hset(key, `${id}:t`, `${record.lastSeenAt.getTime() - 2 * MINUTE_MS}|${record.expiresAt.getTime()}`);
@@ -220,7 +220,7 @@ describe('what the Redis store keeps', () => {
   });
 
   describe('two users with the same reference', () => {
-    it('are told apart by their ids in every bulk operation', async () => {
+    it('are kept apart by their ids in every bulk operation', async () => {
       const alice = await create();
       const mallory = aNewSession({ userId: 'mallory', id: anIdLike(alice.id) });
       await store.create({ ...mallory, limit: { max: 1, onLimit: 'revoke-oldest' } });

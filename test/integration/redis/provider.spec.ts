@@ -41,14 +41,14 @@ describe("the Redis store's index of providers' sessions", () => {
   });
   afterAll(() => server.stop());
 
-  /** The one index there is. */
+  /** Returns the only index. */
   async function findIndex(): Promise<string> {
     const [key = '', ...others] = await redis.keys('*:idp:*');
     expect(others).toEqual([]);
     return key;
   }
 
-  it('is one hash of session ids, named by a digest, and goes with the last of them', async () => {
+  it('is one hash of session ids, named by a digest, and expires with the last of them', async () => {
     const [first, second] = [await signIn(store), await signIn(store)];
     const key = await findIndex();
     expect(key).toMatch(new RegExp(`^${fixture.keyPrefix}:idp:\\{[0-9a-f]{32}\\}$`));
@@ -66,7 +66,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(await redis.keys('*:idp:*')).toEqual([]);
   });
 
-  it('lives longer than any of its sessions, also after a new authentication, and is never shortened', async () => {
+  it('outlives all of its sessions, also after a reauthentication, and is never shortened', async () => {
     const record = await signIn(store, { absoluteTimeoutMs: 12 * HOUR_MS });
     const key = await findIndex();
     const expiryMs = async () => Number(await redis.call('PEXPIRETIME', key));
@@ -86,7 +86,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(Number(await redis.hget(key, record.id))).toBe(latestMs);
   });
 
-  it('keeps the entry of a creation on its way, so that the next revocation finds it', async () => {
+  it('keeps the entry of a creation in progress, so that the next revocation finds it', async () => {
     await signIn(store);
     const key = await findIndex();
     const onItsWay = aSignIn();
@@ -97,7 +97,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(await store.revokeByIdentityProvider(LOGOUT)).toMatchObject([{ id: onItsWay.id }]);
   });
 
-  it('is rid of what has expired by those who come after, of many a part at a time', async () => {
+  it('loses expired entries as new ones come, a part of many at a time', async () => {
     await signIn(store);
     const key = await findIndex();
     const old = Array.from({ length: 1_000 }, () => [aNewSession().id, '1']).flat();
@@ -106,7 +106,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(await redis.hlen(key)).toBe(201);
   });
 
-  it('leads to no session whose record says another, be it that of another provider', async () => {
+  it("never ends a session whose record names another provider's session", async () => {
     const other = await signIn(
       store,
       anAuthentication({
@@ -121,7 +121,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(await store.find(other.id)).toMatchObject({ live: true });
   });
 
-  it('ends what it leads to and cannot be decoded, and says so in the log', async () => {
+  it('ends an indexed session that cannot be decoded, and logs it', async () => {
     const { id } = await signIn(store);
     await redis.hset(fixture.keyOf(id), id, '2|of another time');
     expect(await store.revokeByIdentityProvider(LOGOUT)).toEqual([]);
@@ -129,7 +129,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(fixture.logger.warnings.join()).toContain(id);
   });
 
-  it('a session gets no entry later than itself: when the index cannot be written, there is no session (I8)', async () => {
+  it('is written before the session: when it cannot be written, no session is created (I8)', async () => {
     const session = aSignIn();
     await redis.call(
       'ACL',
@@ -148,7 +148,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(await store.find(session.id)).toEqual({ live: false, reason: 'unknown' });
   });
 
-  it('a revocation that was given up ends nothing that began afterwards (redis/ioredis#2130)', async () => {
+  it('a revocation past its deadline ends no session that began later (redis/ioredis#2130)', async () => {
     const earlier = await signIn(store);
     const proxy = await startProxy(server.port);
     const client = new Redis(proxy.url);
@@ -158,7 +158,7 @@ describe("the Redis store's index of providers' sessions", () => {
     expect(error).toMatchObject({ message: expect.stringContaining('no answer within') });
     const later = await signIn(store);
     proxy.requests.release();
-    // One round trip for the late command and one for each that its answer could lead to.
+    // One round trip for the late command and one for each command that its answer could cause.
     for (let trip = 0; trip < 5; trip++) await client.ping();
     for (const { id } of [earlier, later]) expect(await store.find(id)).toMatchObject({ live: true });
     await slow.stop();
@@ -167,7 +167,7 @@ describe("the Redis store's index of providers' sessions", () => {
   });
 });
 
-it('on a Cluster, ends the sessions of a provider on whichever master they are', async () => {
+it('on a Cluster, ends the sessions of a provider on every master', async () => {
   const cluster = await startRedisCluster();
   const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
   const fixture = new RedisFixture('');

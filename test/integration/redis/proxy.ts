@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** Bytes in one direction that can be held back. */
+/** Bytes in one direction that a test can hold back. */
 class Lane {
   private readonly held: [Socket, Buffer][] = [];
   private isHolding = false;
@@ -25,7 +25,7 @@ class Lane {
   }
 }
 
-/** A TCP proxy before a server on this machine that can hold requests and replies back, and cut connections. */
+/** Starts a TCP proxy to a local server. It can hold back requests and replies, and cut connections. */
 export async function startProxy(targetPort: number) {
   const inbounds = new Set<Socket>();
   const requests = new Lane();
@@ -47,7 +47,7 @@ export async function startProxy(targetPort: number) {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     replies,
-    /** Drops what was held, and every connection. */
+    /** Drops the bytes that are held back, and every connection. */
     cut() {
       requests.drop();
       replies.drop();
