@@ -22,7 +22,7 @@ export type { AuthenticationInput } from './core/authentication/session-authenti
 export type { AssuranceLevel, EndedSession, SessionEndReason } from './core/session/session-record.js';
 export { SessionService, type CreatedSession, type CreateSession } from './core/service/session-service.js';
 export type { AuthenticateOutcome, RevokeOptions, RotatedSession } from './core/service/session-service.interface.js';
-export type { SessionStoreDefinition } from './core/ports/session-store.js';
+export type { SessionStoreDefinition } from './core/ports/store-definition.js';
 export type { Session, UserSession } from './core/session/session.js';
 export { SessionCleanup, type SessionCleanupResult } from './nest/cleanup/session-cleanup.js';
 export {

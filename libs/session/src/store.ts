@@ -22,18 +22,20 @@ export type {
   RenewedAuthentication,
   RotateOutcome,
   SessionDataChange,
-  SessionDependencyToken,
   SessionLimit,
   SessionList,
   SessionListQuery,
   SessionRevocation,
   SessionRotation,
   SessionStore,
-  SessionStoreContext,
-  SessionStoreDefinition,
   SessionTouch,
   TotalRevocation,
   UpdateOutcome,
   UserRevocation,
 } from './core/ports/session-store.js';
+export type {
+  SessionDependencyToken,
+  SessionStoreContext,
+  SessionStoreDefinition,
+} from './core/ports/store-definition.js';
 export type { SessionLogger } from './core/support/logger.js';

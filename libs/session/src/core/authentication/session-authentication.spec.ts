@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { higherLevel, levelOfMethods, reaches } from './assurance-level.js';
-import { renewAuthentication, toAuthentication } from './session-authentication.js';
+import { renewAuthentication, toAuthentication, toAuthenticationMethods } from './session-authentication.js';
 import { SessionArgumentError } from '../session/session-errors.js';
 
 const IDP = { issuer: 'https://idp.example', sessionId: 'sid-1', authenticatedAt: new Date(1000) };
@@ -101,5 +101,25 @@ describe('renewAuthentication', () => {
     const levelAfter = (amr: string[]) => renewAuthentication(complete, { amr }, { isInDoubt: true }).assuranceLevel;
     expect([levelAfter(['pwd']), levelAfter(['pwd', 'otp'])]).toEqual(['aal1', 'aal2']);
     expect(renewAuthentication(pending, { amr: ['otp'] }, { isInDoubt: true }).assuranceLevel).toBe('aal2');
+  });
+});
+
+describe('toAuthenticationMethods', () => {
+  it('copies names as those of RFC 8176', () => {
+    const amr = ['pwd', 'otp'];
+    expect(toAuthenticationMethods(amr)).toEqual(amr);
+    expect(toAuthenticationMethods(amr)).not.toBe(amr);
+    expect(toAuthenticationMethods()).toEqual([]);
+  });
+
+  it.each([
+    [['']],
+    [['p\0wd']],
+    [['two words']],
+    [['ü']],
+    [['x'.repeat(65)]],
+    [Array.from({ length: 17 }, () => 'pwd')],
+  ])('refuses %j, which a store or a log could not hold', (amr) => {
+    expect(() => toAuthenticationMethods(amr)).toThrow(SessionArgumentError);
   });
 });

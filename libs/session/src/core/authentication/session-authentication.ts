@@ -1,8 +1,9 @@
 import { higherLevel, isAssuranceLevel, levelOfMethods } from './assurance-level.js';
-import { toAuthenticationMethods } from './authentication-methods.js';
 import { SessionArgumentError } from '../session/session-errors.js';
 import type { AssuranceLevel, IdentityProviderSession, SessionAuthentication } from '../session/session-record.js';
 
+const METHOD = /^[\x21-\x7e]{1,64}$/;
+const MAX_METHODS = 16;
 const MAX_TEXT = 512;
 // eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -104,4 +105,17 @@ function notAProviderSession(): SessionArgumentError {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT && !CONTROL.test(value);
+}
+
+/**
+ * Authentication methods as they are stored.
+ *
+ * @throws {SessionArgumentError} More than 16, or one that is not 1 to 64 printable ASCII characters, as those of RFC 8176 are.
+ */
+export function toAuthenticationMethods(amr: readonly string[] = []): string[] {
+  const isValid = Array.isArray(amr) && amr.length <= MAX_METHODS && amr.every((method) => METHOD.test(method));
+  if (isValid) return [...amr];
+  throw new SessionArgumentError(
+    `amr must be at most ${MAX_METHODS} names of printable ASCII without spaces, such as ['pwd', 'otp'] (RFC 8176)`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { ClientChange } from '../client/client-traits.js';
-import type { AbsenceReason } from '../token/absence-reason.js';
+import type { AbsenceReason } from '../token/session-token.js';
 
 /** What every security event tells. `null`: not known. */
 export interface SecurityEvent {

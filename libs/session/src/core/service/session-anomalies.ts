@@ -4,7 +4,7 @@ import { normalizeUserAgent, type SessionClient } from '../client/client-details
 import { findChangedClient, type ChangedClient, type ClientChange } from '../client/client-traits.js';
 import type { IpAddressForm } from '../client/ip-address-form.js';
 import type { CheckedToken, LiveToken, RefusedToken, SessionAuthenticator } from './session-authenticator.js';
-import type { AbsenceReason } from '../token/absence-reason.js';
+import type { AbsenceReason } from '../token/session-token.js';
 import { RecentKeys } from '../support/recent-keys.js';
 import { isUnavailable, SessionArgumentError } from '../session/session-errors.js';
 import type { SessionEvents } from '../events/session-events.js';

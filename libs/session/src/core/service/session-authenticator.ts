@@ -1,4 +1,4 @@
-import type { AbsenceReason } from '../token/absence-reason.js';
+import type { AbsenceReason } from '../token/session-token.js';
 import { isUnavailable } from '../session/session-errors.js';
 import type { SessionStore } from '../ports/session-store.js';
 import type { LiveSession } from '../session/session-record.js';

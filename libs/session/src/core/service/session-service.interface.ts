@@ -1,4 +1,4 @@
-import type { AbsenceReason } from '../token/absence-reason.js';
+import type { AbsenceReason } from '../token/session-token.js';
 import type { CreatedSession } from './session-creator.js';
 import type { SessionEndReason } from '../session/session-record.js';
 import type { Session } from '../session/session.js';

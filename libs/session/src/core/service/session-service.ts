@@ -1,8 +1,7 @@
-import type { SessionClient } from '../client/client-details.js';
-import type { CredentialChange, CredentialChangeInput } from './credential-change.js';
 import type { AuthenticationInput } from '../authentication/session-authentication.js';
-import type { SessionConfirmations } from './session-confirmations.js';
-import type { CreatedSession, CreateSession, SessionCreator } from './session-creator.js';
+import type { SessionClient } from '../client/client-details.js';
+import type { SessionEvents } from '../events/session-events.js';
+import type { Duration } from '../session/duration.js';
 import {
   assertStorableData,
   patchData,
@@ -10,43 +9,21 @@ import {
   type SessionData,
   type SessionDataPatch,
 } from '../session/session-data.js';
-import type { Duration } from '../session/duration.js';
-import type { SessionEvents } from '../events/session-events.js';
 import { assertUserId, isSessionId } from '../session/session-id.js';
 import type { EndedEverything, EndedSession } from '../session/session-record.js';
+import { compareByActivity, outcomeOf, type Session } from '../session/session.js';
+import type { CredentialChangeInput } from './credential-change.js';
+import type { CreatedSession, CreateSession } from './session-creator.js';
+import type { SessionServiceParts } from './session-service-parts.js';
 import type {
   AuthenticateOutcome,
   ProviderLogout,
   RevokeOptions,
   RotatedSession,
 } from './session-service.interface.js';
-import type { SessionRevocations } from './session-revocations.js';
-import type { SessionStore } from '../ports/session-store.js';
-import type { SessionUpdater } from './session-updater.js';
-import type { SessionAnomalies } from './session-anomalies.js';
-import { compareByActivity, outcomeOf, type Session } from '../session/session.js';
 import { toSession } from './to-session.js';
-import type { TokenReplacer } from './token-replacer.js';
-import type { TokenRenewer } from './token-renewer.js';
-import type { SuspiciousTokens } from './suspicious-tokens.js';
-import type { TouchRecorder } from './touch-recorder.js';
 
 export type { CreatedSession, CreateSession } from './session-creator.js';
-
-export interface SessionServiceParts {
-  readonly store: SessionStore;
-  readonly events: SessionEvents;
-  readonly creator: SessionCreator;
-  readonly renewer: TokenRenewer;
-  readonly updater: SessionUpdater;
-  readonly touches: TouchRecorder;
-  readonly suspiciousTokens: SuspiciousTokens;
-  readonly anomalies: SessionAnomalies;
-  readonly replacer: TokenReplacer;
-  readonly revocations: SessionRevocations;
-  readonly credentials: CredentialChange;
-  readonly confirmations: SessionConfirmations;
-}
 
 /**
  * Sessions without HTTP. Every method rejects with `SessionStoreUnavailableError` when the store does not answer, which
@@ -55,18 +32,21 @@ export interface SessionServiceParts {
 export class SessionService {
   constructor(private readonly parts: SessionServiceParts) {}
 
-  /** What happened, told after it was stored. */
+  /** The events of all sessions. Each is emitted after the store has stored the change. */
   get events(): SessionEvents {
     return this.parts.events;
   }
 
   /**
-   * Creates a session with a new token. Atomic with the user's limit; a replaced session of the same user ends in the
-   * same step.
+   * Creates a session with a new token. The user's limit and the end of a replaced session of the same user belong to the
+   * same atomic step.
+   *
+   * @example
+   * const { session, token } = await sessions.create({ userId: user.id, amr: ['pwd'] });
    *
    * @throws {SessionLimitReachedError} The user's limit is reached and `onLimit` is `'reject'`.
-   * @throws {SessionDataTooLargeError} The data is over the limit.
-   * @throws {SessionSignInRefusedError} `isStillAllowed` said no: the session has ended again.
+   * @throws {SessionDataTooLargeError} The data exceeds the limit.
+   * @throws {SessionSignInRefusedError} `isStillAllowed` did not return `true`: the session has ended again.
    * @throws {SessionArgumentError} The user id is empty or the data is not JSON.
    */
   create(input: CreateSession): Promise<CreatedSession> {
@@ -74,14 +54,20 @@ export class SessionService {
   }
 
   /**
-   * Decides whose session a token is. Anything that is not one of our tokens is turned away without a store call.
-   * Activity is recorded in the background, at most once per touch interval. With `rotation` the outcome may have a
-   * `token` for the client; the one presented ends the session (`reuse`) when used after that one's grace.
+   * Finds the session of a token. A token that this library cannot have issued is refused without a store call. Activity
+   * is recorded in the background, at most once per touch interval.
    *
-   * @param options.touch - `false` for polling that should not keep the session alive. Default `true`.
-   * @param options.rotate - `false` when the client cannot be given another token with this answer. Default `true`.
-   * @param options.client - Who sent it, for `onAnomaly` and the events `used-after-end` and `unknown-tokens`. Default
-   *   unknown, which is never another client than before.
+   * With `rotateEvery` the outcome may hold a `token` for the client. When the presented token comes back after the grace
+   * of that one, the session ends (`reuse`).
+   *
+   * @example
+   * const found = await sessions.authenticate(token);
+   * if (found.outcome === 'live') return found.session.userId;
+   *
+   * @param options.touch - `false` for polling that must not keep the session alive. Default `true`.
+   * @param options.rotate - `false` when this answer cannot carry another token to the client. Default `true`.
+   * @param options.client - The sender, for `onAnomaly` and the events `used-after-end` and `unknown-tokens`. Default
+   *   unknown, which never counts as a different client.
    */
   async authenticate(
     token: string | undefined,
@@ -97,14 +83,16 @@ export class SessionService {
       return { outcome: 'absent', reason: checked.reason };
     }
     const session = toSession(checked);
-    // Whoever uses it is perhaps not its owner, and shall not keep it alive.
+    // The caller may not be the owner, so this request must not extend the session.
     if (options.touch !== false && !session.awaitsReauthentication) this.parts.touches.record(checked);
     return { outcome: outcomeOf(session), session, ...(checked.successor && { token: checked.successor }) };
   }
 
   /**
-   * Looks again at a session that was authenticated on a connection which is still open; `undefined` when it is over. By
-   * id, because its token may have been rotated since: never call it with an id that a client sent.
+   * Reads a session again that was authenticated on a connection which is still open. It goes by the id, because the token
+   * may have been rotated since: never pass an id that a client sent.
+   *
+   * @returns `undefined` when the session is no longer live.
    */
   async recheck({ id, userId }: Pick<Session, 'id' | 'userId'>, options: { touch?: boolean } = {}) {
     const found = await this.parts.store.find(id);
@@ -117,11 +105,14 @@ export class SessionService {
   /**
    * Changes top-level keys of a live session's data, atomically against every other writer.
    *
+   * @example
+   * await sessions.update(session, { set: { theme: 'dark' }, increment: { visits: 1 } });
+   *
    * @param target - A session as this instance saw it, or the id alone, which costs a read.
-   * @param change - Keys to set, unset and increment, or a function from the current data to the new data; it is called
-   *   again when another writer was faster, so it must have no effects of its own.
-   * @returns The session after the change, or `undefined` when it is no longer live: nothing was written then.
-   * @throws {SessionUpdateConflictError} Others were faster in every one of 64 attempts.
+   * @param change - Keys to set, unset and increment, or a function from the current data to the new data. The function
+   *   runs again after each conflict with another writer, so it must have no side effects.
+   * @returns The session after the change. `undefined` when it is no longer live; nothing was written then.
+   * @throws {SessionUpdateConflictError} Other writers were faster in each of 64 attempts.
    */
   async update(
     target: Session | string,
@@ -136,10 +127,10 @@ export class SessionService {
   }
 
   /**
-   * Remembers that the user has confirmed this one action, for instance by another code, until `takeConfirmation` takes it
-   * up or it expires. Kept among the session's data: an application that replaces all of the data takes it back.
+   * Confirms one action for the next `takeConfirmation`, for instance after another code. The confirmation is part of the
+   * session's data: replacing all of the data takes it back.
    *
-   * @param session - The session as this instance saw it; `undefined` confirms nothing.
+   * @param session - As this instance saw it; `undefined` confirms nothing.
    * @param action - 1 to 64 letters, digits, `_`, `.`, `:` or `-`.
    * @param options.validFor - Default `'5m'`.
    * @returns `false` when the session is no longer live.
@@ -151,9 +142,9 @@ export class SessionService {
   }
 
   /**
-   * Uses up a confirmation of the session, atomically: `true` for one of parallel calls.
+   * Uses up a confirmation, atomically. Of parallel calls one returns `true`.
    *
-   * @returns `false` when the action was not confirmed, the confirmation has expired, or the session is no longer live.
+   * @returns `false` when the action is not confirmed, the confirmation has expired or the session is no longer live.
    * @throws {SessionArgumentError} The action is not a valid name.
    */
   takeConfirmation(session: Session, action: string): Promise<boolean> {
@@ -161,8 +152,12 @@ export class SessionService {
   }
 
   /**
-   * Gives the session a new token; once resolved the old one is dead, as is any other that `rotation` left good. Of
+   * Gives the session a new token. Once resolved, the old token is dead, as is any other that `rotateEvery` left valid. Of
    * parallel calls one succeeds and the others are `superseded`.
+   *
+   * @example
+   * const rotated = await sessions.rotate(token);
+   * if (rotated.rotated) setCookie(rotated.token);
    */
   async rotate(token: string): Promise<RotatedSession> {
     const { replacer } = this.parts;
@@ -170,13 +165,14 @@ export class SessionService {
   }
 
   /**
-   * Rotates because the user proved again who they are: `authenticatedAt`, `amr` and both timeouts start anew. A session
-   * that awaited a second factor awaits it no more, and keeps the methods of the first; `assuranceLevel` never falls
-   * unless it is given. After `onAnomaly` answered `step-up` the session authenticates again, at the level that was proved
-   * now.
+   * Gives the session a new token because its user authenticated again: `authenticatedAt`, `amr` and both timeouts start
+   * anew.
    *
-   * @param options.client - Who gave the proof, as for `authenticate`: without it `onAnomaly` may ask about them next.
-   * @throws {SessionArgumentError} The session is anonymous: a sign-in is `create` with `replacesToken`.
+   * A pending second factor is thereby proved, and the methods of the first one are kept. `assuranceLevel` never falls
+   * unless it is given. After `onAnomaly` returned `step-up`, the session is live again, at the level that was proved now.
+   *
+   * @param options.client - The client that gave the proof. Without it `onAnomaly` may be asked about that client next.
+   * @throws {SessionArgumentError} The session is anonymous: sign in by `create` with `replacesToken`.
    */
   async reauthenticate(
     token: string,
@@ -188,15 +184,14 @@ export class SessionService {
   }
 
   /**
-   * Says that the user's password or another factor was changed, added or removed: the session gets a new token and all
-   * other sessions of the user end with reason `credential-change`, in one atomic step (ASVS 7.4.3).
+   * Answers a change of the user's password or another factor: in one atomic step the session gets a new token and all
+   * other sessions of the user end with reason `credential-change` (ASVS 7.4.3).
    *
-   * When another call was faster with the same token, or the session ended meanwhile, the others end all the same; so
-   * they do where the store can revoke and not rotate, and then this rejects.
+   * The others end even if a parallel call has rotated the same token or the session has ended meanwhile. They also end
+   * when the store can revoke but not rotate, and then this rejects.
    *
-   * @param change.authentication - Given when the user proved who they are for it, as for `reauthenticate`.
-   * @returns `ended`: the sessions that this call ended. With a token that is no session's it can end none: call
-   *   `revokeAll` with the user's id then.
+   * @param change.authentication - Given when the user authenticated for the change, as for `reauthenticate`.
+   * @returns `ended`: the sessions that this call ended. A token without a session ends none: call `revokeAll` then.
    * @throws {SessionArgumentError} The session is anonymous.
    */
   async credentialsChanged(
@@ -209,44 +204,50 @@ export class SessionService {
   }
 
   /**
-   * Ends one session before it would expire.
+   * Revokes one session. Once resolved, no `authenticate` that starts later accepts it, on any instance.
    *
-   * Once resolved, no `authenticate` that starts afterwards accepts it, on any instance.
+   * @example
+   * await sessions.revoke(id, { userId: user.id, endedBy: user.id });
    *
    * @param id - Public session id, never the token.
-   * @param options.userId - When given, only a session of this user is revoked; anybody else's counts as unknown.
-   * @returns `false` when it is unknown, already over, or not the given user's.
+   * @param options.userId - When given, a session of any other user counts as unknown.
+   * @returns `false` when the session is unknown, no longer live, or not the given user's.
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
-   * @throws {SessionArgumentError} The reason is none of those that there are.
+   * @throws {SessionArgumentError} `reason` is not a `SessionEndReason`, or `userId` is given and empty.
    */
   revoke(id: string, options: RevokeOptions & { userId?: string } = {}): Promise<boolean> {
     return this.parts.revocations.revoke(id, options);
   }
 
   /**
-   * Ends all sessions of the user but this one, atomically.
+   * Revokes all sessions of the user except this one, atomically. Returns those that ended.
    *
-   * @returns The sessions that ended.
-   * @throws {SessionArgumentError} The session is anonymous: it has no others.
+   * @example
+   * const ended = await sessions.revokeOthers(session, { endedBy: session.userId });
+   *
+   * @throws {SessionArgumentError} The session is anonymous and has no others.
    */
   revokeOthers(keep: Pick<Session, 'id' | 'userId'>, options: RevokeOptions = {}): Promise<readonly EndedSession[]> {
     return this.parts.revocations.revokeOthers(keep, options);
   }
 
-  /** Ends all sessions of a user, atomically. A sign-in that is stored after this one is a new session and stands. */
+  /**
+   * Revokes all sessions of a user, atomically. Returns those that ended. Sessions created afterwards survive.
+   *
+   * @example
+   * await sessions.revokeAll(user.id, { reason: 'admin', endedBy: operator.id });
+   */
   revokeAll(userId: string, options: RevokeOptions & { exceptId?: string } = {}): Promise<readonly EndedSession[]> {
     return this.parts.revocations.revokeAll(userId, options);
   }
 
   /**
-   * Ends all sessions that rest on one session at an identity provider, as a back-channel logout of OpenID Connect asks
-   * for (ASVS 7.6.1), with reason `idp-logout`. A sign-in that is stored after this one stands.
+   * Ends all sessions that were created from one identity-provider session, with reason `idp-logout`, as the back-channel
+   * logout of OpenID Connect demands (ASVS 7.6.1). Sessions created afterwards survive.
    *
-   * @param logout.issuer - `iss` of the logout token, which the caller has verified.
-   * @param logout.sessionId - Its `sid`. Without one it means all sessions of the user: call `revokeAll`.
-   * @param logout.userId - When given, only sessions of this user end.
+   * @param logout - `iss` and `sid` of the verified logout token. One without `sid` means all sessions: call `revokeAll`.
    * @returns The sessions that ended.
-   * @throws {SessionArgumentError} Issuer or session id are missing or could not have been stored.
+   * @throws {SessionArgumentError} Issuer or session id is missing or could not have been stored.
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
    */
   revokeByIdentityProvider(logout: ProviderLogout): Promise<readonly EndedSession[]> {
@@ -254,10 +255,10 @@ export class SessionService {
   }
 
   /**
-   * Ends all sessions of everybody that began before an instant, by one step however many there are: for incidents
-   * (ASVS 7.4.5). Sessions created since stand. Of each session's end no event is told, of all `everything-ended` is.
+   * Ends all sessions of all users that began before an instant, for incidents (ASVS 7.4.5). Takes constant time, whatever
+   * the number of sessions. Emits one `everything-ended`, and no `ended` for each.
    *
-   * @param options.before - Default, and at most, the backend's now.
+   * @param options.before - Default, and at most, the backend's now. Sessions created since then survive.
    * @param options.reason - Default `'admin'`.
    * @throws {SessionArgumentError} `before` is not a valid Date.
    * @throws {RevocationIncompleteError} One side did not answer; a durable retry is queued.
@@ -267,9 +268,12 @@ export class SessionService {
   }
 
   /**
-   * Exactly the sessions of the user that would authenticate, last seen first.
+   * Returns exactly the sessions of the user that would authenticate, last seen first.
    *
-   * @param query.dataContains - Only those whose data contains this, as Postgres' `jsonb @>` decides.
+   * @example
+   * const devices = await sessions.listByUser(user.id);
+   *
+   * @param query.dataContains - Only sessions whose data contains this, by the rules of `jsonb @>` in Postgres.
    * @throws {SessionArgumentError} The user id is empty or `dataContains` is not JSON.
    */
   async listByUser(userId: string, query: { dataContains?: Partial<SessionData> } = {}): Promise<Session[]> {

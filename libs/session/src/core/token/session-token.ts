@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { SessionConfigurationError } from '../session/session-errors.js';
+import type { SessionAbsence } from '../session/session-record.js';
 import { formatSessionId, isSessionId, sessionIdBytes } from '../session/session-id.js';
 
 /** What a client holds: base64url of 16 bytes id and 32 bytes secret, exactly 64 characters. */
@@ -26,6 +27,17 @@ export interface ParsedToken {
 
 /** `forged`: well formed, but its MAC was made with none of our keys. Neither kind may reach a store. */
 export type TokenRejection = 'malformed' | 'forged';
+
+/** Why a token was not accepted, for the log; a client learns only that it was not. */
+export type AbsenceReason =
+  | 'missing'
+  | TokenRejection
+  | SessionAbsence
+  | 'wrong-secret'
+  /** The token was followed by another one and its grace has ended: the session was revoked. */
+  | 'reuse'
+  /** Another client used it, and `onAnomaly` answered `revoke`. */
+  | 'anomaly';
 
 /**
  * Makes and checks tokens.

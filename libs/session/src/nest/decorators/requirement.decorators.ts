@@ -1,5 +1,5 @@
 import { isAssuranceLevel } from '../../core/authentication/assurance-level.js';
-import { toAuthenticationMethods } from '../../core/authentication/authentication-methods.js';
+import { toAuthenticationMethods } from '../../core/authentication/session-authentication.js';
 import { assertAction } from '../../core/authentication/confirmations.js';
 import { parseDuration, type Duration } from '../../core/session/duration.js';
 import { SessionArgumentError, SessionConfigurationError } from '../../core/session/session-errors.js';

@@ -4,7 +4,7 @@ import { WatchedSessionStore } from '../../core/events/watched-session.store.js'
 import { createSessionService } from '../../core/service/create-session-service.js';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
-import type { SessionDependencyToken } from '../../core/ports/session-store.js';
+import type { SessionDependencyToken } from '../../core/ports/store-definition.js';
 import { SessionCleanup } from '../cleanup/session-cleanup.js';
 import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { CsrfProtection } from '../cross-site/csrf-protection.js';

@@ -2,7 +2,7 @@ import type { DecideAnomaly } from '../../core/service/session-anomalies.js';
 import type { SessionRedirect } from '../access/session-refusal.js';
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { Duration } from '../../core/session/duration.js';
-import type { SessionStoreDefinition } from '../../core/ports/session-store.js';
+import type { SessionStoreDefinition } from '../../core/ports/store-definition.js';
 import type { SessionBearerOptions } from './bearer-settings.js';
 import type { SessionCleanupOptions } from './cleanup-settings.js';
 import type { SessionCookieOptions } from './cookie-settings.js';

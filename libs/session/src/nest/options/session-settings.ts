@@ -1,7 +1,7 @@
 import { parseDuration } from '../../core/session/duration.js';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import type { SessionPolicy } from '../../core/session/session-policy.js';
-import type { SessionStoreDefinition } from '../../core/ports/session-store.js';
+import type { SessionStoreDefinition } from '../../core/ports/store-definition.js';
 import { resolveBearerSettings, type BearerSettings } from './bearer-settings.js';
 import { findClearSiteDataProblem } from './clear-site-data.js';
 import { resolveCleanupSettings, type CleanupSettings } from './cleanup-settings.js';

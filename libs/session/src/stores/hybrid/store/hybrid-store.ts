@@ -1,7 +1,7 @@
 import { CircuitBreaker } from '../sides/circuit-breaker.js';
 import { parseDuration, type Duration } from '../../../core/session/duration.js';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
-import type { SessionStoreContext, SessionStoreDefinition } from '../../../core/ports/session-store.js';
+import type { SessionStoreContext, SessionStoreDefinition } from '../../../core/ports/store-definition.js';
 import { assertStoreOptions, parseShortDuration } from '../../../core/ports/store-options.js';
 import { postgresDurableSessions, type PostgresDurableOptions } from '../../postgres/durable/postgres-durable.js';
 import { redisHotSessions } from '../../redis/hot/redis-hot.js';

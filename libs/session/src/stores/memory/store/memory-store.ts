@@ -1,4 +1,4 @@
-import type { SessionStoreDefinition } from '../../../core/ports/session-store.js';
+import type { SessionStoreDefinition } from '../../../core/ports/store-definition.js';
 import { assertStoreOptions } from '../../../core/ports/store-options.js';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
 import { MemorySessionStore } from './memory-session.store.js';

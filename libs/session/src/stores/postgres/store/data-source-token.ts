@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import type { SessionDependencyToken } from '../../../core/ports/session-store.js';
+import type { SessionDependencyToken } from '../../../core/ports/store-definition.js';
 
 /**
  * The token under which `@nestjs/typeorm` provides a DataSource: what its `getDataSourceToken` returns, without

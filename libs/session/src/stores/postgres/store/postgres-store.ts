@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm';
 import type { Duration } from '../../../core/session/duration.js';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
-import type { SessionStore, SessionStoreContext, SessionStoreDefinition } from '../../../core/ports/session-store.js';
+import type { SessionStore } from '../../../core/ports/session-store.js';
+import type { SessionStoreContext, SessionStoreDefinition } from '../../../core/ports/store-definition.js';
 import { assertStoreOptions, parseShortDuration } from '../../../core/ports/store-options.js';
 import { dataSourceToken } from './data-source-token.js';
 import { qualifyTables, type TableOptions } from '../schema/identifiers.js';

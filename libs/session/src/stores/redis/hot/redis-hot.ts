@@ -1,5 +1,5 @@
 import type { HotSessions } from '../../../core/ports/hot-sessions.js';
-import type { SessionDependencyToken, SessionStoreContext } from '../../../core/ports/session-store.js';
+import type { SessionDependencyToken, SessionStoreContext } from '../../../core/ports/store-definition.js';
 import { resolveRedisOptions, type RedisStoreOptions } from '../store/redis-store.js';
 import { RedisHotSessions } from './redis-hot-sessions.js';
 

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Duration } from '../../../core/session/duration.js';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
-import type { SessionDependencyToken, SessionStoreDefinition } from '../../../core/ports/session-store.js';
+import type { SessionDependencyToken, SessionStoreDefinition } from '../../../core/ports/store-definition.js';
 import type { SessionLogger } from '../../../core/support/logger.js';
 import { assertStoreOptions, parseShortDuration } from '../../../core/ports/store-options.js';
 import { assertUsableClient, type RedisClient } from '../connection/redis-client.js';

@@ -1,0 +1,30 @@
+import type { SessionLogger } from '../support/logger.js';
+import type { SessionStore } from './session-store.js';
+
+/** What a store is told when it is made. */
+export interface SessionStoreContext {
+  readonly logger: SessionLogger;
+  /** How long ended sessions are kept, in ms. */
+  readonly retentionMs: number;
+  /** How long audit rows are kept, in ms. */
+  readonly auditRetentionMs: number;
+}
+
+/**
+ * A store still to be made: what `memoryStore()`, `redisStore()` and `postgresStore()` return, or anybody's own.
+ * `inject` names the providers that Nest must hand to `create`, in order.
+ */
+export interface SessionStoreDefinition {
+  readonly name: string;
+  readonly inject: readonly SessionDependencyToken[];
+  /**
+   * Whether ended sessions stay for `retention.sessions` and transitions leave audit rows for `retention.audit`, for
+   * `describePolicy()`. Default `false`.
+   */
+  readonly keepsHistory?: boolean;
+  create(context: SessionStoreContext, ...dependencies: unknown[]): SessionStore | Promise<SessionStore>;
+}
+
+/** A Nest injection token, spelled without importing Nest. */
+// eslint-disable-next-line typescript/no-unsafe-function-type -- a class or abstract class, as Nest has it
+export type SessionDependencyToken = string | symbol | Function;
