@@ -16,9 +16,8 @@ import { openHybrid, openPostgres, openRedis, type E2eStore } from './support/e2
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 import type { TestBrowser, TestResponse } from './support/test-client.js';
 import { waitUntil } from '../support/poll.js';
+import { MINUTE_MS, SECOND_MS } from '#src/testing/world/durations.js';
 
-const SECOND_MS = 1000;
-const MINUTE_MS = 60_000;
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
 const cookieOf = ({ setCookies }: TestResponse) => setCookies.map((line) => /^__Host-session=([^;]*)/.exec(line)?.[1]);

@@ -18,8 +18,7 @@ import { Barrier, Gate } from '../support/barrier.js';
 import { AccountController } from './support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp } from './support/test-app.js';
 import type { TestBrowser } from './support/test-client.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 @Injectable()
 class NosyGuard implements CanActivate {

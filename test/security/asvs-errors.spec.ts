@@ -4,8 +4,7 @@ import { memoryStore, SessionGuard, SessionStoreUnavailableError } from 'nest-se
 import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp } from '../e2e/support/test-app.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 @Injectable()
 class FailingGuard extends SessionGuard {

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import * as crypto from 'node:crypto';
 import type { SessionModuleOptions } from 'nest-sessions';
 import type { AdapterName, TestApp, TestAppSettings } from '../e2e/support/test-app.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 /** Which algorithms were asked for, and which lengths were compared in constant time. */
 const used: string[] = [];
@@ -33,7 +34,6 @@ const { TestClient } = await import('../e2e/support/test-client.js');
 const { shareMemory } = await import('../support/shared-backends.js');
 
 const KEYS = ['first secret key, of 32 bytes or more', 'another secret key, 32 bytes or more'] as const;
-const MINUTE_MS = 60_000;
 
 describe.each<AdapterName>(['express', 'fastify'])(
   'ASVS 5.0 V6.5, V11 and V13.3, hashes and keys, on %s',

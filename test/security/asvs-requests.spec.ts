@@ -19,8 +19,8 @@ import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';
 import type { TestRequest } from '../e2e/support/test-client.js';
 import { shareMemory } from '../support/shared-backends.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
-const MINUTE_MS = 60_000;
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0';
 
 /** What an application knows of its users beside their sessions. */

@@ -8,8 +8,8 @@ import type { SuspiciousTokens } from '#src/core/service/suspicious-tokens.js';
 import { SESSION_CORE } from '#src/nest/options/session.constants.js';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
-const MINUTE_MS = 60_000;
 const START = new Date('2026-03-29T00:59:30.250Z');
 const CROSS_SITE = { 'Sec-Fetch-Site': 'cross-site', Origin: 'https://evil.example' };
 

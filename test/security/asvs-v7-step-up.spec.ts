@@ -5,8 +5,8 @@ import type { IdentityProviderInput } from '#src/core/authentication/session-aut
 import { FakeClock } from 'nest-sessions/testing';
 import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const ISSUER = 'https://idp.example';
 
 @UseGuards(SessionGuard)

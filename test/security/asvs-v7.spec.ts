@@ -6,8 +6,7 @@ import { AccountController } from '../e2e/support/account.controller.js';
 import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e2e/support/test-app.js';
 import { Gate } from '../support/barrier.js';
 import { shareMemory } from '../support/shared-backends.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const disabled = new Set<string>();
 

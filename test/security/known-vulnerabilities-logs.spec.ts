@@ -5,8 +5,7 @@ import { LogCapture } from '../e2e/demo/log-capture.js';
 import { countOccurring, IssuedTokens } from '../e2e/demo/secrets.js';
 import { ADAPTERS, startTestApp, type TestApp } from '../e2e/support/test-app.js';
 import type { TestResponse } from '../e2e/support/test-client.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 describe.each(ADAPTERS)('mistakes of other libraries in what they print, looked for on %s', (adapter) => {
   it('CVE-2023-20866 (Spring Session): no token is printed or logged, whatever happens to it', async () => {

@@ -10,8 +10,8 @@ import { ADAPTERS, startTestApp, type TestApp, type TestAppSettings } from '../e
 import type { TestBrowser, TestClient, TestResponse } from '../e2e/support/test-client.js';
 import { Barrier } from '../support/barrier.js';
 import { carry } from './two-instances.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
-const MINUTE_MS = 60_000;
 const ROUNDS = 200;
 const CROSS_SITE = { 'Sec-Fetch-Site': 'cross-site', Origin: 'https://attacker.example' };
 

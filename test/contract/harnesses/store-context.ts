@@ -1,6 +1,6 @@
 import type { SessionStoreContext } from 'nest-sessions/store';
+import { DAY_MS } from '#src/testing/world/durations.js';
 
-const DAY_MS = 86_400_000;
 const silent = () => undefined;
 
 /** What the module would tell a store, with nothing logged. */

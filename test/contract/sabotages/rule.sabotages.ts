@@ -4,8 +4,7 @@ import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { NewSession, SessionRecord } from 'nest-sessions/store';
 import { remember } from './remember.js';
 import type { Sabotage } from './sabotage.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 /** Rules of the port that were misread. */
 export const RULE_SABOTAGES: readonly Sabotage[] = [

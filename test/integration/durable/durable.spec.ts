@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
 import { BY_HAND, DurableScene, touch } from './scene.js';
 import { DurableWorld } from './world.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const ABSENT = { live: false, reason: 'unknown' } as const;
 
 let scene: DurableScene;

@@ -3,8 +3,8 @@ import type { NewSession } from 'nest-sessions/store';
 import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
 import { aNewSession } from 'nest-sessions/testing';
 import { DurableWorld, type DurableSide } from './world.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
-export const MINUTE_MS = 60_000;
 export const IDLE_MS = 30 * MINUTE_MS;
 export const BY_HAND = { reason: 'revoked', endedBy: 'ada' } as const;
 

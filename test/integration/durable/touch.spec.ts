@@ -2,7 +2,8 @@ import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { PostgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable-sessions.js';
-import { BY_HAND, DurableScene, holdConnection, IDLE_MS, MINUTE_MS, touch } from './scene.js';
+import { BY_HAND, DurableScene, holdConnection, IDLE_MS, touch } from './scene.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 import type { DurableSide, DurableWorld, SideOptions } from './world.js';
 
 let scene: DurableScene;

@@ -4,7 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { aTokenHash } from 'nest-sessions/testing';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { aLiveSession, confirm, countCalls, HotWorld, MINUTE_MS, promote, TOUCH } from './world.js';
+import { aLiveSession, confirm, countCalls, HotWorld, promote, TOUCH } from './world.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 

@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { anIdLike } from 'nest-sessions/testing';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { aLiveSession, confirm, HotWorld, MINUTE_MS, promote, SUFFIXES, TOUCH } from './world.js';
+import { aLiveSession, confirm, HotWorld, promote, SUFFIXES, TOUCH } from './world.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 

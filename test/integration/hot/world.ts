@@ -6,8 +6,7 @@ import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing
 import type { HotLease, HotRead, HotSessions } from '#src/core/ports/hot-sessions.js';
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { SessionRecord, LiveSession } from '#src/core/session/session-record.js';
-
-export const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 export const TOUCH = { idleTimeoutMs: 45 * MINUTE_MS, touchIntervalMs: 0 };
 

@@ -3,8 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { randomUUID } from 'node:crypto';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { END, HybridWorld, listIds, signIn, type HybridInstance } from './world.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 describe('two instances of a hybrid store that do things at once', () => {
   let world: HybridWorld;

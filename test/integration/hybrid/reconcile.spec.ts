@@ -5,8 +5,7 @@ import { SessionStoreUnavailableError } from '#src/core/session/session-errors.j
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 import { END, ReconcileWorld, signIn, signInMany } from './reconcile-world.js';
 import { eventually } from '../hot/world.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 describe('reconciling the sides of the hybrid store', () => {
   let server: RedisServer;

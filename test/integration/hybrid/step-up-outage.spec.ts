@@ -3,8 +3,7 @@ import { RevocationIncompleteError, SessionStoreUnavailableError } from 'nest-se
 import { anAuthentication, aTokenHash } from 'nest-sessions/testing';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
 import { HybridWorld, listIds, signIn } from './world.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 describe('hybrid: Redis goes away between the commit of a rotation and its copy', () => {
   let world: HybridWorld;

@@ -13,10 +13,10 @@ import { PortCalls } from '../../support/port-calls.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { PostgresWorld } from '../postgres/world.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const BREAKER_PERIOD_MS = 1_000;
 const NEVER_MS = 3_600_000;
-const MINUTE_MS = 60_000;
 const KEPT = 'nest-sessions:revocations';
 
 export const END = { reason: 'revoked', endedBy: 'admin' } as const;

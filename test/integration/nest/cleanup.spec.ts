@@ -13,9 +13,9 @@ import type { CleanUpOutcome } from 'nest-sessions/store';
 import { CollectingLogger } from '../../e2e/support/test-app.js';
 import { WatchedStore } from '../../e2e/support/watched-store.js';
 import { Gate } from '../../support/barrier.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const JOB = 'nest-sessions:cleanup';
-const MINUTE_MS = 60_000;
 const STEP: CleanUpOutcome = { expired: 3, purged: 2, auditPurged: 1, state: 'more' };
 
 interface World {

@@ -14,8 +14,8 @@ import { postgresStore } from 'nest-sessions/postgres';
 import { resolveSessionSettings } from '#src/nest/options/session-settings.js';
 import { describePolicy, formatPolicy } from '#src/nest/policy/describe-policy.js';
 import { CollectingLogger } from '../../e2e/support/test-app.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const TOKEN_KEYS = ['first secret key of the application', 'older secret key of the application'];
 const ADDRESS_KEY = 'secret key of addresses, 32 bytes or more';
 

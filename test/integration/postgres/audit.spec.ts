@@ -2,8 +2,7 @@ import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions/store';
 import { PostgresWorld } from './world.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 interface AuditRow {
   readonly event: string;

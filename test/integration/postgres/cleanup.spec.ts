@@ -4,9 +4,7 @@ import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { recordQueries, until } from './probes.js';
 import { PostgresWorld } from './world.js';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+import { DAY_MS, HOUR_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 let store: SessionStore;

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { postgresStore } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
+import { DAY_MS, HOUR_MS } from '#src/testing/world/durations.js';
 
 // A process whose wall clock is wrong: arguments are the server's URL, a schema, how far the clock is off in ms, and
 // the idle timeout in ms of the session to watch. Prints what it saw as JSON.
@@ -19,8 +20,6 @@ globalThis.Date = class extends RealDate {
 
 const silent = () => undefined;
 const logger = { debug: silent, log: silent, warn: silent, error: silent };
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const store = await postgresStore({ url, schema }).create({ logger, retentionMs: DAY_MS, auditRetentionMs: DAY_MS });
 await store.start();
 

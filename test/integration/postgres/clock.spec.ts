@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execa } from 'execa';
 import { join } from 'node:path';
 import { PostgresWorld } from './world.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 const IDLE_MS = 400;
-const HOUR_MS = 3_600_000;
 const FIVE_MINUTES_MS = 300_000;
 
 interface Seen {

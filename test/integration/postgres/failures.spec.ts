@@ -7,8 +7,7 @@ import { Gate } from '../../support/barrier.js';
 import { poolOf, recordQueries, until } from './probes.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { PostgresWorld } from './world.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 let holder: DataSource;

@@ -4,8 +4,7 @@ import type { SessionRotation, SessionStore } from 'nest-sessions/store';
 import { anAuthentication, aNewSession } from 'nest-sessions/testing';
 import { until } from './probes.js';
 import { PostgresWorld } from './world.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 let holder: DataSource;

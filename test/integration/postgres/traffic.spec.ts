@@ -4,9 +4,7 @@ import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { poolOf, readUpdateCounters, recordQueries } from './probes.js';
 import { PostgresWorld } from './world.js';
-
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
+import { HOUR_MS, MINUTE_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 beforeAll(async () => {

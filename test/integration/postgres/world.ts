@@ -7,8 +7,7 @@ import {
   type PostgresStoreOptions,
   type SessionMigrationOptions,
 } from 'nest-sessions/postgres';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '#src/testing/world/durations.js';
 
 type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 

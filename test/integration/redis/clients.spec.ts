@@ -5,8 +5,7 @@ import { redisStore } from 'nest-sessions/redis';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { eventually, RedisFixture } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 /** Calls every method of a store once and checks the outcome. */
 async function exercise(store: SessionStore, userId: string): Promise<void> {

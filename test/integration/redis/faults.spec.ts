@@ -8,8 +8,8 @@ import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { eventually, RedisFixture, rejection } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
-const MINUTE_MS = 60_000;
 const TIMEOUT_MS = 200;
 /** Other suites share the two busy cores. */
 const SLACK_MS = 2000;

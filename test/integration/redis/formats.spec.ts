@@ -4,8 +4,7 @@ import type { Redis } from 'ioredis';
 import type { SessionStore } from 'nest-sessions/store';
 import { RedisFixture } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 describe('values in Redis that the store did not write', () => {
   let server: RedisServer;

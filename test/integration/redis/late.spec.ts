@@ -8,8 +8,8 @@ import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
 import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
-const MINUTE_MS = 60_000;
 const TIMEOUT_MS = 200;
 const anotherId = createSessionId('bob');
 

@@ -6,8 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { SessionStore } from 'nest-sessions/store';
 import { countCalls, RedisFixture } from './fixture.js';
 import { startRedisServer, type RedisServer } from '../../support/servers.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const ms = (date: Date) => String(date.getTime());
 

@@ -5,8 +5,8 @@ import { aNewSession, anAuthentication, aTokenHash } from 'nest-sessions/testing
 import { RedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';
 import { startRedisCluster, startRedisServer, type RedisServer } from '../../support/servers.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const PROVIDER = { issuer: 'https://idp.example', sessionId: 'sid-1' };
 const LOGOUT = { ...PROVIDER, reason: 'idp-logout', endedBy: null } as const;
 

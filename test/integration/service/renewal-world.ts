@@ -3,8 +3,7 @@ import type { SessionService } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { StoreWorld } from '#src/testing/world/store-world.js';
 import { setUpService, type ServiceSetUp } from '../../contract/harnesses/service-setup.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 export interface RenewalServices {
   /** Renews every token that is older than a millisecond; the grace of what it promotes is an hour. */

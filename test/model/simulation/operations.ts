@@ -13,8 +13,8 @@ import {
   type Operation,
 } from './operation.js';
 import type { World } from './world.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const NO_AUTHENTICATION = { amr: [], assuranceLevel: null, awaitsSecondFactor: false, identityProvider: null };
 
 /** One of the operations of the port, at random, held against the ledger. */

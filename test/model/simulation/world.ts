@@ -10,9 +10,9 @@ import { SimulatedClock } from './simulated-clock.js';
 import { SimulatedDurable } from './simulated-durable.js';
 import { SimulatedHot } from './simulated-hot.js';
 import { SimulatedRedis } from './simulated-redis.js';
+import { HOUR_MS } from '#src/testing/world/durations.js';
 
 const BREAKER_PERIOD_MS = 20;
-const HOUR_MS = 3_600_000;
 const SILENT = { debug() {}, log() {}, warn() {}, error() {} };
 
 export interface Instance {

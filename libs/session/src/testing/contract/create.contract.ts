@@ -3,8 +3,7 @@ import { anAuthentication, aNewSession, aTokenHash } from '../world/new-session.
 import assert from 'node:assert/strict';
 import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '../world/durations.js';
 
 export const createContract: ContractGroup = {
   subject: 'create and find',

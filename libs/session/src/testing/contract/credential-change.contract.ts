@@ -3,8 +3,8 @@ import type { SessionRecord } from '../../core/session/session-record.js';
 import { anAuthentication, anIdLike, aTokenHash } from '../world/new-session.js';
 import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const endOthers = { reason: 'credential-change', endedBy: 'ada' } as const;
 
 const rotation = (record: SessionRecord) =>

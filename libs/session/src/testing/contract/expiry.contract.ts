@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
 import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
 const SHORT_MS = 250;
 const MAX_SHORT_MS = 32 * SHORT_MS;
-const HOUR_MS = 3_600_000;
 
 export const expiryContract: ContractGroup = {
   subject: 'expiry',

@@ -4,8 +4,8 @@ import type { CleanUpOutcome, SessionStore } from '../../core/ports/session-stor
 import { aNewSession, aTokenHash } from '../world/new-session.js';
 import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const MAX_STEPS = 100;
 
 /** The last group: its last test stops the store. */

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { aTokenHash } from '../world/new-session.js';
 import { plain } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '../world/durations.js';
 
 export const listContract: ContractGroup = {
   subject: 'listByUser',

@@ -5,8 +5,8 @@ import type { NewSession, SessionStore } from '../../core/ports/session-store.js
 import { anAuthentication, anIdLike, aTokenHash } from '../world/new-session.js';
 import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const LOGOUT = { reason: 'idp-logout', endedBy: null } as const;
 
 interface Provider {

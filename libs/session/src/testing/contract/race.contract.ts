@@ -4,8 +4,8 @@ import type { SessionRecord } from '../../core/session/session-record.js';
 import type { SessionStore } from '../../core/ports/session-store.js';
 import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const INTERLEAVINGS = 200;
 
 /** What request A still does with a session that it loaded: each says whether it applied. */

@@ -2,8 +2,8 @@ import { anAuthentication, aNewSession, aTokenHash, anIdLike } from '../world/ne
 import assert from 'node:assert/strict';
 import type { SessionEndReason } from '../../core/session/session-record.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const REASONS: readonly SessionEndReason[] = [
   'logout',
   'revoked',

@@ -2,9 +2,7 @@ import { anAuthentication, aTokenHash } from '../world/new-session.js';
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../core/session/session-record.js';
 import type { ContractGroup } from './contract-group.js';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, MINUTE_MS } from '../world/durations.js';
 
 /** Everything of a record that no rotation without authentication may change. */
 const kept = (record: SessionRecord) => ({ ...record, tokenHash: null, version: null });

@@ -4,8 +4,8 @@ import type { SessionStore } from '../../core/ports/session-store.js';
 import { aNewSession, anAuthentication, aTokenHash } from '../world/new-session.js';
 import type { StoreWorld } from '../world/store-world.js';
 import type { ContractGroup } from './contract-group.js';
+import { HOUR_MS } from '../world/durations.js';
 
-const HOUR_MS = 3_600_000;
 const END = { reason: 'admin', endedBy: 'operator' } as const;
 
 /** Waits until the backend's clock has moved, so that what begins next does not begin in the same ms. */

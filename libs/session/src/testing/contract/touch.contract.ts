@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ContractGroup } from './contract-group.js';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, MINUTE_MS } from '../world/durations.js';
 
 export const touchContract: ContractGroup = {
   subject: 'touch',

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ServerClock } from './server-clock.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '../../../testing/world/durations.js';
 
 describe('ServerClock', () => {
   /** True time; this process' clocks and the servers' are so much off. */
