@@ -29,7 +29,7 @@ describe('docs/audit.md', () => {
     expect(ROWS.filter(({ row }) => row === 'yes').map(({ event }) => event)).toEqual(inTable);
     const ofSessions = listUnion('stores/postgres/operations/audit-insert.ts', 'readonly event:');
     expect([...ofSessions, 'everything.ended']).toEqual(inTable);
-    const statements = readFileSync(join(LIBRARY, 'stores/postgres/operations/end-statements.ts'), 'utf8');
+    const statements = readFileSync(join(LIBRARY, 'stores/postgres/operations/end.ts'), 'utf8');
     expect(statements).toContain(`'everything.ended'`);
   });
 

@@ -11,7 +11,7 @@ import {
   type SessionMigrationOptions,
 } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
-import { endStatements } from '#src/stores/postgres/operations/end-statements.js';
+import { endStatements } from '#src/stores/postgres/operations/end.js';
 import { PostgresWorld } from './world.js';
 
 function namesOf(options: Partial<SessionMigrationOptions> = {}) {
@@ -236,7 +236,7 @@ describe('the tables of the Postgres store', () => {
       ]),
     ).toContain('sessions_user');
     const tables = { sessions: 'sessions', audit: 'session_audit', hotChanges: '', floors: 'session_floors' };
-    const logout = endStatements(tables, 'text').revokeByIdentityProvider.text;
+    const logout = endStatements(tables, { userIdType: 'text', endable: 'live' }).revokeByIdentityProvider.text;
     const values = ['https://idp.example', 'sid-1', 'idp-logout', null, 1, null];
     expect(await explain(logout, values)).toContain('sessions_idp');
     const batch = 'order by purge_after limit 1000 for update skip locked';

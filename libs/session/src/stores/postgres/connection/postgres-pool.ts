@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { SessionError } from '../../../core/session/session-errors.js';
 import { isBrokenConnection, isConflict, toSessionError, unavailable } from './postgres-errors.js';
 import { OperationOverError, type Operation } from './operation.js';
-import type { Statement } from './statement.js';
+import type { Query } from './statement.js';
 
 /** Operations that wait for a connection; beyond that none are added. */
 const MAX_WAITING = 2000;
@@ -24,7 +24,7 @@ export interface PgClient {
 
 /** One connection, held for as long as some work takes. */
 export interface Connection {
-  run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
+  run<Row>(query: Query): Promise<Row[]>;
   /** Sends SQL without parameters, several statements if need be. */
   command(text: string): Promise<void>;
 }
@@ -45,29 +45,25 @@ export class PostgresPool {
   ) {}
 
   /**
-   * One statement in a transaction of its own, sent again when it lost to another transaction.
+   * Runs one statement in a transaction of its own, and sends it again when it lost to another transaction.
    *
-   * @param values - As a function, asked for each time when there is a connection to send them on: for ages.
+   * @param query - A function is called for each attempt, once there is a connection: for values that are ages.
    */
-  query<Row>(
-    operation: Operation,
-    statement: Statement,
-    values: readonly unknown[] | (() => readonly unknown[]),
-  ): Promise<Row[]> {
+  query<Row>(operation: Operation, query: Query | (() => Query)): Promise<Row[]> {
     return retryConflicts(operation, () =>
       this.withConnection(operation, (connection) =>
-        connection.run<Row>(statement, typeof values === 'function' ? values() : values),
+        connection.run<Row>(typeof query === 'function' ? query() : query),
       ),
     );
   }
 
-  /** As `query`, and sent once more when the connection turned out to be broken: for reads only. */
-  async read<Row>(operation: Operation, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+  /** Runs a read like `query`, and sends it once more when the connection turns out to be broken. */
+  async read<Row>(operation: Operation, query: Query): Promise<Row[]> {
     try {
-      return await this.query(operation, statement, values);
+      return await this.query(operation, query);
     } catch (error) {
       if (operation.isOver || error instanceof SessionError || !isBrokenConnection(error)) throw error;
-      return this.query(operation, statement, values);
+      return this.query(operation, query);
     }
   }
 
@@ -141,9 +137,8 @@ export class PostgresPool {
 
   private wrap(client: PgClient): Connection {
     return {
-      run: async <Row>({ name, text }: Statement, values: readonly unknown[]) => {
-        const query = { text, values: [...values] };
-        const { rows } = await client.query(this.preparedStatements ? { name, ...query } : query);
+      run: async <Row>({ name, text, values }: Query) => {
+        const { rows } = await client.query(this.preparedStatements ? { name, text, values } : { text, values });
         return rows as Row[];
       },
       command: async (text) => {

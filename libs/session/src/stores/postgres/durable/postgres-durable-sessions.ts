@@ -5,12 +5,12 @@ import type {
   HotChange,
 } from '../../../core/ports/durable-sessions.js';
 import { isSessionId } from '../../../core/session/session-id.js';
-import type { EndedEverything, EndedSession } from '../../../core/session/session-record.js';
+import type { EndedEverything } from '../../../core/session/session-record.js';
 import type { FindOutcome, TotalRevocation } from '../../../core/ports/session-store.js';
 import { PostgresSessionStore } from '../store/postgres-session.store.js';
-import type { AgedProviderRevocation, AgedUserRevocation } from './durable-ender.js';
+import { toFindOutcome } from '../operations/find.js';
 import type { HotChanges } from './hot-changes.js';
-import { toDurableParts, type DurableParts, type DurableSettings } from './durable-parts.js';
+import { openDurableParts, type DurableParts, type DurableSettings } from './durable-parts.js';
 
 /**
  * The Postgres store as the durable side of a hybrid store.
@@ -29,19 +29,13 @@ export class PostgresDurableSessions extends PostgresSessionStore implements Dur
   }
 
   override async find(id: string): Promise<DurableFindOutcome> {
-    const { finder, expiring } = this.openDurable();
+    const { finder, expiring } = this.open();
     if (!isSessionId(id)) return { live: false, reason: 'unknown' };
-    const found = await finder.find(id);
-    if (found.live) expiring.observe(found);
-    return found;
-  }
-
-  override revokeAll(revocation: AgedUserRevocation): Promise<EndedSession[]> {
-    return super.revokeAll(revocation);
-  }
-
-  override revokeByIdentityProvider(revocation: AgedProviderRevocation): Promise<EndedSession[]> {
-    return super.revokeByIdentityProvider(revocation);
+    const row = await finder.findRow(id);
+    const found = toFindOutcome(row);
+    if (!found.live) return found;
+    expiring.observe(found);
+    return { ...found, dataVersion: Number(row?.hot_data_version ?? 0) };
   }
 
   override async revokeEverything(revocation: TotalRevocation): Promise<EndedEverything & { readonly epoch: number }> {
@@ -69,7 +63,7 @@ export class PostgresDurableSessions extends PostgresSessionStore implements Dur
   }
 
   protected override async openParts(): Promise<DurableParts> {
-    this.durableParts = await toDurableParts(await super.openParts(), this.settings);
+    this.durableParts = await openDurableParts(this.settings);
     return this.durableParts;
   }
 

@@ -11,13 +11,16 @@ const MIN_VERSION = 130_000;
 const ADVICE =
   'add ...sessionMigrations({ userIdType }) from "nest-sessions/postgres" to the migrations of the DataSource and run them';
 
-/** $1 to $3: qualified names of the tables. */
+/** The tables by their qualified names, each with its columns. */
 const CATALOGUE = defineStatement(
   'catalogue',
-  `select current_setting('server_version_num')::integer as version, wanted.name as table_name, c.oid is not null as is_there,
+  { sessions: 'text', audit: 'text', floors: 'text' },
+  (
+    p,
+  ) => `select current_setting('server_version_num')::integer as version, wanted.name as table_name, c.oid is not null as is_there,
   coalesce((select json_object_agg(a.attname, format_type(a.atttypid, null)) from pg_attribute a
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '{}')::text as columns
-from (values ($1::text), ($2::text), ($3::text)) wanted (name)
+from (values (${p.sessions}), (${p.audit}), (${p.floors})) wanted (name)
 left join pg_class c on c.oid = to_regclass(wanted.name)`,
 );
 
@@ -39,7 +42,7 @@ export async function checkSchema(
   { pool, tables, userIdType }: { pool: PostgresPool; tables: TableNames; userIdType: UserIdType | undefined },
   operation: Operation,
 ): Promise<UserIdType> {
-  const rows = await pool.read<CatalogueRow>(operation, CATALOGUE, [tables.sessions, tables.audit, tables.floors]);
+  const rows = await pool.read<CatalogueRow>(operation, CATALOGUE.bind(tables));
   const version = Number(rows[0]?.version);
   if (version < MIN_VERSION) {
     throw new SessionConfigurationError(

@@ -8,7 +8,8 @@ import type {
   SessionRecord,
 } from '../../../core/session/session-record.js';
 import { MAX_TOKEN_STATE_BYTES, TOKEN_HASH_BYTES } from '../../../core/token/token-state.js';
-import { TRANSACTION_TIME, unixMs } from '../connection/statement.js';
+import { TRANSACTION_TIME, unixMs } from '../connection/sql-expressions.js';
+import type { Values } from '../connection/statement.js';
 
 /** A row as `RECORD_COLUMNS` selects it: text and numbers only, so that no type parser of the application matters. */
 export interface SessionRow {
@@ -79,19 +80,24 @@ function toIdentityProvider(row: SessionRow): IdentityProviderSession | null {
   return { issuer: row.idp_issuer, sessionId: row.idp_session_id, authenticatedAt };
 }
 
-/** Level, whether it waits, and the provider's three, as statements take them. */
-export function authenticationValues({
-  assuranceLevel,
-  awaitsSecondFactor,
-  identityProvider: idp,
-}: SessionAuthentication): unknown[] {
-  return [
+/** Parameters of a statement that stores how a user authenticated. */
+export const AUTHENTICATION_PARAMETERS = {
+  assuranceLevel: 'text',
+  awaitsSecondFactor: 'boolean',
+  idpIssuer: 'text',
+  idpSessionId: 'text',
+  idpAuthenticatedAt: 'timestamptz',
+} as const;
+
+export function authenticationValues(authentication: SessionAuthentication): Values<typeof AUTHENTICATION_PARAMETERS> {
+  const { assuranceLevel, awaitsSecondFactor, identityProvider: idp } = authentication;
+  return {
     assuranceLevel,
     awaitsSecondFactor,
-    idp?.issuer ?? null,
-    idp?.sessionId ?? null,
-    idp?.authenticatedAt ?? null,
-  ];
+    idpIssuer: idp?.issuer ?? null,
+    idpSessionId: idp?.sessionId ?? null,
+    idpAuthenticatedAt: idp?.authenticatedAt ?? null,
+  };
 }
 
 export function toDate(ms: unknown): Date {

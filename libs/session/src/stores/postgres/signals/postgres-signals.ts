@@ -31,15 +31,19 @@ export interface SignalsBackend {
 const MAX_PAYLOAD_BYTES = 7_900;
 const MAX_CHANNEL_BYTES = 63;
 
-/** $1: qualified name of a table. Connections with different search paths have to agree on one channel. */
+/** Schema and name of a table that is given by its qualified name. Connections with different search paths have to agree on one channel. */
 const TABLE = defineStatement(
   'signal-table',
-  `select n.nspname as schema, c.relname as "table" from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.oid = to_regclass($1)`,
+  { table: 'text' },
+  (p) => `select n.nspname as schema, c.relname as "table" from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.oid = to_regclass(${p.table})`,
 );
 
-/** $1: channel, $2: payloads. */
-const NOTIFY = defineStatement('notify', 'select pg_notify($1, payload) from unnest($2::text[]) payload');
+const NOTIFY = defineStatement(
+  'notify',
+  { channel: 'text', payloads: 'text[]' },
+  (p) => `select pg_notify(${p.channel}, payload) from unnest(${p.payloads}) payload`,
+);
 
 /**
  * Signals by NOTIFY on a channel named after schema and table of the sessions, within one database.
@@ -68,7 +72,7 @@ export class PostgresSignals implements SessionSignals {
     if (!backend || this.isStopped) throw unavailable(this.isStopped ? 'it was stopped' : 'it was not started');
     const channel = await this.findChannel(backend);
     const payloads = encodeSignals(ended, MAX_PAYLOAD_BYTES);
-    await this.run((operation) => backend.pool.query(operation, NOTIFY, [channel, payloads]));
+    await this.run((operation) => backend.pool.query(operation, NOTIFY.bind({ channel, payloads })));
   }
 
   subscribe(listener: SessionSignalListener): () => void {
@@ -104,7 +108,7 @@ export class PostgresSignals implements SessionSignals {
 
   private findChannel({ pool, table }: SignalsBackend): Promise<string> {
     return (this.channel ??= this.run(async (operation) => {
-      const [row] = await pool.read<{ schema: string; table: string }>(operation, TABLE, [table]);
+      const [row] = await pool.read<{ schema: string; table: string }>(operation, TABLE.bind({ table }));
       if (!row) throw unavailable(`${table} does not exist`);
       return channelOf(row);
     }).catch((error: unknown) => {

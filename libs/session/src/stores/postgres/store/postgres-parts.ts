@@ -1,20 +1,18 @@
 import type { SessionLogger } from '../../../core/support/logger.js';
 import { checkSchema } from '../schema/boot-check.js';
-import { ExpiringSessions } from '../operations/expiring-sessions.js';
 import { qualifyTables, type TableNames, type TableOptions } from '../schema/identifiers.js';
-import { runOperation } from '../connection/operation.js';
+import { runOperation, type Operation } from '../connection/operation.js';
 import type { PostgresConnect, PostgresConnection } from '../connection/postgres-connection.js';
 import { PostgresPool } from '../connection/postgres-pool.js';
-import { SessionChanger } from '../operations/session-changer.js';
-import { SessionCleaner } from '../operations/session-cleaner.js';
-import { SessionCreator } from '../operations/session-creator.js';
-import { SessionEnder } from '../operations/session-ender.js';
-import { SessionFinder } from '../operations/session-finder.js';
-import { changeStatements } from '../operations/change-statements.js';
-import { cleanUpStatements } from '../operations/clean-up-statements.js';
-import { createStatements } from '../operations/create-statements.js';
-import { endStatements } from '../operations/end-statements.js';
-import { readStatements } from '../operations/read-statements.js';
+import { cleanUpStatements, PostgresSessionCleaner } from '../operations/clean-up.js';
+import type { Endable } from '../operations/conditional-change.js';
+import { createStatements, PostgresSessionCreator } from '../operations/create.js';
+import { endStatements, PostgresSessionEnder } from '../operations/end.js';
+import { findStatements, PostgresSessionFinder } from '../operations/find.js';
+import { listStatement, PostgresSessionLister } from '../operations/list.js';
+import { PostgresSessionRotator, rotateStatements } from '../operations/rotate.js';
+import { ExpiringSessions, PostgresSessionToucher, touchStatement } from '../operations/touch.js';
+import { PostgresSessionUpdater, updateStatement } from '../operations/update.js';
 import { TouchQueue } from '../operations/touch-queue.js';
 import { UndeliveredSessions } from '../operations/undelivered-sessions.js';
 import type { UserIdType } from '../schema/user-id-type.js';
@@ -35,24 +33,63 @@ export interface PostgresSettings extends TableOptions {
   readonly auditRetentionMs: number;
 }
 
-/** What a started store works with. */
-export interface PostgresParts {
+/** A connection whose tables were checked. */
+export interface PostgresBackend {
   readonly connection: PostgresConnection;
   readonly pool: PostgresPool;
   readonly tables: TableNames;
   readonly userIdType: UserIdType;
-  readonly finder: SessionFinder;
-  readonly creator: SessionCreator;
-  readonly changer: SessionChanger;
-  readonly ender: SessionEnder;
-  readonly cleaner: SessionCleaner;
+}
+
+/** What a started store works with. */
+export interface PostgresParts extends PostgresBackend {
+  readonly creator: PostgresSessionCreator;
+  readonly finder: PostgresSessionFinder;
+  readonly lister: PostgresSessionLister;
+  readonly updater: PostgresSessionUpdater;
+  readonly rotator: PostgresSessionRotator;
+  readonly ender: PostgresSessionEnder;
+  readonly cleaner: PostgresSessionCleaner;
   readonly touches: TouchQueue;
   readonly expiring: ExpiringSessions;
   readonly undelivered: UndeliveredSessions;
 }
 
-/** Connects, checks the tables and puts the parts together; closes what it opened when anything is wrong. */
+/** The differences between a store of its own and the durable side of a hybrid store. */
+export interface StoreMode {
+  readonly touches: TouchQueue;
+  readonly endable: Endable;
+  /** How long a session has to be expired before cleanup ends it. */
+  readonly expiryMarginMs: number;
+  /** Columns that `find` selects besides. */
+  readonly moreColumns: readonly string[];
+}
+
+/** Opens everything that a store of its own needs. Closes the connection when anything is wrong. */
 export async function openParts(settings: PostgresSettings): Promise<PostgresParts> {
+  const backend = await openBackend(settings);
+  const { pool, tables } = backend;
+  const statement = touchStatement(tables);
+  const toucher = new PostgresSessionToucher({ pool, statement, timeoutMs: settings.operationTimeoutMs });
+  const touches = new TouchQueue({
+    flushIntervalMs: settings.touchFlushIntervalMs,
+    maxBatch: settings.maxTouchBatch,
+    maxQueued: settings.maxQueuedTouches,
+    write: (touched) => toucher.touchMany(touched),
+    logger: settings.logger,
+  });
+  return assembleParts(settings, backend, { touches, endable: 'live', expiryMarginMs: 0, moreColumns: [] });
+}
+
+/**
+ * Connects and checks the tables. Closes the connection when anything is wrong.
+ *
+ * @param check - A further check, with a deadline of its own.
+ */
+export async function openBackend(
+  settings: PostgresSettings,
+  check?: (backend: PostgresBackend, operation: Operation) => Promise<void>,
+): Promise<PostgresBackend> {
   const timeoutMs = settings.startTimeoutMs;
   const connection = await runOperation(
     {
@@ -64,56 +101,47 @@ export async function openParts(settings: PostgresSettings): Promise<PostgresPar
     settings.connect,
   );
   try {
-    const { schema = connection.schema, preparedStatements, userIdType } = settings;
+    const { schema = connection.schema, preparedStatements } = settings;
     const tables = qualifyTables({ ...settings, schema }, 'postgresStore');
     const pool = new PostgresPool(connection.pool, preparedStatements);
-    const found = await runOperation({ timeoutMs }, (operation) =>
-      checkSchema({ pool, tables, userIdType }, operation),
+    const userIdType = await runOperation({ timeoutMs }, (operation) =>
+      checkSchema({ pool, tables, userIdType: settings.userIdType }, operation),
     );
-    return assembleParts({ settings, connection, pool, tables, userIdType: found });
+    const backend = { connection, pool, tables, userIdType };
+    if (check) await runOperation({ timeoutMs }, (operation) => check(backend, operation));
+    return backend;
   } catch (error) {
     await connection.close();
     throw error;
   }
 }
 
-interface Assembly {
-  readonly settings: PostgresSettings;
-  readonly connection: PostgresConnection;
-  readonly pool: PostgresPool;
-  readonly tables: ReturnType<typeof qualifyTables>;
-  readonly userIdType: UserIdType;
-}
-
-function assembleParts({ settings, connection, pool, tables, userIdType }: Assembly): PostgresParts {
-  const { operationTimeoutMs: timeoutMs, touchFlushIntervalMs, logger, retentionMs, auditRetentionMs } = settings;
-  const finder = new SessionFinder({ pool, statements: readStatements(tables, userIdType), timeoutMs, logger });
-  const changer = new SessionChanger({ pool, statements: changeStatements(tables), finder, timeoutMs, retentionMs });
-  const ender = new SessionEnder({ pool, statements: endStatements(tables, userIdType), timeoutMs, retentionMs });
+export function assembleParts(
+  settings: PostgresSettings,
+  backend: PostgresBackend,
+  { touches, endable, expiryMarginMs, moreColumns }: StoreMode,
+): PostgresParts {
+  const { pool, tables, userIdType } = backend;
+  const { operationTimeoutMs: timeoutMs, logger, retentionMs, auditRetentionMs } = settings;
+  const shared = { pool, timeoutMs, retentionMs, logger };
+  const finder = new PostgresSessionFinder({ ...shared, statements: findStatements(tables, moreColumns) });
+  const ender = new PostgresSessionEnder({ ...shared, statements: endStatements(tables, { userIdType, endable }) });
   return {
-    connection,
-    pool,
-    tables,
-    userIdType,
+    ...backend,
+    creator: new PostgresSessionCreator({ ...shared, statements: createStatements(tables, { userIdType, endable }) }),
     finder,
-    changer,
+    lister: new PostgresSessionLister({ ...shared, statement: listStatement(tables, userIdType) }),
+    updater: new PostgresSessionUpdater({ ...shared, finder, statement: updateStatement(tables) }),
+    rotator: new PostgresSessionRotator({ ...shared, finder, statements: rotateStatements(tables, endable) }),
     ender,
-    creator: new SessionCreator({ pool, statements: createStatements(tables, userIdType), retentionMs }),
-    cleaner: new SessionCleaner({
-      pool,
+    cleaner: new PostgresSessionCleaner({
+      ...shared,
       tables,
-      statements: cleanUpStatements(tables),
-      retentionMs,
+      statements: cleanUpStatements(tables, { expiryMarginMs }),
       auditRetentionMs,
     }),
-    touches: new TouchQueue({
-      flushIntervalMs: touchFlushIntervalMs,
-      maxBatch: settings.maxTouchBatch,
-      maxQueued: settings.maxQueuedTouches,
-      write: (touches) => changer.touchMany(touches),
-      logger,
-    }),
-    expiring: new ExpiringSessions(2 * touchFlushIntervalMs),
+    touches,
+    expiring: new ExpiringSessions(2 * settings.touchFlushIntervalMs),
     undelivered: new UndeliveredSessions({
       end: async (id) => (await ender.revoke({ id, reason: 'revoked', endedBy: null })) !== undefined,
       firstPauseMs: timeoutMs,

@@ -6,7 +6,6 @@ import type {
   CreateOutcome,
   FindOutcome,
   NewSession,
-  ProviderRevocation,
   RotateOutcome,
   SessionDataChange,
   SessionList,
@@ -17,10 +16,10 @@ import type {
   SessionTouch,
   TotalRevocation,
   UpdateOutcome,
-  UserRevocation,
 } from '../../../core/ports/session-store.js';
 import { runOperation } from '../connection/operation.js';
 import { unavailable } from '../connection/postgres-errors.js';
+import type { AgedProviderRevocation, AgedUserRevocation } from '../operations/end.js';
 import { openParts, type PostgresParts, type PostgresSettings } from './postgres-parts.js';
 import { PostgresSignals } from '../signals/postgres-signals.js';
 import { assertUserIdOfType } from '../schema/user-id-type.js';
@@ -89,11 +88,11 @@ export class PostgresSessionStore implements SessionStore {
   }
 
   async update(change: SessionDataChange): Promise<UpdateOutcome> {
-    return this.open().changer.update(change);
+    return this.open().updater.update(change);
   }
 
   async rotate(rotation: SessionRotation): Promise<RotateOutcome> {
-    return this.open().changer.rotate(rotation);
+    return this.open().rotator.rotate(rotation);
   }
 
   async revoke(revocation: SessionRevocation): Promise<EndedSession | undefined> {
@@ -102,13 +101,13 @@ export class PostgresSessionStore implements SessionStore {
     return ender.revoke(revocation);
   }
 
-  async revokeAll(revocation: UserRevocation): Promise<EndedSession[]> {
+  async revokeAll(revocation: AgedUserRevocation): Promise<EndedSession[]> {
     const { ender, userIdType } = this.open();
     assertUserIdOfType(revocation.userId, userIdType);
     return ender.revokeAll(revocation);
   }
 
-  async revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]> {
+  async revokeByIdentityProvider(revocation: AgedProviderRevocation): Promise<EndedSession[]> {
     const { ender, userIdType } = this.open();
     if (revocation.userId !== undefined) assertUserIdOfType(revocation.userId, userIdType);
     return ender.revokeByIdentityProvider(revocation);
@@ -120,9 +119,9 @@ export class PostgresSessionStore implements SessionStore {
   }
 
   async listByUser(query: SessionListQuery): Promise<SessionList> {
-    const { finder, userIdType } = this.open();
+    const { lister, userIdType } = this.open();
     assertUserIdOfType(query.userId, userIdType);
-    return finder.listByUser(query);
+    return lister.listByUser(query);
   }
 
   async cleanUp(step: CleanUpStep): Promise<CleanUpOutcome> {

@@ -1,10 +1,13 @@
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { Duration } from '../../../core/session/duration.js';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
 import type { SessionStore } from '../../../core/ports/session-store.js';
-import type { SessionStoreContext, SessionStoreDefinition } from '../../../core/ports/store-definition.js';
+import type {
+  SessionDependencyToken,
+  SessionStoreContext,
+  SessionStoreDefinition,
+} from '../../../core/ports/store-definition.js';
 import { assertStoreOptions, parseShortDuration } from '../../../core/ports/store-options.js';
-import { dataSourceToken } from './data-source-token.js';
 import { qualifyTables, type TableOptions } from '../schema/identifiers.js';
 import { borrowDataSource, openDataSource, type PostgresConnect } from '../connection/postgres-connection.js';
 import type { PostgresSettings } from './postgres-parts.js';
@@ -118,6 +121,14 @@ export function definePostgres<Store extends SessionStore>(
       return construct({ ...settings, connect, logger, retentionMs, auditRetentionMs });
     },
   };
+}
+
+/**
+ * The token under which `@nestjs/typeorm` provides a DataSource: the result of its `getDataSourceToken`, without an
+ * import of Nest.
+ */
+function dataSourceToken(name = 'default'): SessionDependencyToken {
+  return name === 'default' ? DataSource : `${name}DataSource`;
 }
 
 function chooseConnect(
