@@ -62,6 +62,9 @@ type LimitPlaceholders = CreatePlaceholders & Placeholders<typeof LIMIT_PARAMETE
  *
  * A session that is created after `revokeEverything` stands even if the clock was set back since: it begins at the
  * cutoff at the earliest.
+ *
+ * The sessions that leave are given to the table as one array. With `or`, or with a subquery of unknown size, Postgres
+ * would read the whole table.
  */
 export function createStatements(tables: TableNames, settings: CreateSettings) {
   const parameters = createParameters(settings.userIdType);
@@ -129,7 +132,7 @@ leaving as (
   select s.id,
     case when s.expires_at <= clock.at then 'expired' when s.id = ${p.replacedId} then 'replaced' else 'evicted' end as reason
   from ${sessions} s, clock
-  where (s.id = ${p.replacedId} or s.id in (select id from victims)) and s.id <> ${p.id}
+  where s.id = any(array(select id from victims union all select ${p.replacedId})) and s.id <> ${p.id}
     and ${isEndable} and exists (select from created)
   order by s.id
   for no key update of s
