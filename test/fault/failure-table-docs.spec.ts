@@ -11,7 +11,7 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The tables of a Markdown file, cell by cell. */
+/** Reads the tables of a Markdown file, cell by cell. */
 function readTables(path: string): Table[] {
   const blocks = readFileSync(join(ROOT, path), 'utf8').split(/\n\s*\n/);
   return blocks
@@ -34,7 +34,7 @@ function findTables(path: string, firstHeader: string): Table[] {
   return readTables(path).filter(({ header }) => header[0] === firstHeader);
 }
 
-/** Situation, operation and outcome of every cell, in that order. */
+/** Lists situation, operation and outcome of every cell, in that order. */
 function cellsOf(tables: readonly Table[]): string[] {
   return tables.flatMap(({ header, rows }) =>
     rows.flatMap(([operation, ...cells]) => cells.map((cell, i) => `${header[i + 1]}: ${operation}: ${cell}`)),

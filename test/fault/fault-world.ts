@@ -23,7 +23,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 
 const NEVER_MS = 3_600_000;
 const BREAKER_PERIOD_MS = 100;
-/** Two busy cores are shared with other suites: long enough for what works, short enough for what hangs. */
+/** Long enough for calls that work, although other suites share two busy cores. Short enough for calls that hang. */
 const DEADLINE = '1s';
 const POSTGRES_SETTINGS = { fsync: 'off', full_page_writes: 'off' };
 const POLICY = {
@@ -35,14 +35,14 @@ const POLICY = {
   maxDataBytes: 4096,
 } as const;
 
-/** Both sides as a process has them, with the pool of its connections to Postgres. */
+/** Both sides of one process, with the pool of its connections to Postgres. */
 export interface Sides {
   readonly hot: HotSessions;
   readonly durable: DurableSessions;
   readonly pool: DataSource;
 }
 
-/** A process of the application, as far as sessions go. */
+/** A process of the application, reduced to its sessions. */
 export interface Instance {
   readonly store: HybridSessionStore;
   readonly service: SessionService;
@@ -59,16 +59,16 @@ export interface InstanceOptions {
   readonly breakerPeriodMs?: number;
 }
 
-/** A Redis and a Postgres of its own, each of which can be taken away and given back in many ways. */
+/** A Redis and a Postgres for these tests alone. Each can fail and come back in many ways. */
 export class FaultWorld {
   private isRedisDown = false;
   private isPostgresDown = false;
   readonly world: PostgresWorld;
-  /** In front of Postgres: all instances come this way, the test itself does not. */
+  /** In front of Postgres, for all instances. The test itself connects directly. */
   readonly proxy: TcpProxy;
-  /** The test's own way to Redis. */
+  /** The test's own client of Redis. */
   readonly redis: Redis;
-  /** The one that `openSweeping` opened. */
+  /** The instance that `openSweeping` opened. */
   sweeping: Instance | undefined;
   private readonly closers: (() => Promise<unknown>)[] = [];
 
@@ -93,7 +93,7 @@ export class FaultWorld {
     return new FaultWorld(redisServer, postgresServer, { world, proxy, redis });
   }
 
-  /** The sides of one more process. */
+  /** Opens the sides of one more process. */
   async openSides({ poolSize = 10, isStarted = true } = {}): Promise<Sides> {
     const pool = await this.world.openDataSource({
       url: this.proxiedUrl,
@@ -118,7 +118,7 @@ export class FaultWorld {
     return { hot, durable, pool };
   }
 
-  /** An instance whose breakers know of nothing yet, on sides that others may use too. It does not sweep. */
+  /** An instance with closed breakers, on sides that other instances may share. It sweeps only when told. */
   instance(
     { hot, durable }: Sides,
     { durableKeys = [], breakerPeriodMs = BREAKER_PERIOD_MS }: InstanceOptions = {},
@@ -139,7 +139,7 @@ export class FaultWorld {
     return { store, service: serviceOn(store), sweep: () => sweeper.sweep() };
   }
 
-  /** Another process, made as an application makes it, which sweeps every 50 ms. */
+  /** Another process, made as an application makes it. It sweeps every 50 ms. */
   async openSweeping({ durableKeys = [] }: { durableKeys?: readonly string[] } = {}): Promise<Instance> {
     const context = this.world.context();
     const store = (await hybridStore({
@@ -156,7 +156,7 @@ export class FaultWorld {
     return this.sweeping;
   }
 
-  /** Where something is recorded that still has to be done about these sessions or this user, on sides that answer. */
+  /** The sides that still record pending work about these sessions or this user. Only sides that answer are asked. */
   async pendingOf({ userId, ids }: { userId: string; ids: readonly string[] }): Promise<('redis' | 'postgres')[]> {
     const pending: ('redis' | 'postgres')[] = [];
     if (!this.isPostgresDown && (await this.isChangeListed(ids))) pending.push('redis');
@@ -174,7 +174,7 @@ export class FaultWorld {
     return kept.some((value) => names.some((name) => value.includes(JSON.stringify(name))));
   }
 
-  /** Ids of the copies in Redis of this user's sessions, believed or not. */
+  /** Ids of the user's copies in Redis, believed or not. */
   async copiesOf(ids: readonly string[]): Promise<string[]> {
     const found = await Promise.all(ids.map((id) => this.redis.hexists(keyOf(id), id)));
     return ids.filter((_id, index) => found[index] === 1);
@@ -196,7 +196,7 @@ export class FaultWorld {
     await this.redisServer.exited;
   }
 
-  /** Starts it again with what `saveRedis` kept last, or empty. */
+  /** Starts Redis again with the state that `saveRedis` kept last, or empty. */
   async restartRedis({ withSaved = false } = {}): Promise<void> {
     const { dir, port } = this.redisServer;
     if (!withSaved) await rm(join(dir, 'dump.rdb'), { force: true });
@@ -241,7 +241,7 @@ export class FaultWorld {
   }
 }
 
-/** The service that an application has on this store. */
+/** The service of an application on this store. */
 export function serviceOn(store: SessionStore): SessionService {
   return createSessionService({ store: new WatchedSessionStore(store), policy: POLICY, logger: new RecordingLogger() })
     .service;

@@ -9,7 +9,7 @@ type Revocation = 'revoke' | 'revokeAll' | 'revokeOthers';
 
 interface Subject {
   readonly userId: string;
-  /** Sessions that the revocation means. */
+  /** Sessions that the revocation is meant to end. */
   readonly meant: readonly Login[];
   readonly kept: readonly Login[];
 }
@@ -41,7 +41,7 @@ const CASES: readonly Case[] = [
 const LIVE = { visits: 7, listed: true, hasCopy: true, audit: ['session.created'] };
 const OVER = { visits: false, listed: false, hasCopy: false, audit: ['session.created', 'session.ended revoked'] };
 
-/** What is left of revocations whose process was killed. */
+/** What remains of revocations whose process was killed. */
 export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
   const signIn = (userId: string) => getWorld().survivor.run('create', { userId, data: { visits: 7 } });
 
@@ -86,7 +86,7 @@ export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
     const steps = [commit, 'hot.drop', ...(name === 'revoke' ? [] : ['hot.unconfirmUser'])];
     const points = steps.flatMap((step) => [`before ${step}`, `after ${step}`]);
 
-    /** Those whose revocation is in force, and those where nothing came of it. */
+    /** Runs whose revocation took effect, and runs in which nothing happened. */
     const split = async (crashes: readonly Crash<Subject>[]) => {
       const [committed, undone]: Crash<Subject>[][] = [[], []];
       for (const crash of crashes) {
@@ -98,10 +98,10 @@ export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
       return { committed: committed ?? [], undone: undone ?? [] };
     };
 
-    // Another one looks in one round only.
+    // Another instance reads in one round only.
     it.each(WAYS.slice(1))('%s: nothing came of it, or it is in force once made again or swept', async (way) => {
       const { survivor } = getWorld();
-      // One round is made again, the other one swept.
+      // One round is repeated, the other one is swept.
       const crashes = await getWorld().crash({ ...planFor(one), rounds: 2 }, { way, points });
       const { committed, undone } = await split(crashes);
       for (const crash of undone) await expectEnd(crash, LIVE);
@@ -152,7 +152,7 @@ export function describeCrashedRevocations(getWorld: () => CrashWorld): void {
       await survivor.run('sweep');
       for (const [index, crash] of crashes.entries()) {
         await expectEnd(crash, crash.hasPassed('after hot.keepRevocation') ? OVER : LIVE);
-        // What began afterwards was not meant.
+        // Sessions that began afterwards were not meant.
         expect([crash.at, await survivor.run('authenticate', later[index]?.token ?? '')]).toEqual([crash.at, 7]);
       }
     });

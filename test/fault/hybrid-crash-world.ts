@@ -9,46 +9,46 @@ import { HybridProcess, type HybridCommands, type Login, type ProcessSettings, t
 
 export const MAX_SESSIONS = 3;
 
-/** A command that waits for nothing has left after one turn of the event loop; after more, Redis may have answered. */
+/** A command that waits for nothing has left after one turn of the event loop. After more turns Redis may have answered. */
 const TURNS_IN_FLIGHT = [1, 2, 4];
 
 export const WAYS = ['at each step', 'at each step, another one looking', 'on the way to each next step'] as const;
 
 export type Way = (typeof WAYS)[number];
 
-/** An operation of a process that is killed in the middle of it. */
+/** An operation during which its process is killed. */
 export interface CrashPlan<Subject, Command extends keyof HybridCommands> {
   readonly name: Command;
-  /** Makes what one run of the operation is about, shared with no other run. */
+  /** Creates the subject of one run. No other run shares it. */
   readonly prepare: () => Promise<Subject>;
   readonly args: (subject: Subject) => Parameters<HybridCommands[Command]>;
-  /** How many runs die at each point. Default 1. */
+  /** Number of runs that die at each point. Default 1. */
   readonly rounds?: number;
-  /** What the surviving process does at each point of the operation. Default nothing. */
+  /** What the surviving process does at each point of the operation. Default: nothing. */
   readonly meanwhile?: (subject: Subject, round: number) => Promise<unknown>;
 }
 
 /** One run of the operation, whose process is dead. */
 export interface Crash<Subject> {
   readonly subject: Subject;
-  /** From 0, where several die at each point. */
+  /** Number of the run, from 0, among those that die at the same point. */
   readonly round: number;
-  /** The point at which it died: the last one that it came to; `done` or `failed` when it was told how it ended. */
+  /** The last point that it reached before it died. `done` or `failed` when the operation had been answered. */
   readonly at: string;
-  /** What it would have handed out, or did. */
+  /** The tokens that it handed out, or would have. */
   readonly minted: Login | undefined;
-  /** Whether it came to this point; `undefined` when it died on its way, so that nobody knows. */
+  /** Whether it reached this point. `undefined` when it died on its way there, so that this is unknown. */
   hasPassed(point: string): boolean | undefined;
 }
 
 interface CrashOptions {
-  /** Of the process that dies. */
+  /** Name of the process that dies. */
   readonly settings?: Partial<ProcessSettings>;
-  /** Called when that one runs. */
+  /** Called once that process runs. */
   readonly onStarted?: () => void;
 }
 
-/** Real processes on the same Redis and Postgres: one that survives and those that are killed. None sweeps by itself. */
+/** Real processes on the same Redis and Postgres: one survives, the others are killed. None sweeps by itself. */
 export class CrashWorld {
   private readonly names: string[] = [];
 
@@ -95,13 +95,13 @@ export class CrashWorld {
     });
     this.names.push(name);
     this.started.push(started);
-    // Else waiting until nobody of this name is connected would be waiting for nothing.
+    // The wait for the end of all connections of this name needs at least one.
     const connected = await this.countConnections(name);
     if (connected.postgres === 0 || connected.redis === 0) throw new Error(`${name} is not connected by its name`);
     return started;
   }
 
-  /** @param points - Some that the operation has to come to, where that is known. */
+  /** @param points - Points that the operation must reach, where these are known. */
   async crash<Subject, Command extends keyof HybridCommands>(
     { meanwhile, ...plan }: CrashPlan<Subject, Command>,
     { way, points }: { readonly way: Way; readonly points: readonly string[] },
@@ -115,8 +115,8 @@ export class CrashWorld {
   }
 
   /**
-   * Records the points that the operation passes, then runs it once for each, holds each run at its own and kills the
-   * process that all of them are in. One more run has been acknowledged by then.
+   * Records the points that the operation passes, then runs it once for each point. It holds each run at its own point and
+   * kills the process of all runs. One more run has been acknowledged by then.
    */
   async crashEverywhere<Subject, Command extends keyof HybridCommands>(
     plan: CrashPlan<Subject, Command>,
@@ -139,8 +139,8 @@ export class CrashWorld {
   }
 
   /**
-   * The same, but each run goes on for a few turns of the event loop before the process dies, so that its next call of a
-   * port is under way: it may be carried out or not, or even be followed by another.
+   * As above, except that each run goes on for a few turns of the event loop before the process dies. Its next call of a
+   * port is under way then. It may take effect or not, or even be followed by another one.
    */
   private async crashInFlight<Subject, Command extends keyof HybridCommands>(
     plan: CrashPlan<Subject, Command>,
@@ -160,7 +160,7 @@ export class CrashWorld {
     return (await this.redis.hexists(`${this.keys.prefix}:{${id.slice(19, 23)}${id.slice(24)}}`, id)) === 1;
   }
 
-  /** As `session.ended revoked`, in the order in which it happened. */
+  /** Audit rows as `session.ended revoked`, in the order of the events. */
   async auditOf(id: string | undefined): Promise<string[]> {
     const rows = await this.admin.query<{ line: string }[]>(
       `select concat_ws(' ', event, reason) as line from ${this.database.schema}.session_audit where session_id = $1 order by id`,
@@ -208,7 +208,7 @@ export class CrashWorld {
     return { subject, trace, holdAt, round, settled: await trace.settled };
   }
 
-  /** Resolves when the servers have noticed the last victim's death: what was under way is carried out or will not be. */
+  /** Resolves when the servers have noticed the last victim's death: no command of it is under way any more. */
   private async forgetsVictim(): Promise<void> {
     const name = this.names.at(-1) ?? '';
     await waitUntil('both servers have noticed that the process died', async () => {

@@ -5,7 +5,7 @@ import { describeCrashedRevocations } from './hybrid-crash-revocations.js';
 import { CrashWorld, MAX_SESSIONS, WAYS, type Crash } from './hybrid-crash-world.js';
 import type { HybridProcess, Login } from './hybrid-process.js';
 
-// Steps are calls of the ports, recorded from a run that nothing happens to: a new one is covered by itself.
+// Steps are calls of the ports, recorded from an undisturbed run. A new step is therefore covered by itself.
 describe('a process that is killed while the hybrid store is at work, and the one that is left', () => {
   let world: CrashWorld;
   let survivor: HybridProcess;
@@ -84,7 +84,7 @@ describe('a process that is killed while the hybrid store is at work, and the on
         const wanted = { byToken: isThere, byId: isThere, listed: isThere, old: isThere ? replaced : untouched };
         expect(seen).toEqual({ at: one.at, ...wanted });
       }
-      // What nobody was given does not take a device's place for ever.
+      // A session that was never handed out does not take up a place under the limit for ever.
       for (const { at, subject, minted } of crashes) {
         const next: Login[] = [];
         for (let count = 0; count < MAX_SESSIONS; count += 1) next.push(await signIn(subject.userId));
@@ -104,7 +104,7 @@ describe('a process that is killed while the hybrid store is at work, and the on
           name: 'rotate',
           prepare: () => signIn(`user ${randomUUID()}`),
           args: ({ token }) => [token],
-          // Has the copy believed again, with whatever token stands then.
+          // Makes the copy believed again, with the token that holds then.
           meanwhile: ({ token }) => survivor.run('authenticate', token),
         },
         { way, points: steps.flatMap((step) => [`before ${step}`, `after ${step}`]) },
@@ -127,7 +127,7 @@ describe('a process that is killed while the hybrid store is at work, and the on
         if (isRotated) rotated.add(one);
         expect({ at, audit }).toEqual({ at, audit: ['session.created', ...(isRotated ? ['session.rotated'] : [])] });
         const seen = await seeVisits(one);
-        // Who looked right before the commit had the old token believed, until the next step.
+        // A read right before the commit made the old token believed, until the next step.
         const mayBeStale = way.endsWith('looking') && at !== 'done' && isRotated;
         const allowed = mayBeStale ? [newToken, oldToken] : [isRotated ? newToken : oldToken];
         expect(allowed.map((tokens) => ({ at, ...tokens }))).toContainEqual({ at, ...seen });

@@ -13,7 +13,7 @@ import { startRedisServer, type RedisServer } from '../support/servers.js';
 import { keyOf, serviceOn } from './fault-world.js';
 import { tryToken } from './hybrid-operations.js';
 
-/** Operators, retention jobs and `ON DELETE CASCADE` know nothing of Redis. */
+/** Operators, retention jobs and `ON DELETE CASCADE` do not know Redis. */
 describe('sessions that end by direct SQL', () => {
   let server: RedisServer;
   let redis: Redis;
@@ -75,7 +75,7 @@ describe('sessions that end by direct SQL', () => {
     return id;
   };
 
-  /** Signed in, and answered for by Redis alone. */
+  /** Creates a session for which Redis alone answers. */
   const signIn = async (userId: string) => {
     const created = await instances[0]?.service.create({ userId, data: { visits: 1 } });
     if (!created) throw new Error('there is no instance');

@@ -1,4 +1,4 @@
-/** What the documentation says and `hybrid-outages.spec.ts` proves: what a caller gets in each situation. */
+/** What a caller gets in each situation: the documentation says it, and `hybrid-outages.spec.ts` proves it. */
 
 export const OPERATIONS = [
   'sign in',
@@ -18,15 +18,15 @@ export const OPERATIONS = [
 
 export type OperationName = (typeof OPERATIONS)[number];
 
-/** What a call of `SessionService` or of the store itself ended with. */
+/** How a call of `SessionService`, or of the store itself, ended. */
 export type Result = 'done' | 'refused' | 'no data' | 'pending in redis' | 'pending in postgres';
 
 export interface Outcome {
   readonly result: Result;
-  /** As the tables of the documentation have it. */
+  /** Its name in the tables of the documentation. */
   readonly caller: string;
   readonly status: '2xx' | '503';
-  /** Where something is still to be done, by a sweeper, once the call has been answered. */
+  /** The side on which work is left for a sweeper once the call was answered. */
   readonly pending: 'nothing' | 'redis' | 'postgres';
   readonly healed: string;
 }
@@ -120,7 +120,7 @@ const AS_ALWAYS: Row = {
   'clean up': 'done',
 };
 
-/** Nothing is written that takes memory: what is removed is removed, and what is there answers. */
+/** Writes that need memory fail. Removals work, and existing copies answer. */
 const WITHOUT_MEMORY: Row = {
   ...AS_ALWAYS,
   'sign in with data': 'refused',
@@ -152,7 +152,7 @@ const WITHOUT_POSTGRES: Row = {
   'clean up': 'refused',
 };
 
-/** Statements may have arrived, or do so later. */
+/** Statements may have arrived, or may arrive later. */
 const WITHOUT_ANSWERS: Row = {
   ...WITHOUT_POSTGRES,
   'sign in': 'unheard',
@@ -164,7 +164,7 @@ const WITHOUT_BOTH = Object.fromEntries(OPERATIONS.map((operation) => [operation
 
 export interface Expectation {
   readonly cells: Row;
-  /** Of the data in Redis, once it is over. Durable keys are as they were last acknowledged in each. */
+  /** The data in Redis after the outage. Durable keys are as last acknowledged in every situation. */
   readonly data: 'kept' | 'lost' | 'older';
 }
 

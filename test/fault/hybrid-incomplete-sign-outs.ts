@@ -4,7 +4,7 @@ import { openHybridSides, type HybridSides } from '../e2e/support/hybrid-sides.j
 import { startTestApp, type TestApp } from '../e2e/support/test-app.js';
 import { waitUntil } from '../support/poll.js';
 
-/** Sign-outs over HTTP that one side could not take, and a restart of the application before they are finished. */
+/** Sign-outs over HTTP that one side could not take, with a restart of the application before they are finished. */
 export function describeIncompleteSignOuts(): void {
   describe.each(['Redis', 'Postgres'])('over HTTP without %s', (away) => {
     let sides: HybridSides;

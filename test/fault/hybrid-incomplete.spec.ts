@@ -15,7 +15,7 @@ const SIDES: readonly Side[] = ['redis', 'postgres'];
 interface Revocation {
   readonly name: string;
   readonly run: (store: SessionStore, devices: Devices) => Promise<unknown>;
-  /** Which of the user's devices it means. */
+  /** The devices of the user that it is meant to end. */
   readonly meant: (devices: Devices) => readonly SessionRecord[];
 }
 
@@ -69,7 +69,7 @@ describe('a revocation that one side could not take (I2)', () => {
     return { userId, own, other };
   };
 
-  /** How much work each side keeps for the other. */
+  /** Counts the work that each side keeps for the other. */
   const countPending = async () => {
     const [row] = await world.postgres.query<{ count: number }>(
       `select count(*)::integer as count from ${world.postgres.schema}.session_hot_changes`,
@@ -77,7 +77,7 @@ describe('a revocation that one side could not take (I2)', () => {
     return { postgres: row?.count, redis: await world.redis.hlen('nest-sessions:revocations') };
   };
 
-  /** How long ago the first revocation that Redis holds was kept there. */
+  /** Age of the oldest revocation that Redis keeps. */
   const readLongestKeptMs = async () => {
     const [kept, [seconds, microseconds]] = await Promise.all([
       world.redis.hvals('nest-sessions:revocations'),
@@ -185,7 +185,7 @@ describe('a revocation that one side could not take (I2)', () => {
         const sweeping = here.sweep();
         await gate.reached;
         await there.sweep();
-        // The one that is held might as well be dead.
+        // The held sweeper might as well be dead.
         await expectCarriedOut(devices, revocation);
         const later = await signIn(there.store, { userId: devices.userId });
         gate.open();
@@ -202,7 +202,7 @@ describe('a revocation that one side could not take (I2)', () => {
     await expect(here.store.revoke({ id: stranger.id, ...END })).rejects.toMatchObject({ pending: 'postgres' });
     here.passBreakerPeriod();
     await expect(here.store.revokeAll({ userId, ...END })).rejects.toMatchObject({ pending: 'postgres' });
-    // Longer than a statement may take to reach Postgres: by so much a late revocation may end too much.
+    // Longer than a statement may take to reach Postgres: sessions of that interval may end with a late revocation.
     await waitUntil('it was kept for a second', async () => (await readLongestKeptMs()) >= 1_000);
     const gate = there.calls.holdNext('before durable.revoke');
     const sweeping = there.sweep();

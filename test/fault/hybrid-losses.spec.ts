@@ -26,7 +26,7 @@ const LOSSES: Record<string, Lose> = {
   everything: (redis) => redis.flushall(),
 };
 
-/** Each of them ends with the token that has to work, or with the one that must not. */
+/** Each operation returns the tokens that must work and those that must not. */
 const OPERATIONS: Record<string, (service: SessionService, own: CreatedSession) => Promise<Ending>> = {
   create: async (service, { session }) => {
     const { token } = await service.create({ userId: session.userId, data: { visits: 7 } });
@@ -60,14 +60,14 @@ interface Ending {
   readonly over: readonly string[];
 }
 
-/** Before the sweep, before and after it asks Postgres for its epoch, and before it lists what was kept. */
+/** Before the sweep, before and after it asks Postgres for its epoch, and before it lists kept revocations. */
 const STEPS_UNTIL_LISTED = 4;
 
 describe('what Redis loses at any moment', () => {
   let server: RedisServer;
   let redis: Redis;
   let world: PostgresWorld;
-  /** On the store's way to Postgres. */
+  /** Between the store and Postgres. */
   let proxy: TcpProxy;
   let store: HybridSessionStore;
   let sweeper: HotSweeper;
@@ -91,7 +91,7 @@ describe('what Redis loses at any moment', () => {
     proxy = await TcpProxy.open(Number(url.port || 5432));
     url.hostname = '127.0.0.1';
     url.port = String(proxy.port);
-    // Never open: what is asked is asked.
+    // These breakers never open: every call is made.
     const breaker = (name: string) => new CircuitBreaker({ name, threshold: Infinity, periodMs: 1_000 });
     ({ store, sweeper } = assembleHybrid({
       hot: watch(redisHotSessions({ url: server.url, operationTimeout: '5s' }).create(context)),
@@ -131,7 +131,7 @@ describe('what Redis loses at any moment', () => {
     return steps;
   };
 
-  /** Runs work that loses something at its n-th step. @returns Whether it has so many steps. */
+  /** Runs work, and loses something at its n-th step. @returns Whether it has that many steps. */
   const losingAt = async <T>(step: number, lose: () => Promise<unknown>, work: () => Promise<T>) => {
     let steps = 0;
     onStep = async () => {
@@ -156,7 +156,7 @@ describe('what Redis loses at any moment', () => {
     for (const token of over) expect(await tryToken(token, { service })).toBe('absent');
     for (const token of live) {
       expect(await tryToken(token, { service })).toBe('live');
-      // All of its data or none, and nobody else's.
+      // All of its data or none, and no other session's.
       expect([undefined, 7]).toContain((await dataOf(token))?.visits);
     }
     const listed = await service.listByUser(userId);
@@ -165,7 +165,7 @@ describe('what Redis loses at any moment', () => {
       (await tryToken(other.token, { service })) === 'live',
     ];
     expect(isOtherListed).toBe(isOtherLive);
-    // What is listed can be revoked, and nothing authenticates then.
+    // Every listed session can be revoked, and none authenticates afterwards.
     expect(await service.revokeAll(userId)).toHaveLength(listed.length);
     for (const token of [...live, ...over, other.token]) expect(await tryToken(token, { service })).toBe('absent');
     expect(await service.listByUser(userId)).toEqual([]);
@@ -175,7 +175,7 @@ describe('what Redis loses at any moment', () => {
     it.each(Object.keys(OPERATIONS))('between any two steps of %s', async (operation) => {
       for (let step = 1, isReached = true; isReached; step += 1) {
         const { userId, own, other } = await signInTwice();
-        // Half of the finds meet a believed copy otherwise, and have one step.
+        // Otherwise half of the finds would meet a believed copy and take one step.
         if (operation === 'find') await redis.hdel(keyOf(own.session.id), `${own.session.id}:g`);
         const lose = async () => LOSSES[loss]?.(redis, await newestIdOf(userId));
         const run = () => OPERATIONS[operation]?.(service, own) ?? Promise.reject(new Error('no such operation'));
@@ -187,13 +187,13 @@ describe('what Redis loses at any moment', () => {
     });
   });
 
-  /** Of the session that an operation is about: the one that it just began, or the user's first. */
+  /** Id of the operation's session: the one that it just began, or the user's first. */
   const newestIdOf = async (userId: string) => {
     const rows = await world.query<{ id: string }>(`select id from sessions where user_id = $1 order by id`, [userId]);
     return String((rows.length > 2 ? rows.at(-1) : rows[0])?.id);
   };
 
-  /** A revocation that Postgres could not take, so that its caller was told that it is pending. */
+  /** Leaves a revocation that Postgres could not take: its caller was told that it is pending. */
   const leavePending = async (revoking: (own: CreatedSession) => Promise<unknown>) => {
     const { userId, own, other } = await signInTwice();
     proxy.refuse();
@@ -223,11 +223,11 @@ describe('what Redis loses at any moment', () => {
         isReached ||= step === 0;
         const ending = await tryToken(own.token, { service });
         endings.push(ending);
-        // Its caller knows that it was incomplete. Made again it is complete.
+        // Its caller knows that it was incomplete. Repeated, it is complete.
         await revoking(own);
         await expectNothingElseLost(userId, { live: [], over: [own.token] }, { other });
       }
-      // Once it is listed, losing it loses nothing.
+      // Once the revocation is listed, its loss does no harm.
       const unlisted = endings.lastIndexOf('live') + 1;
       expect(unlisted).toBe(STEPS_UNTIL_LISTED);
       expect(new Set(endings.slice(unlisted))).toEqual(new Set(['absent']));

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { FaultWorld, Instance, Sides } from './fault-world.js';
 import type { OperationName, Result } from './hybrid-failure-table.js';
 
-/** Longer than the one that sessions begin with, so that a touch can be seen. */
+/** Longer than the idle timeout that sessions begin with, so that a touch can be seen. */
 const LONG_IDLE_TIMEOUT_MS = 3_600_000;
 
 /** A user with two devices. */
@@ -17,9 +17,9 @@ export interface Subject extends Instance {
   readonly userId: string;
   readonly own: CreatedSession;
   readonly other: CreatedSession;
-  /** Every session that was acknowledged, by its id, and what came of it. */
+  /** Every acknowledged session, by its id, with its expected state. */
   readonly sessions: Map<string, 'live' | 'over'>;
-  /** The same of tokens. */
+  /** Every acknowledged token, with its expected state. */
   readonly tokens: Map<string, 'live' | 'over'>;
 }
 
@@ -47,7 +47,7 @@ function end({ sessions, tokens }: Subject, { session, token }: CreatedSession):
   tokens.set(token, 'over');
 }
 
-/** What each operation does, and what has to be true from then on. */
+/** What each operation does, and what must hold afterwards. */
 const CALLS: Record<OperationName, (subject: Subject) => Promise<unknown>> = {
   'sign in': async (subject) => {
     begin(subject, await subject.service.create({ userId: subject.userId, amr: ['pwd'] }));
@@ -98,7 +98,7 @@ const CALLS: Record<OperationName, (subject: Subject) => Promise<unknown>> = {
   'clean up': ({ store }) => store.cleanUp({ batchSize: 10 }),
 };
 
-/** Runs an operation and says what its caller got, in the words of the table. */
+/** Runs an operation and returns what its caller got, in the words of the table. */
 export async function run(operation: OperationName, subject: Subject): Promise<Result | `failed: ${string}`> {
   try {
     await CALLS[operation](subject);
@@ -108,7 +108,7 @@ export async function run(operation: OperationName, subject: Subject): Promise<R
   }
 }
 
-/** `live` or `absent`, or what came instead of an answer, in the words of the table. */
+/** Returns `live` or `absent`, or the failure in the words of the table. */
 export async function tryToken(token: string, { service }: Pick<Instance, 'service'>): Promise<string> {
   return service.authenticate(token, { touch: false }).then(({ outcome }) => outcome, describe);
 }

@@ -51,7 +51,7 @@ class FaultController {
   }
 }
 
-/** The requests that stand for a row of the table. */
+/** The requests behind each row of the table. */
 const REQUESTS: Partial<Record<OperationName, (browser: TestBrowser) => Promise<TestResponse>>> = {
   authenticate: (browser) => browser.get('/fault/who'),
   'read data': (browser) => browser.get('/fault/visits'),
@@ -73,7 +73,7 @@ describe('the failure table over HTTP', () => {
     let app: TestApp;
     const answers = new Map<string, TestResponse>();
     const browsers = new Map<string, TestBrowser>();
-    /** Whose session the sign-out is about, which signs in last. */
+    /** The user who signs out, and who signs in last. */
     let signedOut: { userId: string; ids: string[] };
 
     const browserOf = (what: string) => {
@@ -104,7 +104,7 @@ describe('the failure table over HTTP', () => {
     beforeAll(async () => {
       const { prepare, begin, end, poolSize = 10 } = SITUATIONS[name];
       const sides = await world.openSides({ poolSize, isStarted: false });
-      // No breaker answers for what another request met.
+      // No breaker stays open after the outage that another request met.
       const { store } = world.instance(sides, { breakerPeriodMs: 0 });
       app = await startTestApp({
         adapter: 'express',
@@ -161,7 +161,7 @@ describe('the failure table over HTTP', () => {
 
     it('a copy of the cookie ends for good when anything of the sign-out was done, and works on when nothing was', async () => {
       const isDone = expected('revoke').result !== 'refused';
-      // Until then a process that reaches both sides may let it in: that is what the 503 said.
+      // Until then a process that reaches both sides may still accept the session: the 503 said so.
       await waitUntil('nothing is pending', async () => (await world.pendingOf(signedOut)).length === 0);
       await waitUntil('both sides are asked', async () => (await browserOf('thief').get('/fault/who')).status !== 503);
       expect((await browserOf('thief').get('/fault/who')).status).toBe(isDone ? 401 : 200);

@@ -13,16 +13,16 @@ import {
 import { prepareSubject, run, tryToken, type Subject } from './hybrid-operations.js';
 import { SITUATIONS } from './hybrid-situations.js';
 
-/** One operation on a user of its own, before the situation began or in it. */
+/** One operation on a user of its own, before the situation or during it. */
 interface Cell {
   readonly operation: (typeof OPERATIONS)[number];
   readonly subject: Subject;
   result: string;
-  /** What was recorded as pending while the situation lasted. */
+  /** The sides that recorded pending work during the situation. */
   pending: string[];
   mayHaveBegun: boolean;
   readonly mayHaveGhosts: boolean;
-  /** What became of tokens that have ended, while it lasted and at the moment in which it was over. */
+  /** The answers to tokens that have ended, during the situation and at the moment when it ended. */
   readonly answersToEnded: string[];
 }
 
@@ -30,7 +30,7 @@ type Cells = Record<(typeof OPERATIONS)[number], Cell>;
 
 describe('the failure table of the hybrid store', () => {
   let world: FaultWorld;
-  /** Another process, whose sweeper is the only one there is. */
+  /** Another process, with the only sweeper. */
   let sweeping: Instance;
 
   beforeAll(async () => {
@@ -62,7 +62,7 @@ describe('the failure table of the hybrid store', () => {
     return new Map(await Promise.all(answers));
   };
 
-  /** Nothing is lost: once nothing is pending, every instance and both sides say what was acknowledged. */
+  /** Checks that nothing was lost: once no work is pending, every instance and both sides agree with the answers given. */
   const expectAgreement = async (cell: Cell) => {
     const { subject } = cell;
     await waitUntil('nothing is pending', async () => (await pendingOf(cell)).length === 0);
@@ -72,10 +72,10 @@ describe('the failure table of the hybrid store', () => {
       const listed = await listIds(instance, subject);
       const known = listed.filter((id) => subject.sessions.has(id));
       expect(new Set(known)).toEqual(new Set(liveIdsOf(subject)));
-      // A session may have begun of which nobody heard, and no other.
+      // A session whose creation was never answered may exist, and no other.
       expect(listed.length - known.length).toBeLessThanOrEqual(cell.mayHaveBegun ? 1 : 0);
     }
-    // Copies of sessions that are over can only come from older data, and nobody believes them.
+    // Copies of sessions that have ended can only come from older data, and no instance believes them.
     const { ghosts, stale } = await subject.store.reconcile({ userId: subject.userId });
     expect([cell.mayHaveGhosts ? 0 : ghosts, stale]).toEqual([0, 0]);
     expect(liveIdsOf(subject)).toEqual(expect.arrayContaining(await world.copiesOf(idsOf(subject))));
@@ -110,7 +110,7 @@ describe('the failure table of the hybrid store', () => {
       during = await prepareCells();
       await prepare?.(world);
       await Promise.all(Object.values(before).map(drive));
-      // Else the sweeper would do again what older data undoes.
+      // Otherwise the sweeper would repeat what older data undoes.
       await waitUntil('the sweeper has followed', async () => {
         const pending = await Promise.all(Object.values(before).map(pendingOf));
         return pending.every(({ length }) => length === 0);
@@ -128,13 +128,13 @@ describe('the failure table of the hybrid store', () => {
         cell.pending = await pendingOf(cell);
         if (outcomeOf(name, cell.operation) !== OUTCOMES.unheard) continue;
         cell.mayHaveBegun = cell.operation.startsWith('sign in');
-        // The one thing that an answer which was lost can cost.
+        // The only possible cost of a lost answer.
         if (cell.operation === 'rotate') cell.subject.tokens.delete(cell.subject.own.token);
       }
       const all = [...Object.values(before), ...Object.values(during)];
       await Promise.all(all.map(tryEnded));
       await end?.(world);
-      // Until the sweeper has been at it, what is pending may be let in by who reaches both sides: the error said so.
+      // Until a sweep, an instance that reaches both sides may accept a session whose end is pending: the error said so.
       await Promise.all(all.filter(({ result }) => !result.startsWith('pending')).map(tryEnded));
     });
 
@@ -145,7 +145,7 @@ describe('the failure table of the hybrid store', () => {
         const { result, pending } = during[operation];
         expect(result).toBe(expected.result);
         const wanted = expected.pending === 'nothing' ? [] : [expected.pending];
-        // What is done is recorded until the next sweep, which finds it followed already.
+        // A change stays recorded until the next sweep, which finds it followed already.
         const isElsewhere = isOnlyHere || expected.result === 'done' || expected === OUTCOMES.unheard;
         const recorded = expected.pending === 'nothing' ? pending : pending.filter((side) => side === expected.pending);
         expect(isElsewhere ? wanted : recorded).toEqual(wanted);

@@ -13,8 +13,8 @@ import { SessionTokens } from '#src/core/token/session-token.js';
 import { aroundCalls } from '../support/port-calls.js';
 import type { FromProcess, HybridCommands, ProcessSettings, ToProcess } from './hybrid-process.js';
 
-// One instance of an application, run by `HybridProcess`: does what it is told through IPC and stops traced calls
-// before and after each call that they make of a port.
+// One instance of an application, run by `HybridProcess`. It executes commands that arrive through IPC and stops traced
+// calls before and after each of their calls of a port.
 
 declare module 'nest-sessions' {
   interface SessionData {
@@ -87,7 +87,7 @@ function stoppingStore(): SessionStoreDefinition {
 
 let assembled: ReturnType<typeof assembleHybrid>;
 
-// What would be handed out is told at once, so that a test can try a token that nobody was given.
+// Tokens are reported as soon as they are made, so that a test can try one that was never handed out.
 const mint = Reflect.get(SessionTokens.prototype, 'mint');
 SessionTokens.prototype.mint = function (id) {
   const minted = mint.call(this, id);
@@ -152,6 +152,6 @@ process.on('message', (message: ToProcess) => {
   else if (message.isTraced) void traced.run(message.call, () => run(message));
   else void run(message);
 });
-// Whoever started it has gone.
+// The process that started this one is gone.
 process.once('disconnect', () => process.exit());
 tell({ kind: 'ready' });

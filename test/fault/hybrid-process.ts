@@ -19,18 +19,18 @@ export interface Login {
   readonly token: string;
 }
 
-/** What a process can be asked to do; answers pass as JSON. */
+/** The commands of a process. Answers pass as JSON. */
 export interface HybridCommands {
   create(input: CreateSession): Promise<Login>;
-  /** The session's `visits`, `null` without any; `false` when the token is of no live session. */
+  /** Returns the session's `visits`, or `null` without any. `false` when the token belongs to no live session. */
   authenticate(token: string): Promise<number | null | false>;
   rotate(token: string): Promise<string | undefined>;
   revoke(id: string): Promise<boolean>;
   revokeAll(userId: string): Promise<number>;
   revokeOthers(keep: Pick<CreatedSession['session'], 'id' | 'userId'>): Promise<number>;
-  /** Ids of the user's sessions. */
+  /** Lists the ids of the user's sessions. */
   list(userId: string): Promise<string[]>;
-  /** Whether the id, without any token, is of a live session. */
+  /** Returns whether the id belongs to a live session. */
   find(id: string): Promise<boolean>;
   sweep(): Promise<void>;
   reconcile(): Promise<{ readonly ghosts: number; readonly stale: number; readonly stoppedBy: string }>;
@@ -38,7 +38,7 @@ export interface HybridCommands {
 
 type Name = keyof HybridCommands;
 
-/** A held call that goes on so many turns of the event loop before its process dies. */
+/** A held call that goes on this many turns of the event loop before its process dies. */
 export interface LastCall {
   readonly call: number;
   readonly turns: number;
@@ -63,12 +63,12 @@ export type FromProcess =
   | { readonly kind: 'done'; readonly call: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly call: number; readonly error: string };
 
-/** A call that stops before and after each call of a port, to be told what to do. */
+/** A call that stops before and after each call of a port, and waits for a decision. */
 export interface Trace {
   readonly call: number;
-  /** The points that it came to, the one where it waits last. */
+  /** The points that it reached. It waits at the last one. */
   readonly points: readonly string[];
-  /** What it would hand out, before anybody was told. */
+  /** What it would hand out, before it does. */
   readonly minted: Login | undefined;
   /** How it ended, or `held` at a point. */
   readonly settled: Promise<'held' | 'done' | 'failed'>;
@@ -81,7 +81,7 @@ interface Listener {
   onFailed(error: Error): void;
 }
 
-/** A Nest application with a hybrid store in a process of its own, which dies with this one. */
+/** A Nest application with a hybrid store, in a process of its own that ends with this one. */
 export class HybridProcess {
   private readonly listeners = new Map<number, Listener>();
   private readonly exited: Promise<unknown>;
@@ -113,7 +113,7 @@ export class HybridProcess {
     });
   }
 
-  /** @param decide - Asked at each point, counted from 0: `true` lets the call go on, `false` holds it for ever. */
+  /** @param decide - Called at each point, counted from 0. `true` lets the call go on, `false` holds it for ever. */
   trace<Command extends Name>(
     { name, args }: { readonly name: Command; readonly args: Parameters<HybridCommands[Command]> },
     decide: (index: number) => Promise<boolean>,
@@ -140,13 +140,13 @@ export class HybridProcess {
     return Object.assign(trace, { settled });
   }
 
-  /** Ends it by SIGKILL. */
+  /** Kills it by SIGKILL. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.exited;
   }
 
-  /** Lets held calls go on; the process kills itself right after. */
+  /** Lets held calls go on. The process kills itself right after. */
   async killInFlight(calls: readonly LastCall[]): Promise<void> {
     this.tell({ kind: 'go on and die', calls });
     await this.exited;

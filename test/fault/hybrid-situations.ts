@@ -5,17 +5,17 @@ import { waitUntil } from '../support/poll.js';
 import type { FaultWorld, Sides } from './fault-world.js';
 import type { SituationName } from './hybrid-failure-table.js';
 
-/** How a situation is brought about and ended, on real servers. */
+/** How a situation begins and ends, on real servers. */
 export interface Situation {
-  /** Before anything is done: what has to be as it was then. */
+  /** Runs before any operation: saves the state that the situation returns to. */
   readonly prepare?: (world: FaultWorld) => Promise<unknown>;
-  /** `sides` are those of the instance under test. */
+  /** @param sides - Those of the instance under test. */
   readonly begin: (world: FaultWorld, sides: Sides) => Promise<unknown> | void;
-  /** Without it the situation is over as soon as it has begun. */
+  /** Without it, the situation ends as soon as it has begun. */
   readonly end?: (world: FaultWorld) => Promise<unknown> | void;
-  /** It costs nothing, so that it can begin anew before each call. */
+  /** It costs nothing, so it can begin anew before each call. */
   readonly isCheap?: boolean;
-  /** Other instances are not in it, so that they finish at once what this one leaves. */
+  /** It does not affect other instances, so they finish at once what this one leaves. */
   readonly isOnlyHere?: boolean;
   /** Connections of the instance under test. */
   readonly poolSize?: number;
@@ -34,7 +34,7 @@ export const SITUATIONS: Record<SituationName, Situation> = {
     end: (world) => world.thawRedis(),
   },
   'Redis was made a replica': {
-    // As a fail-over does it to the master that was; the sides keep talking to it.
+    // As a fail-over does to the former master. The sides keep talking to it.
     begin: async (world, sides) => {
       const instances = [world.instance(sides), world.sweeping].filter((one) => one !== undefined);
       const { token } = await world.instance(sides).service.create({ userId: 'witness', data: { visits: 1 } });
@@ -49,7 +49,7 @@ export const SITUATIONS: Record<SituationName, Situation> = {
       await other.replicaof('NO', 'ONE');
       other.disconnect();
       await world.redis.replicaof(host, newMaster.port);
-      // Within a second: until then it is believed by who was connected before.
+      // Within a second. Until then, clients that were connected before believe it.
       await waitUntil('every instance has noticed', async () => {
         const answers = await Promise.all(instances.map(({ service }) => service.authenticate(token)));
         return answers.every((one) => one.outcome === 'live' && !canReadData(one.session));

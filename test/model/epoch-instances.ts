@@ -1,21 +1,21 @@
 import type { Generation, LeftOutEpochRule, State } from './epoch-protocol.js';
 import type { Step } from './explore.js';
 
-/** `old`: from before the call that ends everything began to wait, so over when it has waited. */
+/** `old`: taken before the call that ends everything began to wait, so expired once it has waited. */
 type Lease = 'old' | 'new';
 
 /** What an instance knows of the epoch. */
 export interface Instance {
   readonly known: number;
-  /** While it has one it goes by what it knows; without one it has to ask. */
+  /** With a lease it uses the epoch that it knows. Without one it has to ask. */
   readonly lease?: Lease;
-  /** On its way. The lease counts from when it was asked for; none: it will be over on arrival. */
+  /** An answer on its way. Its lease counts from the question. None: the lease will have expired on arrival. */
   readonly answer?: { readonly epoch: number; readonly lease?: Lease };
-  /** An authenticate that began after the call had resolved, and the epoch that it goes by. */
+  /** An authenticate that began after the call had resolved, and the epoch that it uses. */
   readonly read?: { readonly epoch: number; readonly accepted?: boolean };
 }
 
-/** A fill by any instance, with whatever epoch that one may have heard of by then. */
+/** A fill by any instance, with any epoch that the instance may know by then. */
 export interface Fill {
   readonly at: 'begin' | 'lease' | 'select' | 'confirm' | 'promote' | 'over';
   readonly lease?: Generation;
@@ -49,7 +49,7 @@ export function* instanceSteps(state: State, leftOut?: LeftOutEpochRule): Genera
     const reading = { ...instance, read: { epoch: known } };
     yield { label: `read: begins in epoch ${known}`, next: { ...state, instance: reading } };
   } else if (read && !read.accepted && state.redis.copy?.server === server) {
-    // A copy that it does not believe lets it ask Postgres, which refuses what is over.
+    // For a copy that it does not believe it asks Postgres, which refuses sessions that have ended.
     if (redis.copy?.epoch !== read.epoch && leftOut !== 'copies-without-epoch') return;
     const accepted = { ...instance, read: { ...read, accepted: true } };
     yield { label: 'read: believes the copy', next: { ...state, instance: accepted } };
@@ -100,13 +100,13 @@ export function* fillSteps(state: State, index: number, leftOut?: LeftOutEpochRu
   }
 }
 
-/** Whether the lease is still this fill's, and was taken on this server process. Once lost, it is lost for good. */
+/** Whether this fill still holds the lease, taken on this server process. A lease once lost never comes back. */
 export function holdsLease({ redis, server, fills }: State, index: number): boolean {
   const { lease } = redis;
   return lease?.owner === index && lease.server === server && fills[index]?.lease?.server === server;
 }
 
-/** The call begins to wait: for every lease that was asked for until now. */
+/** The call begins to wait for every lease that was asked for until now. */
 export function withOldLease({ lease, answer, ...instance }: Instance): Instance {
   return {
     ...instance,
@@ -115,7 +115,7 @@ export function withOldLease({ lease, answer, ...instance }: Instance): Instance
   };
 }
 
-/** The call has waited for as long as a lease lasts, and longer. */
+/** The call has waited for longer than a lease lasts. */
 export function withoutOldLease({ lease, answer, ...instance }: Instance): Instance {
   return {
     ...instance,
@@ -131,6 +131,6 @@ export function keyOfInstance({ known, lease, answer, read }: Instance): string 
 
 export function keyOfFill({ at, lease, epoch }: Fill, holdsItsLease: boolean): string {
   if (!lease) return at;
-  // Without its lease it does nothing any more.
+  // Without its lease it does nothing more.
   return holdsItsLease ? `${at}${lease.epoch}${epoch ?? ''}` : 'over';
 }

@@ -12,15 +12,16 @@ import {
 import type { Model, Step } from './explore.js';
 
 /**
- * How everything is ended at once in the hybrid store, as a state machine small enough to explore exhaustively: an epoch
- * is committed in Postgres, carried to Redis, and known to each instance by lease.
+ * `revokeEverything` in the hybrid store, as a state machine small enough to explore exhaustively. An epoch is committed
+ * in Postgres, carried to Redis, and known to each instance by lease.
  *
- * Actors: one call that ends everything; another one with an earlier instant, which ends nothing here but counts as an
- * epoch; two fills, each by whatever instance; an instance that knows the epoch by lease and reads (authenticate);
- * sweepers. Around them: a lagging replica, a fail-over onto an older Redis state, lost keys, the loss of the epoch alone
- * (in a Cluster it has a master of its own), and a new start of the instance. Whoever does not go on has crashed.
+ * Actors: one call that ends everything; a second one with an earlier instant, which ends nothing here but counts as an
+ * epoch; two fills, each by any instance; an instance that knows the epoch by lease and reads (authenticate); sweepers.
  *
- * Change this first when the protocol changes, then the code.
+ * Faults: a lagging replica, a fail-over to an older Redis state, lost keys, the loss of the epoch alone (in a Cluster it
+ * has a master of its own), and a restart of the instance. An actor that takes no further step has crashed.
+ *
+ * When the protocol changes, change this model first, then the code.
  */
 
 /** One rule of the protocol left out, to show that the rule is needed. */
@@ -39,7 +40,7 @@ export const LEFT_OUT_EPOCH_RULES = [
   'begin-by-the-clock',
 ] as const;
 
-/** What the protocol does not stand: the epoch is lost in Redis before the instance has asked there or swept. */
+/** A loss that the protocol does not survive: Redis loses the epoch before the instance has asked there or swept. */
 export const NOT_PROMISED = 'epoch-lost-unheard';
 
 export type LeftOutEpochRule = (typeof LEFT_OUT_EPOCH_RULES)[number] | typeof NOT_PROMISED;
@@ -51,20 +52,20 @@ export interface Generation {
 }
 
 export interface Redis {
-  /** Of the one session that began before. */
+  /** The copy of the one session that began before. */
   readonly copy?: Generation;
   readonly lease?: Generation & { readonly owner: number };
   readonly epoch: number;
-  /** Which attempt to carry it left its mark beside the epoch; 0: none. */
+  /** The attempt to carry the epoch whose mark is beside it. 0: none. */
   readonly mark: number;
 }
 
 export interface Postgres {
   /** The highest epoch committed. */
   readonly epoch: number;
-  /** The highest number given to anybody, committed or not; used where that rule is left out. */
+  /** The highest number given out, committed or not. Used where that rule is left out. */
   readonly sequence: number;
-  /** The session began before what is committed. */
+  /** Whether the session began before a committed end of everything. */
   readonly isOver: boolean;
 }
 
@@ -87,7 +88,7 @@ export interface State {
   readonly other: Pick<Call, 'at' | 'number'>;
   readonly instance: Instance;
   readonly fills: readonly Fill[];
-  /** A session that began after the epoch was committed is refused for ever. */
+  /** Whether a session that began after the epoch was committed is refused for ever. */
   readonly isLaterRefused: boolean;
 }
 
@@ -111,13 +112,13 @@ const START: State = {
 
 const machine = { stepsFrom, violationOf, keyOf };
 
-/** The call alone, with everything that can be lost. */
+/** The call alone, with every possible loss. */
 export const EPOCH_WITH_LOSSES: Model<State, LeftOutEpochRule> = { ...machine, start: START };
 
-/** A part of that, for what goes wrong without any fill. */
+/** A part of it, for failures that need no fill. */
 export const EPOCH_WITHOUT_FILLS: Model<State, LeftOutEpochRule> = { ...machine, start: { ...START, fills: [] } };
 
-/** Beside another call, with nothing lost but the copies. */
+/** Beside another call. Only copies are lost. */
 export const EPOCH_BESIDE_ANOTHER: Model<State, LeftOutEpochRule> = {
   ...machine,
   start: { ...START, failOversLeft: 0, epochLossesLeft: 0, startsLeft: 0, other: { at: 'begin', number: 0 } },
@@ -142,7 +143,7 @@ function violationOf(state: State): string | undefined {
   const { postgres, redis, server, instance, isLaterRefused } = state;
   if (isLaterRefused) return 'a session that began afterwards is refused';
   if (instance.read?.accepted) return 'accepted after the call resolved';
-  // What a sweep leads to, whoever crashed: nobody who has heard of the epoch believes it.
+  // After a sweep, and after any crash: no instance that knows the epoch believes the copy.
   const { copy } = redis;
   if (postgres.isOver && copy?.server === server && copy.epoch >= state.call.number && state.call.number > 0) {
     return 'a copy of what is over was confirmed in the new epoch';
@@ -199,7 +200,7 @@ function* callSteps(state: State, leftOut?: LeftOutEpochRule): Generator<Step<St
   }
 }
 
-/** Its instant is earlier, so that the session stays; but it counts. */
+/** Its instant is earlier, so the session stays. It still counts as an epoch. */
 function* otherSteps(state: State, leftOut?: LeftOutEpochRule): Generator<Step<State>> {
   const { other, postgres } = state;
   if (other.at === 'begin' && leftOut === 'numbers-by-sequence') {
@@ -225,7 +226,7 @@ function withEpoch(postgres: Postgres, number: number): Postgres {
   return { ...postgres, epoch: Math.max(postgres.epoch, number) };
 }
 
-/** Writes the epoch unless a higher one is there, and a new mark beside it. Leases from before are waited for. */
+/** Writes the epoch, unless a higher one is stored, and a new mark beside it. The call then waits for earlier leases. */
 function carry(state: State, number: number, at: Call['at']): State {
   const { redis, call } = state;
   const attempt = call.attempt + 1;
@@ -237,17 +238,17 @@ function carry(state: State, number: number, at: Call['at']): State {
   };
 }
 
-/** After the time that a lease lasts. */
+/** After as long as a lease lasts. */
 function endOldLeases(state: State): State {
   return { ...state, instance: withoutOldLease(state.instance) };
 }
 
-/** Written by hand, for speed. What nobody can use any more is left out, as it makes no difference. */
+/** Written by hand, for speed. Values that no actor can use any more make no difference and are left out. */
 function keyOf(state: State): string {
   const { postgres, redis, replica, server, call, other } = state;
   const { copy } = redis;
   const believed = copy?.server === server ? copy.epoch : '';
-  // Copies and leases of the replica are of a server that will be gone when it takes over.
+  // Copies and leases on the replica belong to a server process that will be gone when the replica takes over.
   const epochs = `${redis.epoch}${redis.mark}${replica.epoch}${replica.mark}`;
   const left = `${state.failOversLeft}${state.lossesLeft}${state.epochLossesLeft}${state.startsLeft}`;
   const committed = `${postgres.epoch}${postgres.sequence}${Number(postgres.isOver)}${Number(state.isLaterRefused)}`;

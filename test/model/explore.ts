@@ -1,11 +1,11 @@
-/** A protocol as a state machine, with rules that can be left out to show that they are needed. */
+/** A protocol as a state machine. Its rules can be left out, to show that each is needed. */
 export interface Model<State, Rule extends string> {
   readonly start: State;
-  /** Everything that can happen next. */
+  /** Every possible next step. */
   stepsFrom(state: State, leftOut?: Rule): Iterable<Step<State>>;
-  /** The broken promise, if one is broken. */
+  /** The broken promise, if any. */
   violationOf(state: State): string | undefined;
-  /** Equal for states that behave alike. Called millions of times. */
+  /** A key, equal for states that behave alike. Called millions of times. */
   keyOf(state: State): string;
 }
 
@@ -16,7 +16,7 @@ export interface Step<State> {
 
 export interface Exploration {
   readonly states: number;
-  /** The shortest way to a broken promise, the promise last. Empty when none can be broken. */
+  /** The shortest path to a broken promise, with the promise last. Empty when none can be broken. */
   readonly violation: readonly string[];
 }
 
@@ -26,7 +26,7 @@ interface Visited<State> {
   readonly label?: string;
 }
 
-/** Walks every state that can be reached, breadth first, until a promise is broken or nothing is left. */
+/** Visits every reachable state, breadth first, until a promise is broken or no state is left. */
 export function explore<State, Rule extends string>(model: Model<State, Rule>, leftOut?: Rule): Exploration {
   const seen = new Set([model.keyOf(model.start)]);
   let layer: Visited<State>[] = [{ state: model.start }];

@@ -3,11 +3,11 @@ import type { Model, Step } from './explore.js';
 /**
  * The hybrid store's protocol for one session, as a state machine small enough to explore exhaustively.
  *
- * Actors: one create, two reads (authenticate), one revoke, one rotate. Around them: a lagging replica, fail-overs and
- * restarts onto an older Redis state, lost keys, and a crash of any writer between any two of its steps. What ends every
- * session at once is explored in epoch-protocol.ts.
+ * Actors: one create, two reads (authenticate), one revoke, one rotate. Faults: a lagging replica, fail-overs and restarts
+ * to an older Redis state, lost keys, and a crash of any writer between any two of its steps. `epoch-protocol.ts` explores
+ * `revokeEverything`.
  *
- * Change this first when the protocol changes, then the code.
+ * When the protocol changes, change this model first, then the code.
  */
 
 /** One rule of the protocol left out, to show that the rule is needed. */
@@ -52,7 +52,7 @@ type Actor =
       readonly kind: 'read';
       readonly at: 'look' | 'select' | 'promote' | 'over';
       readonly generation?: number;
-      /** What had been promised when the read began. */
+      /** The promises made when the read began. */
       readonly began?: Acks;
       readonly row?: Row;
       readonly accepted?: Token;
@@ -104,7 +104,7 @@ function* stepsFrom(state: State, leftOut?: LeftOutRule): Generator<Step<State>>
   }
 }
 
-/** Judged by reads that began after the promise was made. */
+/** Checked by reads that began after the promise was made. */
 function violationOf(state: State): string | undefined {
   for (const actor of state.actors) {
     if (actor.kind !== 'read' || actor.at !== 'over' || !actor.accepted) continue;
@@ -237,7 +237,7 @@ function* readSteps(
   }
 }
 
-/** The promote script: the lease must still be the caller's, and have been taken on this very server process. */
+/** The promote script: the caller must still hold the lease, taken on this very server process. */
 function promote(state: State, own: Lease, { token, leftOut }: { token: Token; leftOut?: LeftOutRule }): Hot {
   const { hot, generation } = state;
   const copy = { token, generation };

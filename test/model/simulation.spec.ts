@@ -18,7 +18,7 @@ describe('two instances of the hybrid store on simulated sides', () => {
           total.set(key, (total.get(key) ?? 0) + count);
         }
       }
-      // A simulation that never accepts anybody, or never meets an outage, would prove nothing.
+      // A simulation that accepts no session, or never meets an outage, would prove nothing.
       const inARun = (key: string) => (total.get(key) ?? 0) / SEEDS;
       expect(inARun('accepted')).toBeGreaterThan(1);
       expect(inARun('outages')).toBeGreaterThan(1);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { World } from './world.js';
 
-/** Runs work to its end, letting everything go on that it waits for. */
+/** Runs work to its end, and lets every step that it waits for go on. */
 type Finish = <T>(work: Promise<T>) => Promise<T>;
 
-/** What holds at every moment, whoever is in the middle of what. */
+/** Checks what holds at every moment, with any operation half done. */
 export function checkStep({ durable, redis }: World): void {
   for (const [id, { epoch, generation }] of redis.contents.copies) {
     const endedIn = durable.epochThatEnds(id);
@@ -14,7 +14,7 @@ export function checkStep({ durable, redis }: World): void {
   checkAudit(durable);
 }
 
-/** What holds once everything is up, nothing is under way and all instances have swept. */
+/** Checks what holds once both sides are up, no operation is under way and all instances have swept. */
 export async function checkHealed(world: World, finish: Finish): Promise<void> {
   const { durable, redis, ledger, instances } = world;
   assert.equal(durable.pendingChanges, 0, 'changes are left that hot copies have not followed');
@@ -42,7 +42,7 @@ export async function checkHealed(world: World, finish: Finish): Promise<void> {
   await checkReconciled(world, { live, finish });
 }
 
-/** Nothing changes meanwhile, so one run leaves exactly the copies of live sessions, and another finds no drift. */
+/** Nothing changes meanwhile. One run leaves exactly the copies of live sessions, and a second one finds no drift. */
 async function checkReconciled(
   { instances, redis }: World,
   { live, finish }: { live: ReadonlySet<string>; finish: Finish },

@@ -12,7 +12,7 @@ interface Target {
   readonly userId: string;
 }
 
-/** The operations of the port that end sessions; those that end many only now and then. */
+/** The operations of the port that end sessions. Those that end many are rarer. */
 export function endingOperations(world: World, covered: Covered, target: Target): Operation[] {
   const { random } = world;
   const operations: Operation[] = [() => revoke(world, target)];
@@ -47,10 +47,10 @@ async function revokeByProvider(world: World, covered: Covered, store: HybridSes
   const isOfUser = (session: Known) => userId === undefined || session.userId === userId;
   const restsOnIt = (session: Known) => session.provider === sessionId && isOfUser(session);
   const before = ledger.idsWhere(restsOnIt);
-  // A step-up may let any session of theirs rest on it meanwhile.
+  // A step-up may tie any session of the user to the provider's session meanwhile.
   const revocation = { issuer: ISSUER, sessionId, userId, reason: 'idp-logout', ...BY_NOBODY } as const;
   await end(world, isOfUser, () => store.revokeByIdentityProvider(revocation));
-  // One that came to rest on another one meanwhile was spared, or ended before that.
+  // A session that a step-up has tied to another one meanwhile survived, or ended before that.
   const after = new Set(ledger.idsWhere(restsOnIt));
   ledger.revoked(before.filter((id) => after.has(id)));
   covered.byProvider += before.length;
@@ -74,7 +74,7 @@ async function end(world: World, names: (session: Known) => boolean, call: () =>
     () => undefined,
     (error: unknown) => ({ error }),
   );
-  // One that is kept until Postgres is back may end a little too much: what begins until a sweep has been told of it.
+  // A revocation kept until Postgres is back may end a little too much: sessions that begin until a sweep lists it.
   const isKept = answered?.error instanceof RevocationIncompleteError && answered.error.pending.includes('postgres');
   if (!isKept) settle();
   if (answered) throw answered.error;

@@ -8,36 +8,36 @@ export interface Known {
   readonly id: string;
   readonly userId: string;
   readonly createdAtMs: number;
-  /** Of the token that its client holds. */
+  /** Hash of the token that its client holds. */
   tokenHash: Uint8Array;
-  /** What it rests on at the identity provider; `undefined`: not known, for a step-up that may have changed it failed. */
+  /** Its session at the identity provider. `undefined`: unknown, because a step-up failed that may have changed it. */
   provider: string | null | undefined;
 }
 
-/** Sessions that somebody wanted to be over, and when that call was answered. */
+/** Sessions that a call was meant to end, and when that call was answered. */
 interface Ending {
   readonly names: (session: Known) => boolean;
   settledAt: number;
 }
 
-/** What callers were told, and so what they may rely on. Nothing in here looks into the stores. */
+/** What callers were told, and so may rely on. The ledger never looks into the stores. */
 export class Ledger {
   private readonly known = new Map<string, Known>();
   private readonly begunAt = new Map<string, number>();
   private readonly endings: Ending[] = [];
   private readonly ended = new Set<string>();
   private readonly retired = new Set<string>();
-  /** Tokens that a step-up was to replace, with the mark of the level that they must not come to. */
+  /** Tokens that a step-up was meant to replace, with the mark of the level that they must not reach. */
   private readonly outgrown: { readonly from: string; readonly mark: string }[] = [];
   private readonly keys: { readonly id: string; readonly key: string; readonly losses: number }[] = [];
-  /** The latest durable value of each session that nobody may be given an earlier one of. */
+  /** The latest durable value of each session. No caller may be given an earlier one. */
   private readonly durable = new Map<string, number>();
-  /** Those of which something was promised a moment ago. */
+  /** Sessions about which something was promised a moment ago. */
   private toBeAsked: string[] = [];
   private losses = 0;
   private time = 0;
 
-  /** @returns Tells what became of it. */
+  /** @returns A function to call with the outcome. */
   creating(): (session: Known) => void {
     const begunAt = (this.time += 1);
     return (session) => {
@@ -47,9 +47,9 @@ export class Ledger {
   }
 
   /**
-   * Somebody wants sessions to be over, if they begin before the call is answered.
+   * Notes that a call is meant to end sessions, if they begin before it is answered.
    *
-   * @returns To be called when it was answered, whatever the answer.
+   * @returns A function to call when the call was answered, whatever the answer.
    */
   ending(names: (session: Known) => boolean): () => void {
     const ending: Ending = { names, settledAt: Infinity };
@@ -57,7 +57,7 @@ export class Ledger {
     return () => void (ending.settledAt = this.time += 1);
   }
 
-  /** Whether anybody ever wanted it to be over. */
+  /** Whether any call was ever meant to end it. */
   mayBeOver(id: string): boolean {
     const session = this.find(id);
     const begunAt = this.begunAt.get(id) ?? 0;
@@ -76,7 +76,7 @@ export class Ledger {
     if (known && hex(known.tokenHash) === hex(from)) known.tokenHash = to;
   }
 
-  /** Whether it applies or not, this token comes to nothing that is proved with the rotation. */
+  /** Whether or not the rotation applies, this token must not gain what was proved with it. */
   steppingUp(id: string, { from, mark }: { from: Uint8Array; mark: string }): void {
     this.outgrown.push({ from: hex(from), mark });
     this.find(id).provider = undefined;
@@ -88,7 +88,7 @@ export class Ledger {
     this.toBeAsked.push(id);
   }
 
-  /** A flush or a fail-over: data that was only on the hot side may be gone or older. */
+  /** After a flush or a fail-over: data that only the hot side held may be gone or older. */
   dataLost(): void {
     this.losses += 1;
   }
@@ -109,11 +109,11 @@ export class Ledger {
 
   pickKnown(random: SeededRandom): string | undefined {
     if (this.known.size === 0) return undefined;
-    // The older a session is, the more often it is over already.
+    // Older sessions have ended more often.
     return random.pick(random.chance(0.5) ? this.ids().slice(-2) : this.ids());
   }
 
-  /** What was promised last is what most likely does not hold yet. */
+  /** The latest promises are the most likely to be broken. */
   takePromised(random: SeededRandom): string | undefined {
     const index = random.below(this.toBeAsked.length);
     return this.toBeAsked.splice(index, 1)[0];
@@ -123,7 +123,7 @@ export class Ledger {
     return this.keys.filter((one) => one.id === id && one.losses === this.losses).map(({ key }) => key);
   }
 
-  /** What had been promised when a call began: that alone binds its answer. */
+  /** The promises made when a call began. Only these bind its answer. */
   began() {
     const ended = new Set(this.ended);
     const retired = new Set(this.retired);
@@ -140,7 +140,7 @@ export class Ledger {
         const told = durable.get(id) ?? 0;
         assert(Number(data[DURABLE_KEY] ?? 0) >= told, `an older value came back of the durable key of ${id}`);
       },
-      /** @param liveNow - What the durable side holds at the end: what ended meanwhile may or may not be listed. */
+      /** @param liveNow - What the durable side holds at the end. Sessions that ended meanwhile may or may not be listed. */
       assertList: (userId: string, listed: readonly string[], liveNow: ReadonlySet<string>): void => {
         assert.equal(new Set(listed).size, listed.length, 'a session is listed twice');
         for (const id of listed) assert(!ended.has(id), `session ${id} was listed after its revocation had resolved`);
@@ -150,7 +150,7 @@ export class Ledger {
       },
       updated: (id: string, { key, durable: value }: { key: string; durable: { [DURABLE_KEY]?: number } }): void => {
         this.keys.push({ id, key, losses });
-        // Not promised: what was on its way to Postgres when Redis lost it.
+        // Not promised: a value that was on its way to Postgres when Redis lost it.
         if (losses === this.losses) this.told(id, value);
       },
     };

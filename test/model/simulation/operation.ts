@@ -2,15 +2,15 @@ import type { World } from './world.js';
 
 export const USERS = ['ada', 'grace'];
 export const ISSUER = 'https://idp.example';
-/** What sessions may rest on at the identity provider. */
+/** The sessions at the identity provider to which sessions may belong. */
 export const PROVIDER_SESSIONS = ['sid-1', 'sid-2'];
 
-/** Holds serials, so that of two values the higher one is the later one. */
+/** A key that holds serials: of two values the higher one is the later one. */
 export const DURABLE_KEY = 'durable';
 
 export type Operation = () => Promise<void>;
 
-/** What one run has gone through, so that a test can see that the simulation reaches what it is meant to reach. */
+/** Counts of what one run met, so that a test can check the reach of the simulation. */
 export interface Covered {
   operations: number;
   outages: number;

@@ -17,7 +17,7 @@ import { HOUR_MS } from '#src/testing/world/durations.js';
 
 const NO_AUTHENTICATION = { amr: [], assuranceLevel: null, awaitsSecondFactor: false, identityProvider: null };
 
-/** One of the operations of the port, at random, held against the ledger. */
+/** Picks one of the operations of the port at random. Its outcome is checked against the ledger. */
 export function pickOperation(world: World, covered: Covered): Operation {
   const { random, ledger } = world;
   const index = random.below(world.instances.length);
@@ -135,7 +135,7 @@ async function update(world: World, { store, id }: OfSession): Promise<void> {
   const found = await store.find(id);
   if (!found.live) return;
   const began = world.ledger.began();
-  // The state that is most likely to be missed if it comes back.
+  // The state whose return is the most likely to be missed.
   if (world.random.chance(0.3)) world.redis.replicate();
   const durable = world.random.chance(0.5) ? { [DURABLE_KEY]: world.nextSerial() } : {};
   const data = { ...found.record.data, [key]: true, ...durable };

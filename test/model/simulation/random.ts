@@ -1,4 +1,4 @@
-/** Mulberry32: a small generator whose whole run follows from one seed. */
+/** Mulberry32: a small generator. One seed determines its whole sequence. */
 export class SeededRandom {
   private state: number;
 

@@ -14,15 +14,15 @@ interface Waiting {
 const PRIORITY_CHANGE = 0.05;
 
 /**
- * Decides who goes on next. Whatever reaches a backend waits at a point before its effect and at another before its
- * answer; the scheduler lets one of those that wait go on at a time.
+ * Decides which actor goes on next. Each call of a backend waits at one point before its effect and at another before
+ * its answer. The scheduler releases one waiting point at a time.
  *
- * Half of the seeds choose among all alike. The others give every actor a priority that rarely changes (probabilistic
- * concurrency testing), because some races need one actor to make many steps while another makes none.
+ * Half of the seeds choose among all points with equal chances. The others give every actor a priority that rarely changes
+ * (probabilistic concurrency testing): some races need one actor to take many steps while another takes none.
  */
 export class Scheduler {
   private readonly waiting: Waiting[] = [];
-  /** Whoever goes on: all points reached until the next step are this actor's, for nobody else was woken. */
+  /** The actor that goes on. All points reached until the next step belong to it, because no other actor was woken. */
   private current: Actor = { priority: 0 };
   private readonly usesPriorities: boolean;
 
@@ -33,7 +33,7 @@ export class Scheduler {
     this.usesPriorities = random.chance(0.5);
   }
 
-  /** Starts work that is an actor of its own. */
+  /** Starts work as an actor of its own. */
   runActor<T>(work: () => Promise<T>): Promise<T> {
     this.current = { priority: this.random.next() };
     return work();
@@ -43,7 +43,7 @@ export class Scheduler {
     return this.pointAfter(0);
   }
 
-  /** A point that nobody goes on from before so many ms have passed. */
+  /** A point that is released after this many ms at the earliest. */
   pointAfter(ms: number): Promise<void> {
     const actor = this.current;
     const notBeforeMs = this.clock.nowMs + ms;
@@ -54,7 +54,7 @@ export class Scheduler {
     return this.waiting.length === 0;
   }
 
-  /** Lets one go on and waits until everything that follows from it has come to rest at points again. */
+  /** Releases one point and waits until all work that follows from it waits at points again. */
   async step(): Promise<void> {
     if (this.isIdle) return this.settle();
     const [next] = this.waiting.splice(this.pickIndex(), 1);
@@ -70,7 +70,7 @@ export class Scheduler {
     while (!this.isIdle) await this.step();
   }
 
-  /** A turn of the event loop: all promises that can settle without a point have settled then. */
+  /** Waits for one turn of the event loop: all promises that can settle without a point have settled by then. */
   settle(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }

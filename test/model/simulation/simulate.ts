@@ -7,19 +7,19 @@ import { World } from './world.js';
 
 const MOVES = 160;
 const MAX_IN_FLIGHT = 6;
-/** No two moves are at the same ms, so that what began after an answer began later. */
+/** No two moves share a ms, so that a call that began after an answer began later. */
 const LEAST_MOVE_MS = 2;
 
 /**
- * One run: two instances of the hybrid store on the same two simulated sides, operations started at random, their steps
- * interleaved at random, faults at random, and after every answer a look into the ledger whether it broke a promise.
+ * One run: two instances of the hybrid store on the same two simulated sides. Operations start at random, their steps
+ * interleave at random, faults occur at random, and every answer is checked against the promises in the ledger.
  *
  * @throws {AssertionError} A promise was broken. The same seed breaks it again.
  */
 export async function simulate(seed: number): Promise<Covered> {
   const world = new World(seed);
   const realNow = performance.now.bind(performance);
-  // What the store measures for itself passes as time does in the run.
+  // The time that the store measures by itself passes as it does in the run.
   performance.now = () => world.clock.nowMs;
   try {
     return await new Simulation(seed, world).run();
@@ -78,7 +78,7 @@ class Simulation {
     this.inFlight.add(settled);
   }
 
-  /** Everything is up again, what was under way comes to its end, and all instances sweep. */
+  /** Brings both sides up again, lets pending operations finish, and lets all instances sweep. */
   private async heal(): Promise<void> {
     const { world } = this;
     world.heal();

@@ -1,6 +1,6 @@
 const START_MS = 1_700_000_000_000;
 
-/** The one clock of a run. It moves only when the run moves it. */
+/** The only clock of a run. It moves only when the run moves it. */
 export class SimulatedClock {
   nowMs = START_MS;
 

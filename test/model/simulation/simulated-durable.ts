@@ -38,14 +38,14 @@ interface Row {
   ended?: EndedSession;
 }
 
-/** Sessions that began before this instant are over. */
+/** Sessions that began before this instant have ended. */
 interface Floor {
   readonly beforeMs: number;
   readonly epoch: number;
   readonly reason: SessionEndReason;
 }
 
-/** Postgres as the hybrid store knows it: rows, an audit log, and changes recorded in the same step. Time stands still. */
+/** Postgres as the hybrid store sees it: rows, an audit log, and changes recorded in the same step. Time stands still. */
 export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   readonly rows = new Map<string, Row>();
   readonly audit: { readonly id: string; readonly event: 'created' | 'rotated' | 'ended' }[] = [];
@@ -75,13 +75,13 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
       .map(({ record }) => record.id);
   }
 
-  /** The first epoch in which a session is over because everything was ended; `undefined`: it is not. */
+  /** The first epoch in which the session has ended with everything. `undefined`: it has not. */
   epochThatEnds(id: string): number | undefined {
     const row = this.rows.get(id);
     return row && this.floorOver(row)?.epoch;
   }
 
-  /** A row deleted directly in SQL: the trigger records it. */
+  /** Deletes a row as direct SQL does: the trigger records it. */
   deleteRow(id: string): void {
     const row = this.rows.get(id);
     if (!row) return;
@@ -195,7 +195,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     );
   }
 
-  /** Of the single sessions nothing is recorded. */
+  /** Records no change for any single session. */
   revokeEverything({
     before,
     reason,
@@ -247,7 +247,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     });
   }
 
-  /** Marks what a floor has ended, one at a time. */
+  /** Marks the sessions that a cutoff has ended, one at a time. */
   cleanUp(): Promise<CleanUpOutcome> {
     return this.call(() => {
       const over = [...this.rows.values()].filter((row) => !row.ended && this.isOver(row));

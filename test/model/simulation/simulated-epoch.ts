@@ -6,7 +6,7 @@ const LEASE_MS = 100;
 const WAIT_MS = 125;
 const MAX_ATTEMPTS = 3;
 
-/** What one instance knows of the epoch, by lease: as `cutoff-lease.ts`, on the clock of the run. */
+/** The epoch that one instance knows by lease, as in `cutoff-lease.ts`, on the clock of the run. */
 export class SimulatedEpoch {
   known = 0;
   private stored = 0;

@@ -19,7 +19,7 @@ import { SimulatedSide, type SimulatedParts } from './simulated-side.js';
 
 const PAGE = 2;
 
-/** Redis as one instance of the hybrid store knows it. */
+/** Redis as one instance of the hybrid store sees it. */
 export class SimulatedHot extends SimulatedSide implements HotSessions {
   readonly epoch: SimulatedEpoch;
 
@@ -147,7 +147,7 @@ export class SimulatedHot extends SimulatedSide implements HotSessions {
     return this.callInEpoch((epoch) => (this.redis.contents.copies.get(id)?.epoch ?? -1) >= epoch);
   }
 
-  /** In the order of the ids, few at a time, so that much can happen between two pages. */
+  /** Lists by id, a few at a time, so that much can happen between two pages. */
   scanCopies({ cursor = '' }: { readonly cursor?: string }): Promise<HotCopyPage> {
     return this.callInEpoch((epoch) => {
       const ids = [...this.redis.contents.copies.keys()].toSorted().filter((id) => id > cursor);

@@ -4,11 +4,11 @@ import { Link } from './simulated-side.js';
 
 export interface Copy {
   readonly record: SessionRecord;
-  /** `undefined`: not believed anywhere. */
+  /** `undefined`: no server believes the copy. */
   readonly generation?: string;
-  /** In which its version is counted. */
+  /** The epoch in which its version is counted. */
   readonly epoch: number;
-  /** Of the server on which its version is counted. */
+  /** The server on which its version is counted. */
   readonly process: number;
 }
 
@@ -27,13 +27,13 @@ interface Contents {
 
 const EMPTY: Contents = { copies: new Map(), leases: new Map(), kept: new Map(), epoch: 0, marks: [] };
 
-/** The one server of all instances, with a replica that lags until it is told to catch up. */
+/** The server that all instances share, with a replica that lags until it is made to catch up. */
 export class SimulatedRedis {
   readonly link = new Link();
   contents = EMPTY;
   private older = EMPTY;
   process = 1;
-  /** How often a copy was found to be behind what the durable side was told. */
+  /** How often a copy was behind the version that the durable side had stored. */
   behind = 0;
   private serial = 0;
 
@@ -45,7 +45,7 @@ export class SimulatedRedis {
     this.contents = { ...this.contents, ...change };
   }
 
-  /** What a copy is confirmed on by somebody who goes by this epoch. */
+  /** The generation that a caller with this epoch confirms a copy on. */
   generationIn(epoch: number): string {
     return `${this.process}x${epoch}`;
   }
@@ -56,12 +56,12 @@ export class SimulatedRedis {
     this.write({ epoch: Math.max(contents.epoch, epoch), marks });
   }
 
-  /** The replica, or the last snapshot, is now as it is here. */
+  /** Brings the replica, or the last snapshot, up to date. */
   replicate(): void {
     this.older = this.contents;
   }
 
-  /** A fail-over, or a restart from a snapshot: another process, with an older state. */
+  /** A fail-over, or a restart from a snapshot: a new process with an older state. */
   failOver(): void {
     this.contents = this.older;
     this.process += 1;
@@ -75,7 +75,7 @@ export class SimulatedRedis {
     this.write({ epoch: 0, marks: [] });
   }
 
-  /** A fail-over, in a Cluster, of the master that the key lives on. */
+  /** A fail-over, in a Cluster, of the master that holds the key. */
   failOverEpoch(): void {
     const { epoch, marks } = this.older;
     this.write({ epoch, marks });
@@ -85,7 +85,7 @@ export class SimulatedRedis {
     return [...this.contents.copies.keys()];
   }
 
-  /** Ids of the copies that an instance which goes by this epoch would believe now. */
+  /** Ids of the copies that an instance with this epoch would believe now. */
   believedIds(epoch: number): string[] {
     const generation = this.generationIn(epoch);
     return [...this.contents.copies].filter(([, copy]) => copy.generation === generation).map(([id]) => id);

@@ -3,22 +3,22 @@ import type { SeededRandom } from './random.js';
 import type { SimulatedClock } from './simulated-clock.js';
 import type { Scheduler } from './scheduler.js';
 
-/** What a backend does with the calls that reach it. */
+/** How a backend treats the calls that reach it. */
 export type Condition = 'up' | 'down' | 'losing answers';
 
-/** What all of a run share. */
+/** What all parts of a run share. */
 export interface SimulatedParts {
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
   readonly clock: SimulatedClock;
 }
 
-/** How a server is reached, by all instances alike. */
+/** How all instances reach a server. */
 export class Link {
   condition: Condition = 'up';
 }
 
-/** A backend that all instances share: effects are atomic, everything around them can be interleaved and go wrong. */
+/** A backend that all instances share. Effects are atomic; everything around them can interleave and fail. */
 export abstract class SimulatedSide {
   constructor(
     readonly name: string,
@@ -26,7 +26,7 @@ export abstract class SimulatedSide {
     readonly link = new Link(),
   ) {}
 
-  /** @param effect - Happens at once, between the two points. */
+  /** @param effect - Runs synchronously, between the two points. */
   async call<T>(effect: () => T): Promise<T> {
     const { scheduler, random } = this.parts;
     await scheduler.point();

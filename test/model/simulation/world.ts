@@ -43,9 +43,9 @@ export class World {
     this.instances = [this.openInstance(), this.openInstance()];
   }
 
-  /** Whoever asked it before goes on: its commands are on their way. */
+  /** Replaces an instance. Calls made to the old one go on: their commands are on their way. */
   async replaceInstance(index: number): Promise<void> {
-    // A newcomer is who knows least.
+    // A new instance knows least.
     if (this.random.chance(0.3)) this.loseEpoch(() => this.redis.evictEpoch());
     const instance = this.openInstance();
     this.started.push(instance);
@@ -116,7 +116,7 @@ export class World {
     this.ledger.dataLost();
   }
 
-  /** Not promised: that it holds for an instance that has heard of nothing when the key is lost after the call. */
+  /** Not promised: that an acknowledged end of everything holds on an instance which the loss of the key kept from it. */
   private loseEpoch(lose: () => void): void {
     const all = [...this.instances, ...this.starting];
     if (all.every(({ hot }) => hot.epoch.known >= this.endedEpoch)) lose();
