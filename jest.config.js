@@ -27,7 +27,6 @@ const shared = {
     // Sources import `./x.js` and are called `x.ts`; what really ends in .js keeps winning.
     '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
   },
-  testTimeout: 30_000,
 };
 
 /** @type {import('jest').Config} */
@@ -49,6 +48,8 @@ export default {
       globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
     },
   ],
+  // Jest ignores the one of a project.
+  testTimeout: 30_000,
   maxWorkers: 2,
   // Each spec file loads its own copy of Nest, and ESM contexts give memory back late.
   workerIdleMemoryLimit: '1GB',
