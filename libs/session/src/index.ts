@@ -44,7 +44,7 @@ export { safeReturnTo } from './nest/request/return-to.js';
 export { SessionContextError } from './nest/access/session-context.error.js';
 export { SessionGuard } from './nest/guards/session.guard.js';
 export { SessionClientGoneError } from './nest/request/http-exchange.js';
-export type { HttpSession, SignIn, SignOut } from './nest/http/http-session.interface.js';
+export type { HttpSession, OwnSession, SignIn, SignOut } from './nest/http/http-session.interface.js';
 export { provideSession } from './nest/http/current-sessions.js';
 export { HttpSessions } from './nest/http/http-sessions.js';
 export { SessionHttpErrors } from './nest/http/session-http-errors.js';
@@ -56,7 +56,6 @@ export type { SessionOriginOptions } from './nest/options/origin-settings.js';
 export type { SessionRetentionOptions } from './nest/options/retention-settings.js';
 export type { SessionRotationOptions } from './nest/options/rotation-settings.js';
 export type { SessionSocketOptions } from './nest/options/socket-settings.js';
-export type { PolicyDeviation } from './nest/options/policy-deviations.js';
 export type {
   JustifiableOption,
   SessionModuleAsyncOptions,

@@ -219,13 +219,6 @@ describe('the Redis store when commands run late or twice', () => {
   });
 
   describe("after the server's clock was set forward", () => {
-    /** Simulates it for this process: the server's time moves away from both local clocks. */
-    function setServerForward() {
-      const [monotonic, wall] = [performance.now.bind(performance), Date.now.bind(Date)];
-      jest.spyOn(performance, 'now').mockImplementation(() => monotonic() - 5 * MINUTE_MS);
-      jest.spyOn(Date, 'now').mockImplementation(() => wall() - 5 * MINUTE_MS);
-    }
-
     it.each<[string, (store: SessionStore, session: Awaited<ReturnType<typeof create>>) => Promise<unknown>, unknown]>([
       ['creates', (store) => store.create(aNewSession({ userId: 'bob' })), { created: true }],
       ['touches', (store, { id }) => store.touch({ id, idleTimeoutMs: 9 * MINUTE_MS, touchIntervalMs: 0 }), true],
@@ -274,3 +267,10 @@ describe('the Redis store when commands run late or twice', () => {
     });
   });
 });
+
+/** Simulates it for this process: the server's time moves away from both local clocks. */
+function setServerForward() {
+  const [monotonic, wall] = [performance.now.bind(performance), Date.now.bind(Date)];
+  jest.spyOn(performance, 'now').mockImplementation(() => monotonic() - 5 * MINUTE_MS);
+  jest.spyOn(Date, 'now').mockImplementation(() => wall() - 5 * MINUTE_MS);
+}

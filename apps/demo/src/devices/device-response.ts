@@ -1,4 +1,4 @@
-import type { AssuranceLevel, Session } from 'nest-sessions';
+import type { AssuranceLevel, OwnSession } from 'nest-sessions';
 import { describeClient } from './client-description.js';
 
 /** A session as the JSON API shows it. Nothing here lets anybody act as the session. */
@@ -20,13 +20,13 @@ export interface DeviceResponse {
   readonly expiresAt: Date;
 }
 
-export function toDeviceResponse(session: Session, current: Session): DeviceResponse {
+export function toDeviceResponse(session: OwnSession): DeviceResponse {
   const { browser, system, label } = describeClient(session.userAgent);
   const { id, ipAddress, assuranceLevel, awaitsSecondFactor, createdAt, lastSeenAt, expiresAt } = session;
   const client = { browser, system, label, ipAddress };
   return {
     id,
-    current: id === current.id,
+    current: session.isCurrent,
     ...client,
     assuranceLevel,
     awaitsSecondFactor,

@@ -1,12 +1,5 @@
 import { Get, Param, Post, Query, Res } from '@nestjs/common';
-import {
-  CurrentHttpSession,
-  CurrentSession,
-  RequireFreshSession,
-  SessionService,
-  type HttpSession,
-  type Session,
-} from 'nest-sessions';
+import { CurrentHttpSession, CurrentSession, RequireFreshSession, type HttpSession, type Session } from 'nest-sessions';
 import { SignedInUserService } from '../auth/signed-in-user.service.js';
 import { findNotice } from '../pages/notices.js';
 import { PageController } from '../pages/page-controller.decorator.js';
@@ -19,19 +12,18 @@ import { endOthers, endSession } from './end-sessions.js';
 export class SessionsPageController {
   constructor(
     private readonly pages: Pages,
-    private readonly sessions: SessionService,
     private readonly signedInUser: SignedInUserService,
   ) {}
 
   @Get()
   async list(
     @CurrentSession() session: Session,
+    @CurrentHttpSession() http: HttpSession,
     @Query('notice') notice: unknown,
     @Res() response: unknown,
   ): Promise<void> {
-    const { id, name } = await this.signedInUser.get(session);
-    const sessions = await this.sessions.listByUser(id);
-    const others = sessions.filter((listed) => listed.id !== session.id);
+    const { name } = await this.signedInUser.get(session);
+    const others = (await http.sessions()).filter(({ isCurrent }) => !isCurrent);
     this.pages.show(response, {
       view: 'sessions',
       title: 'Active sessions',

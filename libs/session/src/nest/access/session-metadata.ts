@@ -95,18 +95,19 @@ function requirementOf(type: object | null): SessionRequirement | undefined {
 }
 
 /** Whether a request to the handler counts as activity. */
-export function isTouching(reflector: Reflector, context: ExecutionContext): boolean {
-  const touching = reflector.getAllAndOverride<boolean | undefined>(TOUCH_KEY, [
-    context.getHandler(),
-    context.getClass(),
-  ]);
-  return touching ?? true;
+export function isTouching(context: ExecutionContext): boolean {
+  return findMark(TOUCH_KEY, context) ?? true;
 }
 
 /** Whether the response is cut off when its session ends. */
-export function closesWithSession(reflector: Reflector, context: ExecutionContext): boolean {
-  const targets = [context.getHandler(), context.getClass()];
-  return [SSE_KEY, CLOSING_KEY].some((key) => reflector.getAllAndOverride<boolean | undefined>(key, targets) ?? false);
+export function closesWithSession(context: ExecutionContext): boolean {
+  return [SSE_KEY, CLOSING_KEY].some((key) => findMark(key, context) ?? false);
+}
+
+/** The mark of the handler, or else of its class or a base class. */
+function findMark(key: string, context: ExecutionContext): boolean | undefined {
+  const own = Reflect.getMetadata(key, context.getHandler()) as boolean | undefined;
+  return own ?? (Reflect.getMetadata(key, context.getClass()) as boolean | undefined);
 }
 
 export function isCsrfExempt(context: ExecutionContext): boolean {

@@ -1,5 +1,4 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { Session } from '../../core/session/session.js';
 import { closesWithSession } from '../access/session-metadata.js';
 import type { HttpExchange } from '../request/http-exchange.js';
@@ -19,14 +18,11 @@ const HTTP2_CANCEL = 8;
 /** Closes responses that are still being sent when their session ends: server-sent events, and others on request. */
 @Injectable()
 export class OpenResponses {
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly connections: OpenConnections,
-  ) {}
+  constructor(private readonly connections: OpenConnections) {}
 
   /** Ties the response to the session, if its handler is of such a kind. */
   hold(context: ExecutionContext, { session, exchange }: { session: Session; exchange: HttpExchange }): void {
-    if (context.getType() !== 'http' || !closesWithSession(this.reflector, context)) return;
+    if (context.getType() !== 'http' || !closesWithSession(context)) return;
     const { response } = exchange;
     if (!response) return;
     const raw = ('raw' in response ? response.raw : response) as unknown as RawResponse;

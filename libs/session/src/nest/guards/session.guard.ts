@@ -54,7 +54,7 @@ export class SessionGuard implements CanActivate {
   protected async findSession(context: ExecutionContext): Promise<Session | undefined> {
     try {
       if (context.getType() === 'ws') {
-        const touch = isTouching(this.reflector, context);
+        const touch = isTouching(context);
         return await this.sockets.current(context.switchToWs().getClient<object>(), { touch });
       }
       const request = this.httpSessions.recordOf(context);

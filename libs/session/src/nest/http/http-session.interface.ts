@@ -43,6 +43,12 @@ export interface SignOut {
   readonly clearSiteData?: readonly ClearSiteData[];
 }
 
+/** One of the signed-in user's sessions, for a page that lists them. */
+export type OwnSession = UserSession & {
+  /** Whether it is the session of this very request. */
+  readonly isCurrent: boolean;
+};
+
 /**
  * The session of one HTTP request, with its cookie or bearer token. Everything is done when the promise resolves: await
  * it before you answer, because a cookie cannot be set afterwards.
@@ -141,6 +147,20 @@ export interface HttpSession {
   signOut(options?: SignOut): Promise<boolean>;
 
   /**
+   * Lists the live sessions of the signed-in user, this one included, most recent activity first: for a page of the user's
+   * devices. Sessions that await a second factor or another proof are among them.
+   *
+   * @example
+   * @Get('devices')
+   * devices(@CurrentHttpSession() http: HttpSession) {
+   *   return http.sessions(); // public ids and `isCurrent`, never tokens
+   * }
+   *
+   * @returns Empty when nobody is signed in, as for a session that awaits a proof itself.
+   */
+  sessions(): Promise<OwnSession[]>;
+
+  /**
    * Ends one of the current user's sessions by its public id. Ending the current one clears the cookie.
    *
    * @returns `false` when the id is unknown, over, or another user's, or nobody is signed in.
@@ -149,6 +169,21 @@ export interface HttpSession {
 
   /** Ends all sessions of the current user but this one. Returns how many. */
   revokeOthers(): Promise<number>;
+
+  /**
+   * Ends all sessions of the signed-in user, this one included, in one atomic step, and clears the cookie. When the store
+   * does not answer, nothing is known to have ended and the cookie stays.
+   *
+   * @example
+   * @Delete('devices')
+   * async signOutEverywhere(@CurrentHttpSession() http: HttpSession) {
+   *   return { ended: await http.revokeAll() };
+   * }
+   *
+   * @returns How many ended. `0`, and nothing happens, when nobody is signed in: a session that awaits a proof may be held
+   *   by somebody else and must not sign its user out.
+   */
+  revokeAll(): Promise<number>;
 
   /**
    * A token for a form or a script of the page that is answered with, which sends it back as the field `_csrf` or the

@@ -6,7 +6,6 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { normalizeUserAgent } from '../../core/client/client-details.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
@@ -42,7 +41,6 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
   private readonly parts: RequestSessionParts;
 
   constructor(
-    private readonly reflector: Reflector,
     private readonly csrf: CsrfProtection,
     private readonly isolation: ResourceIsolation,
     private readonly service: SessionService,
@@ -110,7 +108,7 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
     this.csrf.check(context, record);
     return (record.session ??= new RequestSession(this.parts, {
       exchange: record.exchange,
-      touch: isTouching(this.reflector, context),
+      touch: isTouching(context),
     }));
   }
 

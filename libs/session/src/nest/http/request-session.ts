@@ -3,6 +3,7 @@ import type { CreateSession } from '../../core/service/session-creator.js';
 import type { RotatedSession } from '../../core/service/session-service.interface.js';
 import type { SessionService } from '../../core/service/session-service.js';
 import type { Duration } from '../../core/session/duration.js';
+import { assertKnownFields } from '../../core/session/known-fields.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
 import { assertUserId } from '../../core/session/session-id.js';
 import { awaitsProof, hasUser, isDoubted, type Session, type UserSession } from '../../core/session/session.js';
@@ -10,8 +11,29 @@ import { isCsrfTokenOf, mintCsrfToken } from '../cross-site/csrf-token.js';
 import { findClearSiteDataProblem } from '../options/clear-site-data.js';
 import type { HttpExchange } from '../request/http-exchange.js';
 import type { SessionTransport, SessionTransportName } from '../transport/session-transport.interface.js';
-import type { HttpSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
+import type { HttpSession, OwnSession, SignIn, SignOut, StartSession } from './http-session.interface.js';
 import { RequestAuthentication, type RequestSessionParts } from './request-authentication.js';
+
+const AUTHENTICATION_FIELDS = Object.keys({
+  amr: true,
+  assuranceLevel: true,
+  identityProvider: true,
+} satisfies Record<keyof AuthenticationInput, true>);
+
+const START_FIELDS = Object.keys({ data: true, transport: true } satisfies Record<keyof StartSession, true>);
+
+const SIGN_IN_FIELDS = Object.keys({
+  userId: true,
+  amr: true,
+  assuranceLevel: true,
+  identityProvider: true,
+  data: true,
+  awaitsSecondFactor: true,
+  isStillAllowed: true,
+  device: true,
+  carryOver: true,
+  transport: true,
+} satisfies Record<keyof SignIn, true>);
 
 /** `HttpSession` for one request. Its fields are private to the engine, so that logging it shows no token. */
 export class RequestSession implements HttpSession {
@@ -47,12 +69,16 @@ export class RequestSession implements HttpSession {
     return session && isDoubted(session) && hasUser(session) ? session : undefined;
   }
 
-  async signIn({ transport, ...input }: SignIn): Promise<Session> {
+  async signIn(given: SignIn): Promise<Session> {
+    assertKnownFields(given, SIGN_IN_FIELDS, 'signIn');
+    const { transport, ...input } = given;
     assertUserId(input.userId);
     return this.#create(input, this.#request.credentials.choose(transport));
   }
 
-  async start({ data, transport }: StartSession = {}): Promise<Session> {
+  async start(given: StartSession = {}): Promise<Session> {
+    assertKnownFields(given, START_FIELDS, 'start');
+    const { data, transport } = given;
     return this.#create({ userId: null, data }, this.#request.credentials.choose(transport));
   }
 
@@ -60,17 +86,20 @@ export class RequestSession implements HttpSession {
     return this.#request.credentials.takeBearerToken();
   }
 
-  reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
+  async reauthenticate(input: AuthenticationInput & { readonly amr: readonly string[] }): Promise<Session | undefined> {
+    assertKnownFields(input, AUTHENTICATION_FIELDS, 'reauthenticate');
     return this.#renew((token) => this.#service.reauthenticate(token, input, { client: this.#request.client }), {
       isProof: true,
     });
   }
 
   async confirm(action: string, options: { validFor?: Duration } = {}): Promise<boolean> {
+    assertKnownFields(options, ['validFor'], 'confirm');
     return this.#service.confirm(await this.current(), action, options);
   }
 
   async credentialsChanged(authentication?: AuthenticationInput) {
+    if (authentication) assertKnownFields(authentication, AUTHENTICATION_FIELDS, 'credentialsChanged');
     const endedBy = (await this.current())?.userId ?? undefined;
     let ended = 0;
     const session = await this.#renew(
@@ -96,7 +125,9 @@ export class RequestSession implements HttpSession {
     return this.#renew((token) => this.#service.rotate(token), { isProof: false });
   }
 
-  async signOut({ clearSiteData }: SignOut = {}): Promise<boolean> {
+  async signOut(options: SignOut = {}): Promise<boolean> {
+    assertKnownFields(options, ['clearSiteData'], 'signOut');
+    const { clearSiteData } = options;
     const problem = clearSiteData && findClearSiteDataProblem(clearSiteData);
     if (problem !== undefined) throw new SessionArgumentError(`clearSiteData ${problem}`);
     try {
@@ -111,6 +142,13 @@ export class RequestSession implements HttpSession {
     } finally {
       this.#forget(clearSiteData);
     }
+  }
+
+  async sessions(): Promise<OwnSession[]> {
+    const session = await this.current();
+    if (!session || session.userId === null) return [];
+    const listed = await this.#service.listByUser(session.userId);
+    return listed.map((one) => toOwnSession(one, one.id === session.id));
   }
 
   async revoke(id: string): Promise<boolean> {
@@ -129,6 +167,14 @@ export class RequestSession implements HttpSession {
     const session = await this.current();
     if (!session || session.userId === null) return 0;
     const ended = await this.#service.revokeOthers(session, { endedBy: session.userId });
+    return ended.length;
+  }
+
+  async revokeAll(): Promise<number> {
+    const session = await this.current();
+    if (!session || session.userId === null) return 0;
+    const ended = await this.#service.revokeAll(session.userId, { endedBy: session.userId });
+    this.#forget();
     return ended.length;
   }
 
@@ -198,4 +244,13 @@ export class RequestSession implements HttpSession {
     void this.#request.hold(undefined);
     this.#request.credentials.forget(clearSiteData);
   }
+}
+
+/** A copy by descriptors: a store may refuse `data` without refusing the session. */
+function toOwnSession(session: Session, isCurrent: boolean): OwnSession {
+  const properties = {
+    ...Object.getOwnPropertyDescriptors(session),
+    isCurrent: { value: isCurrent, enumerable: true },
+  };
+  return Object.freeze(Object.defineProperties({}, properties)) as OwnSession;
 }
