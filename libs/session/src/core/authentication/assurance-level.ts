@@ -2,7 +2,7 @@ import type { AssuranceLevel } from '../session/session-record.js';
 
 const LEVELS: readonly AssuranceLevel[] = ['aal1', 'aal2', 'aal3'];
 
-/** Kinds of factors: what the user knows, has, is. Names as in RFC 8176. */
+/** The kind of factor of each method in RFC 8176: something the user knows, has or is. */
 const FACTORS: Readonly<Record<string, 'knowledge' | 'possession' | 'inherence'>> = {
   pwd: 'knowledge',
   pin: 'knowledge',
@@ -25,7 +25,7 @@ export function isAssuranceLevel(value: unknown): value is AssuranceLevel {
   return LEVELS.some((level) => level === value);
 }
 
-/** Whether a session of this level may do what asks for the other. An anonymous session may nothing. */
+/** Returns whether a level satisfies a required one. An anonymous session satisfies none. */
 export function reaches(level: AssuranceLevel | null, required: AssuranceLevel): boolean {
   return level !== null && LEVELS.indexOf(level) >= LEVELS.indexOf(required);
 }
@@ -35,8 +35,8 @@ export function higherLevel(a: AssuranceLevel | null, b: AssuranceLevel): Assura
 }
 
 /**
- * What the methods are good for when the application does not say: two different kinds of factors, or `mfa`, are
- * `aal2`. Never `aal3`, which also asks for phishing resistance that no method name tells.
+ * Returns the level of methods when the application gives none: two different kinds of factors, or `mfa`, are `aal2`. Never
+ * `aal3`, because no method name implies the phishing resistance that it requires.
  */
 export function levelOfMethods(amr: readonly string[]): AssuranceLevel {
   const kinds = new Set(amr.flatMap((method) => (Object.hasOwn(FACTORS, method) ? [FACTORS[method]] : [])));

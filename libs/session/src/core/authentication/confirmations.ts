@@ -1,7 +1,7 @@
 import type { JsonObject } from '../session/session-data.js';
 import { SessionArgumentError } from '../session/session-errors.js';
 
-/** Where confirmations are kept among the session's data: what the application replaces wholly it also takes back. */
+/** The key of confirmations in the session's data. Replacing all of the data takes them back. */
 const KEY = '$confirmations';
 const ACTION = /^[\w.:-]{1,64}$/;
 const MAX_CONFIRMATIONS = 16;
@@ -14,7 +14,7 @@ export function assertAction(action: unknown): asserts action is string {
   );
 }
 
-/** The data with one more confirmation, and without those that are over or too many, oldest first. */
+/** Returns the data with one more confirmation, without expired ones and the oldest beyond the maximum. */
 export function addConfirmation(
   data: JsonObject,
   { action, now, validForMs }: { action: string; now: Date; validForMs: number },
@@ -24,7 +24,7 @@ export function addConfirmation(
   return { ...data, [KEY]: Object.fromEntries([...kept, [action, now.getTime() + validForMs]]) };
 }
 
-/** The data without the confirmation, and whether it was there and not over. */
+/** Returns the data without the confirmation, and whether it was present and not expired. */
 export function takeConfirmation(
   data: JsonObject,
   { action, now }: { action: string; now: Date },

@@ -5,29 +5,33 @@ import type { AssuranceLevel, IdentityProviderSession, SessionAuthentication } f
 const METHOD = /^[\x21-\x7e]{1,64}$/;
 const MAX_METHODS = 16;
 const MAX_TEXT = 512;
-// eslint-disable-next-line no-control-regex -- they are what is looked for
+// eslint-disable-next-line no-control-regex -- it matches control characters on purpose
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-/** What an application says of an authentication. */
+/** An authentication, as the application describes it. */
 export interface AuthenticationInput {
   /** Methods as in RFC 8176, such as `['pwd', 'otp']`. Default none. */
   readonly amr?: readonly string[];
-  /** NIST SP 800-63B level. Default what the methods tell: two kinds of factors are `aal2`, anything else is `aal1`. */
+  /** NIST SP 800-63B level. Default by the methods: two kinds of factors are `aal2`, anything else is `aal1`. */
   readonly assuranceLevel?: AssuranceLevel;
-  /** The sign-in at an identity provider that this rests on. Default none. */
+  /** The identity-provider session of this sign-in. Default none. */
   readonly identityProvider?: IdentityProviderInput;
 }
 
 export interface IdentityProviderInput {
   /** `iss` in OpenID Connect. */
   readonly issuer: string;
-  /** `sid` in OpenID Connect, by which a back-channel logout names the session. */
+  /** `sid` in OpenID Connect: a back-channel logout ends the session by it. */
   readonly sessionId?: string | null;
   /** `auth_time` in OpenID Connect. */
   readonly authenticatedAt?: Date | null;
 }
 
-/** @throws {SessionArgumentError} Something in it cannot be stored, or an anonymous session is said to be authenticated. */
+/**
+ * Validates an authentication for a new session.
+ *
+ * @throws {SessionArgumentError} A part cannot be stored, or an anonymous session is given an authentication.
+ */
 export function toAuthentication(
   input: AuthenticationInput & { readonly awaitsSecondFactor?: boolean },
   userId: string | null,
@@ -44,17 +48,17 @@ export function toAuthentication(
   }
   if (awaitsSecondFactor || assuranceLevel !== undefined || identityProvider !== undefined) {
     throw new SessionArgumentError(
-      'an anonymous session has no assuranceLevel, identityProvider or second factor: give the userId that was authenticated',
+      'an anonymous session has no assuranceLevel, identityProvider or second factor: pass the userId that was authenticated',
     );
   }
   return { amr, assuranceLevel: null, awaitsSecondFactor: false, identityProvider: null };
 }
 
 /**
- * What holds after the user proved again who they are. A factor that a session waited for adds its methods to those
- * before; otherwise the methods are those of this time, and the level is the highest that the session has reached.
+ * Returns the authentication after the user reauthenticated. A pending second factor adds its methods to those of the first.
+ * Otherwise the new methods replace the old ones, and the level is the highest that the session has reached.
  *
- * @param options.isInDoubt - Somebody else may have had the session meanwhile: the level is what was proved this time.
+ * @param options.isInDoubt - Another party may have used the session: the level is the one proved now.
  */
 export function renewAuthentication(
   before: SessionAuthentication,
@@ -87,12 +91,14 @@ function toIdentityProvider(input: IdentityProviderInput | undefined): IdentityP
   const { issuer, sessionId = null, authenticatedAt = null } = input;
   if (!isText(issuer) || (sessionId !== null && !isText(sessionId))) throw notAProviderSession();
   if (authenticatedAt !== null && !(authenticatedAt instanceof Date && authenticatedAt.getTime() >= 0)) {
-    throw new SessionArgumentError('identityProvider.authenticatedAt must be a valid Date: auth_time is in seconds');
+    throw new SessionArgumentError(
+      'identityProvider.authenticatedAt must be a valid Date: multiply auth_time, which is in seconds, by 1000',
+    );
   }
   return { issuer, sessionId, authenticatedAt };
 }
 
-/** @throws {SessionArgumentError} No session could rest on it, a missing session id included. */
+/** @throws {SessionArgumentError} Issuer or session id is missing or not storable. */
 export function assertProviderSession({ issuer, sessionId }: Record<'issuer' | 'sessionId', unknown>): void {
   if (!isText(issuer) || !isText(sessionId)) throw notAProviderSession();
 }
@@ -108,9 +114,9 @@ function isText(value: unknown): value is string {
 }
 
 /**
- * Authentication methods as they are stored.
+ * Validates and copies authentication methods.
  *
- * @throws {SessionArgumentError} More than 16, or one that is not 1 to 64 printable ASCII characters, as those of RFC 8176 are.
+ * @throws {SessionArgumentError} More than 16, or one that is not 1 to 64 printable ASCII characters as in RFC 8176.
  */
 export function toAuthenticationMethods(amr: readonly string[] = []): string[] {
   const isValid = Array.isArray(amr) && amr.length <= MAX_METHODS && amr.every((method) => METHOD.test(method));

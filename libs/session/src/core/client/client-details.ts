@@ -5,12 +5,12 @@ const MAX_DEVICE_LENGTH = 100;
 const MAX_ACTOR_LENGTH = 255;
 const IPV4_MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 // C0 and C1 control characters and line separators: they could forge lines in a log (ASVS 16.4.1).
-// eslint-disable-next-line no-control-regex -- that is what is looked for
+// eslint-disable-next-line no-control-regex -- it matches control characters on purpose
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
 /**
- * An address as it is stored: in its shortest form, IPv4-mapped ones as IPv4, without an IPv6 zone; `null` when it is
- * not an address.
+ * Normalizes an address to its shortest form, IPv4-mapped ones to IPv4, without an IPv6 zone. Returns `null` when it is not
+ * an address.
  */
 export function normalizeIpAddress(address: string | null | undefined): string | null {
   if (!address) return null;
@@ -20,29 +20,29 @@ export function normalizeIpAddress(address: string | null | undefined): string |
   return IPV4_MAPPED.exec(canonical)?.[1] ?? canonical;
 }
 
-/** A user agent without control characters, at most 512 characters; `null` when there is none. */
+/** Returns a user agent without control characters, at most 512 characters; `null` when there is none. */
 export function normalizeUserAgent(userAgent: string | null | undefined): string | null {
   return cleanText(userAgent, MAX_USER_AGENT_LENGTH);
 }
 
-/** A device label without control characters, at most 100 characters; `null` when there is none. */
+/** Returns a device label without control characters, at most 100 characters; `null` when there is none. */
 export function normalizeDevice(device: string | null | undefined): string | null {
   return cleanText(device, MAX_DEVICE_LENGTH);
 }
 
-/** Who ended a session, without control characters, at most 255 characters; `null` when nobody is named. */
+/** Returns a user or operator id without control characters, at most 255 characters; `null` when there is none. */
 export function normalizeActor(actor: string | null | undefined): string | null {
   return cleanText(actor, MAX_ACTOR_LENGTH);
 }
 
-/** Without control characters and at most so long; `null` when nothing is left. */
+/** Returns the text without control characters, cut to the maximum; `null` when nothing is left. */
 export function cleanText(text: string | null | undefined, maxLength: number): string | null {
   if (!text) return null;
   const clean = text.replace(CONTROL, ' ').trim().slice(0, maxLength).toWellFormed();
   return clean === '' ? null : clean;
 }
 
-/** What is known of who sent a token. As it was seen: `ipAddresses` decides what of it is told. */
+/** The client that sent a token, as the adapter saw it. `ipAddresses` decides which form of the address is kept. */
 export interface SessionClient {
   readonly ipAddress?: string | null;
   readonly userAgent?: string | null;

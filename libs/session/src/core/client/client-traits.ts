@@ -7,22 +7,22 @@ import { CLIENT_TRAIT_BYTES } from '../token/token-state.js';
 import { isSameKind, toUserAgentKind, type UserAgentKind } from './user-agent-kind.js';
 
 /**
- * What a client has that the session's clients so far had not. `user-agent`: another browser family or system, versions do
- * not count. `network`: an address of another network, /24 of IPv4 and /48 of IPv6; with `ipAddresses: 'hashed'` another
- * address, with `'none'` never.
+ * A difference from all clients of the session so far. `user-agent`: another browser family or system, versions aside.
+ * `network`: an address in another network, /24 of IPv4 and /48 of IPv6. With `ipAddresses: 'hashed'` any other address
+ * differs; with `'none'` none does.
  */
 export type ClientChange = 'user-agent' | 'network';
 
 export interface ChangedClient {
   readonly changes: readonly ClientChange[];
-  /** What to know such a client by from now on. */
+  /** The traits by which the session recognizes this client from now on. */
   readonly traits: readonly Uint8Array[];
 }
 
 export interface ClientToCompare {
   readonly record: Pick<SessionRecord, 'id' | 'ipAddress' | 'userAgent'>;
   readonly client: SessionClient;
-  /** Traits of clients that the session did not begin with. */
+  /** Traits of later clients, which the session did not begin with. */
   readonly known: readonly Uint8Array[];
   readonly toStoredIpAddress: IpAddressForm;
 }
@@ -31,10 +31,10 @@ const LABEL = 'nest-sessions client trait\0';
 const toNetwork = createIpAddressForm('truncated');
 
 /**
- * Compares a client with the one that the session began with, and those that came to it since. What is not known of either
- * side is not compared; a client that sends no user agent where there was one is another client.
+ * Compares a client with the session's first client and with later ones. Unknown values are not compared, except that a
+ * missing user agent differs from a known one.
  *
- * @returns `undefined` when there is nothing new.
+ * @returns `undefined` when the client is known.
  */
 export function findChangedClient(compared: ClientToCompare): ChangedClient | undefined {
   const news = [userAgentNews(compared), networkNews(compared)].filter((one) => one !== undefined);
@@ -51,7 +51,7 @@ interface News {
 }
 
 function userAgentNews({ record, client }: ClientToCompare): News | undefined {
-  // Before anything is made of either: nearly every request comes from the client that the session began with.
+  // Before any parsing: nearly every request comes from the session's first client.
   if (record.userAgent === null || client.userAgent === undefined || client.userAgent === record.userAgent)
     return undefined;
   const userAgent = normalizeUserAgent(client.userAgent);
@@ -68,12 +68,12 @@ function networkNews({ record, client, toStoredIpAddress }: ClientToCompare): Ne
   return { change: 'network', value: network };
 }
 
-/** The first may be named by the client itself and end in anything. */
+/** The system goes first: a client may name the browser itself, with any characters in it. */
 function nameKind({ browser, system }: UserAgentKind): string {
   return `${system}\0${browser}`;
 }
 
-/** The same client has another trait in each session: what is stored of one says nothing about others. */
+/** One client has different traits in each session, so the stored traits of one session reveal nothing about others. */
 function toTrait(sessionId: string, value: string): Uint8Array {
   const digest = createHash('sha256').update(LABEL).update(sessionId).update('\0').update(value).digest();
   return new Uint8Array(digest.subarray(0, CLIENT_TRAIT_BYTES));

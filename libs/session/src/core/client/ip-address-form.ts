@@ -1,22 +1,22 @@
 import { createHmac } from 'node:crypto';
 import { normalizeIpAddress } from './client-details.js';
 
-/** How much of a client's address is kept, see `ipAddresses` of `SessionModuleOptions`. */
+/** Which form of a client's address is kept: the option `ipAddresses` of `SessionModule`. */
 export type IpAddressMode = 'full' | 'truncated' | 'hashed' | 'none';
 
-/** What is kept of an address as it was seen; `null` when nothing is, or it is no address. */
+/** Converts an address to the form that is kept; `null` when nothing is kept or it is not an address. */
 export type IpAddressForm = (address: string | null | undefined) => string | null;
 
 const HASH_LABEL = 'nest-sessions ip address\0';
-/** Of a unique local address after its first 8 bits, `fd`. */
+/** Digits of a unique local address after its first 8 bits, `fd`. */
 const HASH_HEX_DIGITS = 30;
 const SIX_TO_FOUR = 0x2002;
 
 /**
- * Makes the one function that every client address passes before it is stored, logged or told.
+ * Creates the function that every client address passes before it is stored, logged or emitted.
  *
- * IPv4-mapped IPv6 addresses are treated as the IPv4 address that they are. Every result is an address itself, so that
- * any store keeps it where it keeps a full one, and applying `full`, `truncated` or `none` again changes nothing.
+ * IPv4-mapped IPv6 addresses are treated as IPv4. Every result is an address itself, so any store can hold it in place of a
+ * full one. Applying `full`, `truncated` or `none` again changes nothing.
  *
  * @param key - For `hashed`: at least 32 bytes.
  */
@@ -31,7 +31,7 @@ export function createIpAddressForm(mode: IpAddressMode, key: string | Uint8Arra
 const keep = (address: string): string => address;
 const drop = (): null => null;
 
-/** The network: 24 bits of IPv4, 48 of IPv6. A 6to4 address holds an IPv4 address in bits 16 to 48, of which 24 stay. */
+/** Keeps the network: 24 bits of IPv4, 48 of IPv6. A 6to4 address holds an IPv4 address in bits 16 to 48: 24 stay. */
 function truncate(address: string): string {
   if (!address.includes(':')) return address.replace(/\d+$/, '0');
   const [first = 0, second = 0, third = 0] = groupsOf(address);
@@ -40,8 +40,8 @@ function truncate(address: string): string {
 }
 
 /**
- * A pseudonym in `fd00::/8`, which no client on the internet has: 120 bits of HMAC-SHA-256. Equal addresses stay equal
- * under one key; without the key the few addresses of IPv4 cannot be tried out.
+ * Returns a pseudonym in `fd00::/8`, a range that no client on the internet has: 120 bits of HMAC-SHA-256. Equal addresses
+ * stay equal under one key. Without the key the few addresses of IPv4 cannot be tried out.
  */
 function hash(address: string, key: string | Uint8Array): string {
   const digest = createHmac('sha256', key).update(HASH_LABEL).update(address).digest('hex');
@@ -49,7 +49,7 @@ function hash(address: string, key: string | Uint8Array): string {
   return normalizeIpAddress(groups.join(':')) ?? '';
 }
 
-/** The eight groups of an IPv6 address; one with an IPv4 address at its end has two groups there. */
+/** Returns the eight groups of an IPv6 address. An IPv4 address at its end counts as two groups. */
 function groupsOf(address: string): number[] {
   const [head = '', tail = ''] = address.split('::').map((part) => part.replace(/\d+\.\d+\.\d+\.\d+$/, '0:0'));
   const [before, after] = [head, tail].map((part) => (part === '' ? [] : part.split(':')));

@@ -1,12 +1,12 @@
-/** What a user agent means, without any version. */
+/** The meaning of a user agent, without versions. */
 export interface UserAgentKind {
-  /** A browser family, or the first product that another client names; empty when unknown. */
+  /** A browser family, or the first product name of any other client; empty when unknown. */
   readonly browser: string;
   /** An operating system; empty when unknown. */
   readonly system: string;
 }
 
-/** In this order: many name themselves beside those that they are derived from. */
+/** In this order, because many browsers also name those that they are derived from. */
 const BROWSERS = [
   ['edge', /\bEdg(?:e|A|iOS)?\//],
   ['opera', /\b(?:OPR|Opera|OPT)\//],
@@ -26,8 +26,8 @@ const SYSTEMS = [
 const MAX_PRODUCT_LENGTH = 40;
 
 /**
- * Browser family and system, to compare by. Browsers built on Chromium that name nothing else are Chrome, and an iPad that
- * asks for desktop pages is a Mac.
+ * Returns browser family and system, for comparison. Browsers built on Chromium that name nothing else count as Chrome. An
+ * iPad that asks for desktop pages counts as a Mac.
  */
 export function toUserAgentKind(userAgent: string | null | undefined): UserAgentKind {
   const text = userAgent ?? '';

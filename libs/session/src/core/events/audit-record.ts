@@ -3,13 +3,13 @@ import type { SessionEventMap } from './session-events.js';
 
 export type AuditLevel = 'info' | 'warn' | 'critical';
 
-/** One event as one flat object that JSON can hold, in the same words for every event. `null`: not known, or nobody. */
+/** One event as a flat object of JSON values, with the same fields for every event. `null`: not known, or nobody. */
 export interface AuditRecord {
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** As in the audit table, where there is a row of it too. */
+  /** The event's name, as in the audit table for those that also have a row there. */
   readonly event: AuditEventName;
-  /** What the OWASP Logging Vocabulary calls it; `null` where it has no name for it. */
+  /** The name in the OWASP Logging Vocabulary; `null` when it has none. */
   readonly owasp: string | null;
   readonly level: AuditLevel;
   readonly sessionId: string | null;
@@ -17,9 +17,9 @@ export interface AuditRecord {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly reason: string | null;
-  /** Who did it, when that was said; `null` for the library itself. */
+  /** The id of the user or operator who acted, when given; `null` for the library itself. */
   readonly actor: string | null;
-  /** What only this event has: texts, numbers and flags. */
+  /** Fields of this event alone: texts, numbers and flags. */
   readonly [detail: string]: string | number | boolean | null;
 }
 
@@ -175,8 +175,11 @@ export type AuditEventName = (typeof KINDS)[keyof SessionEventMap]['event'];
 export const AUDIT_EVENTS: Readonly<Record<keyof SessionEventMap, Pick<Kind<never>, 'event' | 'level'>>> = KINDS;
 
 /**
- * One event in the words of the audit log, to be logged as a line of JSON. Texts that a client chose are without control
- * characters, which could forge lines or command a terminal (ASVS 16.4.1), and cut at 512 characters. No token or hash.
+ * Turns an event into a record of the audit log, to be logged as a line of JSON. Texts are cut at 512 characters, without
+ * control characters, which could forge lines or command a terminal (ASVS 16.4.1). It holds no token or hash.
+ *
+ * @example
+ * service.events.onAny((name, event) => logger.log(JSON.stringify(toAuditRecord(name, event))));
  */
 export function toAuditRecord<Name extends keyof SessionEventMap>(name: Name, event: Event<Name>): AuditRecord {
   const { event: auditName, level, toFields } = KINDS[name] as unknown as Kind<Name> & { event: AuditEventName };

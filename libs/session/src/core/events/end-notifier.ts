@@ -3,12 +3,12 @@ import { SignalListeners } from './signal-codec.js';
 import type { SessionSignalListener, SessionSignals } from '../ports/session-signals.js';
 import type { SessionLogger } from '../support/logger.js';
 
-/** Ended is terminal, so an id that was heard of need not be heard of again. Far more than come in the time between doubles. */
+/** Large enough to cover the delay between duplicate notifications. An end is terminal: each id matters once. */
 const MAX_REMEMBERED = 20_000;
 
 /**
- * Tells of each session that ended on any instance, once, and tells other instances of those that ended here. Sending
- * is never waited for: what is lost costs time, see `SessionSignals`.
+ * Notifies listeners once of each session that ended on any instance, and other instances of those that ended here. No
+ * caller waits for the sending: a lost notification costs time only, see `SessionSignals`.
  */
 export class EndNotifier {
   private readonly listeners: SignalListeners;
@@ -25,7 +25,7 @@ export class EndNotifier {
     this.listeners = new SignalListeners(logger);
   }
 
-  /** Begins to listen to other instances, with the first listener. */
+  /** Adds a listener. The first one also starts listening to other instances. */
   listen(listener: SessionSignalListener): () => void {
     const stop = this.listeners.add(listener);
     this.unsubscribe ??= this.signals?.subscribe({
@@ -35,12 +35,12 @@ export class EndNotifier {
     return stop;
   }
 
-  /** Whether the end of this session was heard of lately. `false` says nothing. */
+  /** Returns whether the end of this session was announced lately. `false` says nothing about the session. */
   knowsOf(id: string): boolean {
     return this.heard.has(id);
   }
 
-  /** A session ended by a call of this instance. Those of one turn go out together. */
+  /** Announces a session that a call of this instance ended. All of one turn are sent together. */
   notify(session: EndedSession): void {
     this.hear([session]);
     if (!this.signals) return;
@@ -48,13 +48,13 @@ export class EndNotifier {
     this.gathered.push(session);
   }
 
-  /** More sessions ended by a call of this instance than can be told: all instances look theirs up again. */
+  /** Asks all instances to recheck their sessions, because too many ended to announce each. */
   requestRecheck(): void {
     this.listeners.resumed();
     if (this.signals) this.track(this.publish(this.signals, []));
   }
 
-  /** Resolves when everything told until now was sent or has failed. */
+  /** Resolves when every notification so far was sent or has failed. */
   async settle(): Promise<void> {
     if (this.gathered.length > 0) this.send();
     await Promise.all(this.sending);
@@ -97,7 +97,7 @@ export class EndNotifier {
   }
 
   private reportFailure(error: unknown): void {
-    const problem = `other instances were not told of sessions that ended and notice at their next check: ${String(error)}`;
+    const problem = `other instances were not notified of sessions that ended and notice at their next check: ${String(error)}`;
     if (this.isFailing) this.logger.debug(problem);
     else this.logger.warn(problem);
     this.isFailing = true;

@@ -4,22 +4,22 @@ import type { SessionStore } from '../ports/session-store.js';
 import type { Session } from '../session/session.js';
 import { isSameKind, toUserAgentKind } from '../client/user-agent-kind.js';
 
-/** What one device is told from another by. */
+/** The traits that distinguish one device from another. */
 export type DeviceTraits = Pick<SessionRecord, 'userAgent' | 'device'>;
 
-/** Says whether a session began on a device that the user's other sessions do not know. Asks the store, once per session. */
+/** Finds out whether a session began on a device that no other session of the user has. Asks the store once per session. */
 export class NewDevices {
   private readonly replaced = new WeakMap<Session, DeviceTraits>();
   private readonly answers = new WeakMap<Session, Promise<boolean | undefined>>();
 
   constructor(private readonly store: Pick<SessionStore, 'listByUser'>) {}
 
-  /** The new session took the place of one of the same user, which cannot be listed any more. */
+  /** Remembers the session that a new one replaced: it has ended, so the store no longer lists it. */
   noteReplaced(session: Session, replaced: DeviceTraits): void {
     this.replaced.set(session, replaced);
   }
 
-  /** @returns `undefined` for an anonymous session, and when the store does not answer. */
+  /** Returns `undefined` for an anonymous session, and when the store does not answer. */
   isNew(session: Session): Promise<boolean | undefined> {
     let answer = this.answers.get(session);
     if (!answer) this.answers.set(session, (answer = this.ask(session)));
@@ -32,7 +32,7 @@ export class NewDevices {
     if (replaced && isSameDevice(replaced, session)) return false;
     try {
       const { records } = await this.store.listByUser({ userId: session.userId });
-      // Of two sign-ins at once from one new device, one has to be the first.
+      // Of two parallel sign-ins from one new device exactly one counts as new.
       return !records.some((other) => beganBefore(other, session) && isSameDevice(other, session));
     } catch (error) {
       if (isUnavailable(error)) return undefined;

@@ -1,53 +1,56 @@
 import type { ClientChange } from '../client/client-traits.js';
 import type { AbsenceReason } from '../token/session-token.js';
 
-/** What every security event tells. `null`: not known. */
+/** The fields of every security event. `null`: not known. */
 export interface SecurityEvent {
   readonly at: Date;
-  /** What `ipAddresses` keeps of it. */
+  /** In the form that `ipAddresses` keeps. */
   readonly ipAddress: string | null;
   /** At most 512 characters, without control characters. */
   readonly userAgent: string | null;
 }
 
 /**
- * A token of a session that is over was used: by a tab that was left open, or by somebody who kept a copy. Once per
- * session and address in each instance, as far as it remembers. Redis keeps nothing of ended sessions: there, such a token
- * is one of `unknown-tokens`.
+ * A token was used after its session had ended or expired: by a tab that was left open, or by the holder of a copy. Emitted
+ * once per session and address in each instance, as far as it remembers. Redis keeps nothing of ended sessions: there, such
+ * a token counts among `unknown-tokens`.
  */
 export interface UseAfterEnd extends SecurityEvent {
   readonly id: string;
   readonly reason: 'ended' | 'expired';
-  /** `false` without `tokenKeys`: what is kept cannot tell whether the secret was right, and ids are no secret. */
+  /** `false` without `tokenKeys`: the secret cannot be checked any more, and ids are not secret. */
   readonly isTokenProven: boolean;
 }
 
-/** Tokens that look like ours and are no session's, from one address in one window. The user agent is not known. */
+/** Well-formed tokens without a session, from one address in one window. The user agent is not known. */
 export interface UnknownTokens extends SecurityEvent {
   readonly count: number;
-  /** `forged`: with a wrong MAC, refused without asking the store. */
+  /** `forged`: the MAC was wrong, and the store was not asked. */
   readonly byReason: Readonly<Record<UnknownTokenReason, number>>;
-  /** From when on they were counted, until `at`. */
+  /** Start of the window, which ends at `at`. */
   readonly since: Date;
-  /** All addresses beyond those that are counted one by one, together. */
+  /** `true` for the sum of all addresses beyond those that are counted one by one. */
   readonly isOverflow: boolean;
 }
 
 export type UnknownTokenReason = Extract<AbsenceReason, 'unknown' | 'wrong-secret' | 'forged'>;
 
-/** A request or handshake carried what could be read as several sessions, and counts as signed out. */
+/** A request or handshake carried credentials of several sessions, and was treated as signed out. */
 export interface AmbiguousCredentials extends SecurityEvent {
   readonly contradiction: 'two cookies' | 'cookie and bearer' | 'several Authorization headers';
 }
 
-/** A page of another site wanted for itself what a session sees (`resourceIsolation`). Header values are cut at 200 characters. */
+/**
+ * Another site embedded or fetched a response that depends on the session (`resourceIsolation`). Header values are cut at
+ * 200 characters.
+ */
 export interface IsolationRejection extends SecurityEvent {
   /**
-   * `embedded`: as a part of the page, such as an image, script, frame or object. `fetched`: a script asked to read it
-   * (CORS) from an origin that is not in `origins.trusted`.
+   * `embedded`: as part of a page, such as an image, script, frame or object. `fetched`: by a script that asked to read it
+   * (CORS), from an origin that is not in `origins.trusted`.
    */
   readonly refusal: 'embedded' | 'fetched';
-  /** `false`: it was let through, because `resourceIsolation` is `'log-only'`. */
+  /** `false`: the request was allowed, because `resourceIsolation` is `'log-only'`. */
   readonly isEnforced: boolean;
   readonly method: string | null;
   readonly origin: string | null;
@@ -56,17 +59,17 @@ export interface IsolationRejection extends SecurityEvent {
   readonly secFetchDest: string | null;
 }
 
-/** A sign-in met `maxSessionsPerUser`. */
+/** A sign-in reached `maxSessionsPerUser`. */
 export interface LimitExceeded extends SecurityEvent {
   readonly userId: string;
   readonly max: number;
-  /** `evicted`: the oldest made room, each with an event `ended`. `rejected`: nothing was created. */
+  /** `evicted`: the oldest sessions ended, each with an event `ended`. `rejected`: no session was created. */
   readonly outcome: 'evicted' | 'rejected';
-  /** The session that began; `null` when none did. */
+  /** The session that was created; `null` when none was. */
   readonly id: string | null;
 }
 
-/** `SessionGuard` let a session in nowhere before its user proves more. Then `reauthenticated` follows. */
+/** `SessionGuard` refused a session until its user proves more. `reauthenticated` follows when that happens. */
 export interface StepUpRequired extends SecurityEvent {
   readonly id: string;
   readonly userId: string | null;
@@ -74,11 +77,11 @@ export interface StepUpRequired extends SecurityEvent {
 }
 
 /**
- * The store began not to answer, or answers again: the first call that succeeds after 10 s without a failure. Whether it is
- * asked at all depends on the application: nothing is called to find out.
+ * The store stopped answering, or answers again. The outage ends with the first call that succeeds after 10 s without a
+ * failure. The store is not polled: without calls of the application no change is noticed.
  */
 export interface StoreAvailability extends SecurityEvent {
-  /** Of a hybrid store perhaps the side. */
+  /** The name of the store, or of the failing side of a hybrid store. */
   readonly store: string;
   readonly state: 'unavailable' | 'recovered';
   /** Since the first failure, in ms; `null` while unavailable. */
@@ -88,26 +91,26 @@ export interface StoreAvailability extends SecurityEvent {
 export const ANOMALY_DECISIONS = ['allow', 'notify', 'step-up', 'revoke'] as const;
 
 /**
- * - `allow`: the client is one of the session's from now on.
- * - `notify`: the same, and the event `anomaly` tells of it.
- * - `step-up`: the event tells of it, and the session authenticates nobody until `reauthenticate` says that its user proved
- *   who they are, which gives it a new token and makes the client of that proof the one that it knows.
+ * - `allow`: the session accepts the client from now on.
+ * - `notify`: as `allow`, and the event `anomaly` is emitted.
+ * - `step-up`: the event is emitted, and the session authenticates nobody until its user reauthenticates. That gives it a new
+ *   token, and the client of that proof becomes the only one that it knows besides its first.
  * - `revoke`: the session ends with reason `anomaly`.
  */
 export type AnomalyDecision = (typeof ANOMALY_DECISIONS)[number];
 
-/** What was decided of an anomaly, once for each client that is new to the session; `allow` is not told. */
+/** A decision about an anomaly, once for each client that is new to the session. Not emitted for `allow`. */
 export interface DecidedAnomaly extends SecurityEvent {
   readonly id: string;
   readonly userId: string;
   readonly changes: readonly ClientChange[];
   readonly decision: Exclude<AnomalyDecision, 'allow'>;
   /**
-   * `false`: the store did not say that it took it. This request was refused, but after `notify`, and the next one is
-   * asked about again unless it did take it. Told once for each client in each instance, as far as it remembers.
+   * `false`: the store did not confirm the decision. This request was refused, except after `notify`. The next one asks
+   * again, unless the store did take it. Emitted once for each client in each instance, as far as it remembers.
    */
   readonly isStored: boolean;
-  /** Of the client that the session began with. */
+  /** Address and user agent of the client that the session began with. */
   readonly formerIpAddress: string | null;
   readonly formerUserAgent: string | null;
 }

@@ -16,47 +16,47 @@ import type { EndedEverything, EndedSession } from '../session/session-record.js
 import type { Session } from '../session/session.js';
 import type { SessionLogger } from '../support/logger.js';
 
-/** An unsafe request that another site made a browser send, or that seems so. Header values are cut at 200 characters. */
+/** An unsafe request that came, or seems to come, from another site. Header values are cut at 200 characters. */
 export interface CsrfRejection extends SecurityEvent {
   /**
-   * `cross-site`: by `Sec-Fetch-Site`. `foreign-origin`: by `Origin`. `no-origin`: neither header was there.
-   * `no-request`: a GraphQL mutation whose request could not be found. `no-token`: no right CSRF token for a live session.
+   * `cross-site`: by `Sec-Fetch-Site`. `foreign-origin`: by `Origin`. `no-origin`: neither header was present.
+   * `no-request`: the request of a GraphQL mutation was not found. `no-token`: a live session without a valid CSRF token.
    */
   readonly refusal: 'cross-site' | 'foreign-origin' | 'no-origin' | 'no-request' | 'no-token';
-  /** `false`: it was let through, because `csrf.mode` is `'log-only'`. */
+  /** `false`: the request was allowed, because `csrf.mode` is `'log-only'`. */
   readonly isEnforced: boolean;
   readonly method: string | null;
   readonly origin: string | null;
   readonly secFetchSite: string | null;
 }
 
-/** A token came back after another one had taken its place: somebody has a copy of it that they should not have. */
+/** A token came back after its successor had taken its place: two parties hold copies of it. */
 export interface DetectedReuse {
   readonly id: string;
   readonly userId: string | null;
   readonly detectedAt: Date;
-  /** `false`: the store did not answer. The request was refused and the revocation is tried again by the next one. */
+  /** `false`: the store did not answer. The request was refused, and the next one tries the revocation again. */
   readonly isRevoked: boolean;
 }
 
-/** A session that began. */
+/** A session that was created. */
 export type BegunSession = Session & {
   /**
-   * Whether nothing like this client's browser, system and device label is among the user's other live sessions that began
-   * before, nor was in the one that it replaced. `undefined`: not asked for, an anonymous session, or the store did not answer.
+   * `true` when no earlier live session of the user, nor the replaced one, has this browser, system and device label.
+   * `undefined` when it was not asked for, the session is anonymous, or the store did not answer.
    */
   readonly isNewDevice?: boolean;
 };
 
-/** What happens to sessions, by the call of this instance that made it happen. No event holds a token or a hash. */
+/** The events by name. Each is emitted on the instance whose call caused it. No event holds a token or a hash. */
 export interface SessionEventMap {
   created: BegunSession;
-  /** Also when a client takes up the successor that a periodic rotation gave it. */
+  /** A new token. With periodic rotation: when the client first presents the successor. */
   rotated: Session;
   reauthenticated: Session;
-  /** Also for each session that a sign-in evicted or replaced. Sessions that time ended are only counted by cleanup. */
+  /** Also for each session that a sign-in evicted or replaced. Expired sessions emit nothing; cleanup counts them. */
   ended: EndedSession;
-  /** All sessions that began before an instant ended at once; no `ended` is told of each. */
+  /** All sessions that began before an instant ended at once, without an `ended` for each. */
   'everything-ended': EndedEverything;
   /** Once per request. */
   'csrf-rejected': CsrfRejection;
@@ -65,36 +65,36 @@ export interface SessionEventMap {
   /** Before `ended` of the same session, whose reason is `reuse`. */
   'reuse-detected': DetectedReuse;
   'used-after-end': UseAfterEnd;
-  /** Once per minute and address that there were any from. */
+  /** Once per minute and address, when there were any. */
   'unknown-tokens': UnknownTokens;
   /** Once per request or handshake. */
   'cookie-ambiguous': AmbiguousCredentials;
   'limit-exceeded': LimitExceeded;
-  /** `onAnomaly` answered something else than `allow`. Once for each client that is new to the session, on all instances. */
+  /** `onAnomaly` did not return `allow`. Once for each client that is new to the session, on all instances. */
   anomaly: DecidedAnomaly;
   /** Once per refused call. */
   'step-up-required': StepUpRequired;
-  /** Once per outage, and once when it is over. */
+  /** Once per outage, and once at its end. */
   'store-unavailable': StoreAvailability;
 }
 
-/** Hears of every event; `toAuditRecord(name, event)` makes a line of any. */
+/** Receives every event. `toAuditRecord(name, event)` turns any of them into an audit line. */
 export type AnyEventListener = <Name extends keyof SessionEventMap>(
   name: Name,
   event: SessionEventMap[Name],
 ) => void | Promise<void>;
 
-/** Whose calls a listener hears of. */
+/** The instances whose events a listener receives. */
 export interface SessionEventScope<From extends 'this-instance' | 'all-instances'> {
   /**
-   * `this-instance`: each event reaches one instance, the one that caused it: right for what must happen once, such as a
-   * mail. `all-instances`: each event reaches every instance that listens, by way of the store's signals, which may get
-   * lost: right for what each instance holds, such as connections and caches. Default `'this-instance'`.
+   * `this-instance`: only the instance that caused the event. Right for work that must happen once, such as sending a mail.
+   * `all-instances`: every instance that listens, by the store's signals, which may get lost. Right for resources of each
+   * instance, such as connections and caches. Default `'this-instance'`.
    */
   readonly from?: From;
 }
 
-/** Hears of transitions after they were stored. A listener that throws is logged and harms nobody. */
+/** Emits what happened to sessions, after it was stored. An error of a listener is logged and reaches no caller. */
 export class SessionEvents {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
   private readonly anyListeners = new Set<{ readonly listener: AnyEventListener }>();
@@ -105,19 +105,25 @@ export class SessionEvents {
     private readonly devices?: NewDevices,
   ) {}
 
-  /** @returns A function that takes the listener away again. */
+  /**
+   * Adds a listener. Returns a function that removes it.
+   *
+   * @example
+   * service.events.on('created', (session) => mailer.send(session.userId, 'New sign-in'));
+   * service.events.on('ended', ({ id }) => cache.delete(id), { from: 'all-instances' });
+   */
   on<Name extends keyof SessionEventMap>(
     name: Name,
     listener: (event: SessionEventMap[Name]) => void | Promise<void>,
     scope?: SessionEventScope<'this-instance'>,
   ): () => void;
-  /** Ends are the only events that cross instances. An instance hears of each at most once. */
+  /** Only `ended` crosses instances. Each instance receives each end at most once. */
   on(
     name: 'ended',
     listener: (event: EndedSession) => void | Promise<void>,
     scope: SessionEventScope<'this-instance' | 'all-instances'>,
   ): () => void;
-  /** `newDevices`: the listener is called once the store has listed the user's other sessions, which no response waits for. */
+  /** With `newDevices` the listener runs after the store has listed the user's other sessions. No response waits for that. */
   on(
     name: 'created',
     listener: (event: BegunSession) => void | Promise<void>,
@@ -146,7 +152,12 @@ export class SessionEvents {
     return () => void this.emitter.off(name, guarded);
   }
 
-  /** Every event of this instance, those of later versions included. @returns A function that takes the listener away again. */
+  /**
+   * Adds a listener for every event of this instance, including those of later versions. Returns a function that removes it.
+   *
+   * @example
+   * service.events.onAny((name, event) => logger.log(JSON.stringify(toAuditRecord(name, event))));
+   */
   onAny(listener: AnyEventListener): () => void {
     const entry = { listener };
     this.anyListeners.add(entry);

@@ -3,19 +3,19 @@ import type { EndedSession, SessionEndReason } from '../session/session-record.j
 import { isSessionId } from '../session/session-id.js';
 import type { SessionLogger } from '../support/logger.js';
 
-/** `[id, userId, endedAtMs, endReason, endedBy]`: what is known of an ended session, and no secret among it. */
+/** `[id, userId, endedAtMs, endReason, endedBy]` of an ended session. None of it is secret. */
 type EncodedEnd = readonly [string, string | null, number, SessionEndReason, string | null];
 
 const FORMAT = 'nest-sessions/1';
-const LOOK_AGAIN = JSON.stringify([FORMAT, []]);
+const RECHECK = JSON.stringify([FORMAT, []]);
 
 /**
- * Signals as texts of at most so many bytes of UTF-8, each of which stands for itself. One session always fits into 4096.
- * No session at all is a signal, too.
+ * Encodes signals as texts of at most `maxBytes` of UTF-8, each complete in itself. One session always fits into 4096 bytes.
+ * An empty list is a signal too: the request to recheck.
  */
 export function encodeSignals(ended: readonly EndedSession[], maxBytes: number): string[] {
   const frame = Buffer.byteLength(JSON.stringify([FORMAT, []]));
-  if (ended.length === 0) return [LOOK_AGAIN];
+  if (ended.length === 0) return [RECHECK];
   const texts: string[] = [];
   let entries: string[] = [];
   let size = frame;
@@ -35,7 +35,7 @@ export function encodeSignals(ended: readonly EndedSession[], maxBytes: number):
   return texts;
 }
 
-/** What a text tells; nothing when it is not one of ours, or of another format. */
+/** Decodes a text. Returns an empty list for a foreign text or another format. */
 export function decodeSignal(text: string): EndedSession[] {
   let parsed: unknown;
   try {
@@ -69,7 +69,7 @@ function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === 'string';
 }
 
-/** Who listens to one store's signals; a listener that throws is logged and harms nobody. */
+/** The listeners of one store's signals. An error of a listener is logged and does not affect the others. */
 export class SignalListeners {
   private readonly listeners = new Set<SessionSignalListener>();
 
@@ -80,15 +80,15 @@ export class SignalListeners {
   }
 
   add(listener: SessionSignalListener): () => void {
-    // Not the listener itself: who adds one twice takes away one at a time.
+    // Not the listener itself: one that was added twice is removed one at a time.
     const own = { ended: listener.ended.bind(listener), resumed: listener.resumed.bind(listener) };
     this.listeners.add(own);
     return () => void this.listeners.delete(own);
   }
 
-  /** Passes on a signal as it arrived. */
+  /** Passes a received text on to the listeners. */
   deliver(text: string): void {
-    if (text === LOOK_AGAIN) {
+    if (text === RECHECK) {
       this.resumed();
       return;
     }
@@ -97,14 +97,14 @@ export class SignalListeners {
   }
 
   ended(sessions: readonly EndedSession[]): void {
-    this.tell((listener) => listener.ended(sessions));
+    this.notify((listener) => listener.ended(sessions));
   }
 
   resumed(): void {
-    this.tell((listener) => listener.resumed());
+    this.notify((listener) => listener.resumed());
   }
 
-  private tell(call: (listener: SessionSignalListener) => void): void {
+  private notify(call: (listener: SessionSignalListener) => void): void {
     for (const listener of this.listeners) {
       try {
         call(listener);

@@ -1,7 +1,7 @@
 import { isUnavailable, SessionStoreRefusedError } from '../session/session-errors.js';
 import type { StoreAvailability } from './security-events.js';
 
-/** Calls that need different sides of a store may fail and succeed in turn during one outage. */
+/** During one outage, calls that need different sides of a store may fail and succeed in turn. */
 const QUIET_MS = 10_000;
 
 /** Reports once that a store stopped answering, and once that it answers again. */

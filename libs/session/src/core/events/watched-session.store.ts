@@ -16,8 +16,8 @@ import type { StoreAvailability } from './security-events.js';
 import { StoreOutages } from './store-outages.js';
 
 /**
- * A store whose outages are reported. Calls take no longer and settle as those of the store itself. `start` and `stop` are
- * not watched: the boot throws what they meet, and the shutdown logs it.
+ * Passes every call on to a store and reports its outages. Calls settle exactly as those of the store itself. `start` and
+ * `stop` are not watched: boot throws their errors, and shutdown logs them.
  *
  * Members that only the store's own class has, such as `HybridSessionStore.reconcile`, are reachable under their names.
  */
@@ -36,7 +36,7 @@ export class WatchedSessionStore implements SessionStore {
     this.#exposeOwnMembers();
   }
 
-  /** Hears of each outage once, and once of its end. */
+  /** Adds a listener, which is called once for each outage and once for its end. */
   onAvailabilityChange(listener: (event: StoreAvailability) => void): void {
     this.#outages.listen(listener);
   }

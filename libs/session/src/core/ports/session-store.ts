@@ -11,90 +11,90 @@ import type { JsonObject } from '../session/session-data.js';
 import type { SessionSignals } from './session-signals.js';
 
 /**
- * Where sessions live: the port that every store implements and `describeSessionStore()` proves.
+ * The port that every store implements and `describeSessionStore()` proves.
  *
  * Rules for every method:
- * - The backend's clock decides what is expired and stamps every instant; callers pass durations in ms.
- * - Only `create` brings a session into being. Every other write is conditional on the live record and says whether it
- *   applied; a session that is not live is a normal outcome, never an exception, and is never partly recreated.
- * - Each call is atomic: it applies wholly or not at all, whatever else runs at the same time.
- * - A backend that does not answer rejects with `SessionStoreUnavailableError`. A call given up on may still apply
- *   later only if that is harmless.
+ * - The backend's clock decides about expiry and stamps every instant. Callers pass durations in ms.
+ * - Only `create` creates a session. Every other write is conditional on the live record and returns whether it applied. A
+ *   session that is not live is a normal outcome, never an exception, and is never partly recreated.
+ * - Each call is atomic: it applies wholly or not at all, whatever runs in parallel.
+ * - When the backend does not answer, the call rejects with `SessionStoreUnavailableError`. It may still apply later, but
+ *   only if that is harmless.
  */
 export interface SessionStore {
   /** Short lower-case name for messages: `memory`, `redis`, `postgres`. */
   readonly name: string;
 
   /**
-   * How other instances are told at once that sessions ended. Without it they notice when they next ask, and open
-   * connections at their next periodic check.
+   * Notifies other instances at once of sessions that ended. Without it they notice at their next check of the session, and
+   * open connections at their next periodic check.
    */
   readonly signals?: SessionSignals;
 
-  /** Checks at boot that the backend can be used. @throws {SessionConfigurationError} It never will be, as it is set up. */
+  /** Checks at boot that the backend can be used. @throws {SessionConfigurationError} Its setup makes that impossible. */
   start(): Promise<void>;
 
   /**
    * Creates a session and, in the same atomic step, enforces the user's limit and ends the session that it replaces.
    *
-   * When `replaces` is another user's or an anonymous session, a store that cannot reach both atomically ends the old
-   * one after creating the new one and before resolving; if that fails it removes the new one and rejects.
+   * `replaces` may name another user's or an anonymous session. A store that cannot reach both atomically ends the old one
+   * after creating the new one and before resolving. If that fails, it removes the new one and rejects.
    */
   create(session: NewSession): Promise<CreateOutcome>;
 
-  /** Reads one session by its id. No write, and no side effect on any other session. The hot path. */
+  /** Reads one session by its id, without a write or a side effect on any other session. The hot path. */
   find(id: string): Promise<FindOutcome>;
 
   /**
-   * Records activity: `lastSeenAt` moves to now, `expiresAt` with it, never backwards and never past
-   * `absoluteExpiresAt`. Does nothing when the session was seen less than `touchIntervalMs` ago.
+   * Records activity: moves `lastSeenAt` to now and `expiresAt` with it, never backwards and never past `absoluteExpiresAt`.
+   * Does nothing when the session was seen less than `touchIntervalMs` ago.
    *
-   * A store may gather touches; the promise settles when the write was made. Losing one costs freshness only.
+   * A store may gather touches; the promise settles once the write was made. A lost touch costs freshness only.
    *
    * @returns Whether a live session was moved.
    */
   touch(touch: SessionTouch): Promise<boolean>;
 
-  /** Replaces the data if the version is still the expected one, and counts the version up. */
+  /** Replaces the data and increases the version, if the version is still the expected one. */
   update(change: SessionDataChange): Promise<UpdateOutcome>;
 
-  /** Replaces the token hash, as a whole, if it is still the expected one. Of parallel calls exactly one applies. */
+  /** Replaces the whole token hash, if it is still the expected one. Of parallel calls exactly one applies. */
   rotate(rotation: SessionRotation): Promise<RotateOutcome>;
 
   /**
-   * Ends one session. Once resolved, no `find` that starts later returns it, on any instance.
+   * Revokes one session. Once resolved, no `find` that starts later returns it, on any instance.
    *
    * @returns `undefined` when the session was not live or, with `userId` given, is not that user's.
    */
   revoke(revocation: SessionRevocation): Promise<EndedSession | undefined>;
 
-  /** Ends all live sessions of a user but `exceptId`, atomically. Two users may share a reference: user ids are compared. */
+  /** Revokes all live sessions of a user except `exceptId`, atomically. Two users may share a reference: compare user ids. */
   revokeAll(revocation: UserRevocation): Promise<EndedSession[]>;
 
   /**
-   * Ends all live sessions that rest on one session at an identity provider: every one that was stored before the call,
-   * whether it was created so or came to it at a later authentication. What is stored afterwards stands. Atomic where
-   * the store can reach them all at once; where not, each one is, and a call that failed may be made again.
+   * Revokes all live sessions of one identity-provider session that were stored before the call, also those that got it by
+   * a later authentication. Sessions stored afterwards survive. Atomic where the store can reach them all at once. Elsewhere
+   * each session is revoked atomically, and a failed call may be repeated.
    */
   revokeByIdentityProvider(revocation: ProviderRevocation): Promise<EndedSession[]>;
 
   /**
-   * Ends all sessions of everybody that began before an instant, by one step however many there are: they are refused
-   * from then on by every method, and removed when the store comes to it. Once resolved, no `find` that starts later
-   * returns one, on any instance; sessions created since stand. May take a second or two.
+   * Revokes all sessions of all users that began before an instant, in constant time: every method refuses them from then
+   * on, and cleanup removes them later. Once resolved, no `find` that starts later returns one, on any instance. Sessions
+   * created since then survive. May take a second or two.
    */
   revokeEverything(revocation: TotalRevocation): Promise<EndedEverything>;
 
-  /** Exactly the user's sessions that `find` would return as live, in no particular order. */
+  /** Lists exactly the user's sessions that `find` would return as live, in no particular order. */
   listByUser(query: SessionListQuery): Promise<SessionList>;
 
-  /** One bounded step of cleanup. Nothing depends on it: expired sessions are refused whether or not it ran. */
+  /** Runs one bounded step of cleanup. Expired sessions are refused whether or not it ran. */
   cleanUp(step: CleanUpStep): Promise<CleanUpOutcome>;
 
-  /** Writes what was gathered. Resolves when it is written or has failed for good. */
+  /** Writes gathered touches. Resolves when they are written or have failed for good. */
   flush(): Promise<void>;
 
-  /** Flushes, then closes the clients that the store opened itself. Idempotent; later calls of other methods reject. */
+  /** Flushes, then closes the clients that the store opened itself. Idempotent. Later calls of other methods reject. */
   stop(): Promise<void>;
 }
 
@@ -110,13 +110,13 @@ export interface NewSession extends SessionAuthentication {
   readonly absoluteTimeoutMs: number;
   /** Ignored for an anonymous session. The session named by `replaces` does not count. */
   readonly limit?: SessionLimit;
-  /** Id of the session that this one takes the place of; ended with reason `replaced`. */
+  /** Id of the session that this one replaces, which ends with reason `replaced`. */
   readonly replaces?: string;
 }
 
 /**
- * The most live sessions a user may have, and what to do with one more: end the oldest by creation, or refuse. Those that
- * await their second factor go before any other: whoever began them has perhaps no more than the password.
+ * The most live sessions of a user, and what one more does: end the oldest by creation, or be refused. Sessions that await a
+ * second factor are evicted first, because an attacker who knows only the password could have created them.
  */
 export interface SessionLimit {
   readonly max: number;
@@ -126,7 +126,7 @@ export interface SessionLimit {
 export type CreateOutcome =
   | (LiveSession & {
       readonly created: true;
-      /** Sessions that ended so that this one could begin: `replaced` or `evicted`. */
+      /** Sessions that this one ended: `replaced` or `evicted`. */
       readonly ended: readonly EndedSession[];
     })
   | { readonly created: false; readonly reason: 'limit' | 'id-taken' };
@@ -148,7 +148,7 @@ export interface SessionDataChange {
 
 export type UpdateOutcome =
   | (LiveSession & { readonly applied: true })
-  /** `record` is the one that stands now, so that the caller can try again without another read. */
+  /** `record` is the current one, so that the caller can try again without another read. */
   | (LiveSession & { readonly applied: false; readonly reason: 'conflict' })
   | { readonly applied: false; readonly reason: 'absent' };
 
@@ -157,15 +157,15 @@ export interface SessionRotation {
   readonly expectedTokenHash: Uint8Array;
   readonly tokenHash: Uint8Array;
   /**
-   * - `rotation`: the old token is dead. A store that rejects puts it back if it can: the new one is never delivered.
-   * - `renewal`: a client took up the token that it had been given. As a rotation, but never put back.
-   * - `rehash`: the token stays; only what is stored of it changes (a newer key, a successor made ready). No transition, so
-   *   it leaves no audit row, and is never put back: somebody may have acted upon it.
+   * - `rotation`: the old token is dead. A store that rejects restores it if it can, because the new one is never delivered.
+   * - `renewal`: a client presented the successor that it had been given. As a rotation, but never restored.
+   * - `rehash`: the token stays valid; only its stored state changes (a newer key, a prepared successor). It leaves no audit
+   *   row and is never restored, because another request may have acted on it.
    */
   readonly cause: 'rotation' | 'renewal' | 'rehash';
-  /** Given when the user proved who they are: sets all of this, `authenticatedAt` and both expiries anew. */
+  /** Given when the user authenticated: sets all of this, `authenticatedAt` and both expiries anew. */
   readonly authentication?: RenewedAuthentication;
-  /** In the same atomic step all other live sessions of the same user end, if the rotation applies. Never for an anonymous one. */
+  /** If the rotation applies, all other live sessions of the user end in the same step. Never for an anonymous one. */
   readonly endOthers?: { readonly reason: SessionEndReason; readonly endedBy: string | null };
 }
 
@@ -177,7 +177,7 @@ export interface RenewedAuthentication extends SessionAuthentication {
 export type RotateOutcome =
   | (LiveSession & {
       readonly applied: true;
-      /** The other sessions of the user that ended with it. */
+      /** The other sessions of the user that ended in the same step. */
       readonly ended: readonly EndedSession[];
     })
   /** `superseded`: live, but its token hash is no longer the expected one. */
@@ -202,7 +202,7 @@ export interface UserRevocation {
 export interface ProviderRevocation {
   /** `iss` in OpenID Connect. */
   readonly issuer: string;
-  /** The provider's name for its session: `sid` in OpenID Connect. */
+  /** The provider's id of its session: `sid` in OpenID Connect. */
   readonly sessionId: string;
   /** When given, only sessions of this user are ended. */
   readonly userId?: string;
@@ -211,7 +211,7 @@ export interface ProviderRevocation {
 }
 
 export interface TotalRevocation {
-  /** Sessions that began before this end. Default, and at most, the backend's now. */
+  /** Sessions that began before this instant end. Default, and at most, the backend's now. */
   readonly before?: Date;
   readonly reason: SessionEndReason;
   readonly endedBy: string | null;
@@ -219,7 +219,7 @@ export interface TotalRevocation {
 
 export interface SessionListQuery {
   readonly userId: string;
-  /** Only sessions whose data contains this, as Postgres' `jsonb @>` decides. */
+  /** Only sessions whose data contains this, by the rules of `jsonb @>` in Postgres. */
   readonly dataContains?: JsonObject;
 }
 
@@ -229,7 +229,7 @@ export interface SessionList {
 }
 
 export interface CleanUpStep {
-  /** The most rows of one kind to handle. */
+  /** The most rows of one kind per step. */
   readonly batchSize: number;
 }
 
@@ -240,6 +240,6 @@ export interface CleanUpOutcome {
   readonly purged: number;
   /** Audit rows removed after their retention. */
   readonly auditPurged: number;
-  /** `more`: call again; `done`: nothing left; `busy`: another instance is at it. */
+  /** `more`: call again. `done`: nothing is left. `busy`: another instance is cleaning up. */
   readonly state: 'more' | 'done' | 'busy';
 }

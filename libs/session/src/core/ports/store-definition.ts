@@ -1,7 +1,7 @@
 import type { SessionLogger } from '../support/logger.js';
 import type { SessionStore } from './session-store.js';
 
-/** What a store is told when it is made. */
+/** The context in which a store is created. */
 export interface SessionStoreContext {
   readonly logger: SessionLogger;
   /** How long ended sessions are kept, in ms. */
@@ -11,8 +11,8 @@ export interface SessionStoreContext {
 }
 
 /**
- * A store still to be made: what `memoryStore()`, `redisStore()` and `postgresStore()` return, or anybody's own.
- * `inject` names the providers that Nest must hand to `create`, in order.
+ * Describes how to create a store. `memoryStore()`, `redisStore()` and `postgresStore()` return one; write one for a store of
+ * your own. `inject` lists the providers that Nest passes to `create`, in order.
  */
 export interface SessionStoreDefinition {
   readonly name: string;
@@ -25,6 +25,6 @@ export interface SessionStoreDefinition {
   create(context: SessionStoreContext, ...dependencies: unknown[]): SessionStore | Promise<SessionStore>;
 }
 
-/** A Nest injection token, spelled without importing Nest. */
+/** A Nest injection token, written without importing Nest. */
 // eslint-disable-next-line typescript/no-unsafe-function-type -- a class or abstract class, as Nest has it
 export type SessionDependencyToken = string | symbol | Function;

@@ -23,11 +23,11 @@ export interface SessionServiceSettings {
   readonly store: WatchedSessionStore;
   readonly policy: SessionPolicy;
   readonly logger: SessionLogger;
-  /** Newest first. None: tokens are stored as plain SHA-256. */
+  /** Newest first. Without keys, tokens are stored as plain SHA-256. */
   readonly tokenKeys?: readonly (string | Uint8Array)[];
-  /** Default all of the address. */
+  /** Default: the whole address. */
   readonly toStoredIpAddress?: IpAddressForm;
-  /** What to do about a session that another client uses. Default nothing. */
+  /** Decides about a session that another client uses. Default: clients are not compared. */
   readonly onAnomaly?: DecideAnomaly;
 }
 

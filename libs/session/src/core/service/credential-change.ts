@@ -11,7 +11,7 @@ const REASON = 'credential-change';
 export interface CredentialChangeInput {
   readonly authentication?: AuthenticationInput;
   readonly endedBy?: string;
-  /** Who gave the proof of `authentication`, as for `reauthenticate`. */
+  /** The client that authenticated, as for `reauthenticate`. */
   readonly client?: SessionClient;
 }
 
@@ -21,7 +21,7 @@ export interface CredentialChangeParts {
   readonly revocations: SessionRevocations;
 }
 
-/** Replaces one token and ends all other sessions of its user: in one step of the store, or else as much of it as can be. */
+/** Replaces one token and ends all other sessions of its user, in one step of the store where that is possible. */
 export class CredentialChange {
   constructor(private readonly parts: CredentialChangeParts) {}
 
@@ -44,7 +44,7 @@ export class CredentialChange {
     return { outcome, ended: await revocations.revokeAll(last.userId, { reason: REASON, endedBy, exceptId }) };
   }
 
-  /** A store that cannot rotate now may be able to revoke: whoever is to be shut out must not stay in for that. */
+  /** A store that cannot rotate now may still revoke: the other sessions must not survive the failure. */
   private async endOthersAtLeast(token: string, endedBy: string | undefined): Promise<void> {
     const { authenticator, revocations } = this.parts;
     try {

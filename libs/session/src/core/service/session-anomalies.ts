@@ -21,20 +21,27 @@ import {
   type TokenState,
 } from '../token/token-state.js';
 
-/** Each attempt lost means that another request wrote something about the session's tokens. */
+/** An attempt is lost when another request wrote to the session's token state. */
 const MAX_ATTEMPTS = 8;
 const MAX_REMEMBERED = 10_000;
 
-/** A session that is used by a client unlike those that used it before. */
+/** A session that a new kind of client uses. */
 export interface SessionAnomaly {
-  /** With `ipAddress` and `userAgent` of the client that it began with. */
+  /** Its `ipAddress` and `userAgent` are those of the client that it began with. */
   readonly session: UserSession;
   readonly changes: readonly ClientChange[];
-  /** Who uses it now; of the address what `ipAddresses` keeps. */
+  /** The client that uses it now. The address is in the form that `ipAddresses` keeps. */
   readonly client: { readonly ipAddress: string | null; readonly userAgent: string | null };
 }
 
-/** An async function that has one answer only needs `as const` behind it, or TypeScript takes it for any string. */
+/**
+ * Decides about an anomaly. It may be asynchronous.
+ *
+ * @example
+ * onAnomaly: ({ changes }) => (changes.includes('user-agent') ? 'step-up' : 'notify')
+ *
+ * TypeScript infers `string` for an async function with a single answer: write `'step-up' as const` there.
+ */
 export type DecideAnomaly = (anomaly: SessionAnomaly) => AnomalyDecision | Promise<AnomalyDecision>;
 
 export interface SessionAnomaliesParts {
@@ -43,30 +50,30 @@ export interface SessionAnomaliesParts {
   readonly events: SessionEvents;
   readonly logger: SessionLogger;
   readonly toStoredIpAddress: IpAddressForm;
-  /** Default none: nobody is compared with anybody. */
+  /** Default none: clients are not compared. */
   readonly decide?: DecideAnomaly;
 }
 
 type LiveOfUser = LiveToken & { readonly record: { readonly userId: string } };
 
-/** What becomes of a request, or `gone`: the session is not what it was when the request was found live. */
+/** The verdict on a request. `gone`: the session changed while the application decided. */
 type Verdict = AnomalyDecision | 'gone';
 
 /**
- * Asks the application what to do about a session that another client uses (ASVS 8.2.4), once for each such client: what
- * was decided is stored beside the token hash, and so holds on every instance. Anonymous sessions are not looked at.
+ * Asks the application about a session that another client uses (ASVS 8.2.4), once for each such client. The decision is
+ * stored beside the token hash and so holds on every instance. Anonymous sessions are not examined.
  *
- * Parallel requests of one client with one token ask once in a process. A store that does not take the decision lets
- * nobody in by that: what was allowed is allowed once, what was refused is refused.
+ * Parallel requests of one client with one token ask once in a process. When the store does not take the decision, it holds
+ * for this request alone.
  */
 export class SessionAnomalies {
   private readonly underWay = new Map<string, Promise<Verdict>>();
-  /** What was told of as not stored. */
+  /** Decisions already reported as not stored. */
   private readonly unstored = new RecentKeys(MAX_REMEMBERED);
 
   constructor(private readonly parts: SessionAnomaliesParts) {}
 
-  /** @throws What the application's function throws: the request fails, and nothing was decided. */
+  /** @throws The error of the application's function. The request fails, and nothing is decided. */
   async examine(token: string, checked: LiveToken, client: SessionClient): Promise<CheckedToken> {
     const { decide, authenticator } = this.parts;
     let latest = checked;
@@ -85,7 +92,7 @@ export class SessionAnomalies {
     return decide ? refused('anomaly') : latest;
   }
 
-  /** What a session knows of its clients when this one is all that it trusts beside the one that it began with. */
+  /** Returns the state of a session that knows only this client besides its first one. */
   knowOnly(record: SessionRecord, client: SessionClient): LaterClients | undefined {
     const { toStoredIpAddress } = this.parts;
     const changed = findChangedClient({ record, client, known: [], toStoredIpAddress });
@@ -99,7 +106,7 @@ export class SessionAnomalies {
   }
 
   private settle(live: LiveOfUser, about: Question): Promise<Verdict> {
-    // By token: that another one was still good when the answer was stored says nothing about this one.
+    // By token: another token that was valid when the answer was stored proves nothing about this one.
     const key = `${about.token} ${clientKey(live, about.changed)}`;
     let verdict = this.underWay.get(key);
     if (!verdict) {
@@ -116,7 +123,7 @@ export class SessionAnomalies {
     };
     const decision = await decide({ session: toSession(live) as UserSession, changes: changed.changes, client: seen });
     assertDecision(decision);
-    const tell = (isStored: boolean) => {
+    const emit = (isStored: boolean) => {
       if (decision === 'allow') return;
       const { id, userId, ipAddress: formerIpAddress, userAgent: formerUserAgent } = live.record;
       const former = { formerIpAddress, formerUserAgent };
@@ -135,31 +142,31 @@ export class SessionAnomalies {
     try {
       const outcome =
         decision === 'revoke'
-          ? await this.revoke(live, { token, tell })
+          ? await this.revoke(live, { token, emit })
           : await this.remember(live, { token, changed, decision });
-      if (outcome === 'stored' && decision !== 'revoke') tell(true);
+      if (outcome === 'stored' && decision !== 'revoke') emit(true);
       return outcome === 'stored' ? decision : 'gone';
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       this.parts.logger.warn(
-        `session ${live.record.id} is used by another client, and "${decision}" is perhaps not stored: ${error.message}`,
+        `session ${live.record.id} is used by another client, and the decision "${decision}" may not be stored: ${error.message}`,
       );
-      // Also of `notify`: if the answer was all that was lost, nobody will ask about this client again.
-      if (this.unstored.add(`${decision} ${clientKey(live, changed)}`)) tell(false);
+      // `notify` too: if only the store's answer was lost, this client is never asked about again.
+      if (this.unstored.add(`${decision} ${clientKey(live, changed)}`)) emit(false);
       return decision;
     }
   }
 
   private async revoke(
     { record: { id } }: LiveToken,
-    { token, tell }: { token: string; tell: (isStored: boolean) => void },
+    { token, emit }: { token: string; emit: (isStored: boolean) => void },
   ): Promise<'stored' | 'gone'> {
     const { store, events, authenticator } = this.parts;
-    // Whoever proved who they are while the application judged has shut this request out already.
+    // A reauthentication while the application decided has made this token invalid already.
     if (!(await authenticator.check(token)).live) return 'gone';
     const ended = await store.revoke({ id, reason: 'anomaly', endedBy: null });
     if (!ended) return 'gone';
-    tell(true);
+    emit(true);
     events.emit('ended', ended);
     return 'stored';
   }
@@ -178,7 +185,7 @@ export class SessionAnomalies {
       const outcome = await store.rotate({ id, expectedTokenHash, tokenHash, cause: 'rehash' });
       if (outcome.applied) return 'stored';
       if (outcome.reason === 'absent') return 'gone';
-      // Who proved who they are meanwhile has another token, and is not asked for it again by a request from before.
+      // After a reauthentication meanwhile the token is dead: an older request must not demand another one.
       const checkedAgain = await authenticator.check(token);
       if (!checkedAgain.live) return 'gone';
       latest = checkedAgain;
@@ -204,10 +211,10 @@ interface Question {
 
 function assertDecision(decision: unknown): asserts decision is AnomalyDecision {
   if (ANOMALY_DECISIONS.some((known) => known === decision)) return;
-  throw new SessionArgumentError(`onAnomaly must answer ${ANOMALY_DECISIONS.map((known) => `'${known}'`).join(', ')}`);
+  throw new SessionArgumentError(`onAnomaly must return ${ANOMALY_DECISIONS.map((known) => `'${known}'`).join(', ')}`);
 }
 
-/** @returns `undefined` when another request has stored these traits already. */
+/** Returns `undefined` when another request has stored these traits already. */
 function withTraits(
   state: TokenState,
   { traits, isWaiting }: { traits: readonly Uint8Array[]; isWaiting: boolean },
@@ -230,7 +237,7 @@ function newDecisionId(): Uint8Array {
   return new Uint8Array(randomBytes(DECISION_ID_BYTES));
 }
 
-/** As the session will be found by the next request; by this one even if the store did not take it. */
+/** The session as the next request will find it, and as this one does even if the store did not take the decision. */
 function withWaiting({ successor: _, ...live }: LiveToken): LiveToken {
   return { ...live, tokenState: { ...live.tokenState, awaitsReauthentication: true } };
 }

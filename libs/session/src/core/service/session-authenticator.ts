@@ -36,13 +36,13 @@ export interface SessionAuthenticatorParts {
   readonly logger: SessionLogger;
 }
 
-/** Decides whose live session a token is, with at most one read and without any side effect on a session that stays live. */
+/** Finds the live session of a token, with at most one read and no side effect on a session that stays live. */
 export class SessionAuthenticator {
   constructor(private readonly parts: SessionAuthenticatorParts) {}
 
   /**
-   * @param options.endReused - `false` when the token was accepted earlier in the same request, during which its grace
-   *   may have ended: it is refused, but that is no reason to end the session. Default `true`.
+   * @param options.endReused - `false` when the same request has accepted the token before: its grace may have ended since.
+   *   A reused token is then refused without ending the session. Default `true`.
    */
   async check(token: string | undefined, { endReused = true }: { endReused?: boolean } = {}): Promise<CheckedToken> {
     const { store, tokens } = this.parts;
@@ -68,7 +68,7 @@ export class SessionAuthenticator {
     return { ...live, rehash: encodeTokenState({ ...tokenState, current: match.rehash }) };
   }
 
-  /** A record that cannot be read would fail every request of its owner until it expires, so it is ended and told of. */
+  /** An unreadable record would fail every request of its owner until it expires, so its session is ended and logged. */
   private async endUndecodable(id: string): Promise<void> {
     const ended = await this.parts.store.revoke({ id, reason: 'undecodable', endedBy: null });
     if (!ended) return;
@@ -77,8 +77,8 @@ export class SessionAuthenticator {
   }
 
   /**
-   * Of two holders of a token it cannot be told which one is the thief, so the session ends for both (RFC 9700, 4.14.2).
-   * A store that cannot end it now does not make the token any better: the caller refuses it all the same.
+   * Nothing tells the thief from the owner, so the session ends for both (RFC 9700, 4.14.2). The token is refused even if
+   * the store cannot end the session now.
    */
   private async endReused({ record: { id, userId }, now }: LiveSession): Promise<void> {
     const { store, events, logger } = this.parts;

@@ -21,31 +21,31 @@ export interface CreateSession extends AuthenticationInput {
   readonly userId: string | null;
   readonly data?: Partial<SessionData>;
   /**
-   * The user still has to prove another factor, and `reauthenticate` will say so. Until then the session is refused where
-   * it is not expected, and over after `secondFactorTimeout`. Default `false`.
+   * The user still has to prove a second factor, which `reauthenticate` reports. Until then `SessionGuard` refuses the
+   * session except where a pending one is allowed, and it expires after `secondFactorTimeout`. Default `false`.
    */
   readonly awaitsSecondFactor?: boolean;
-  /** As it was seen; `ipAddresses` decides what of it is kept. */
+  /** The client's address. `ipAddresses` decides which form is stored. */
   readonly ipAddress?: string | null;
   readonly userAgent?: string | null;
   /** A label for the device, at most 100 characters. */
   readonly device?: string | null;
   /**
-   * Asked once the session is stored and before its token leaves; `false`, or an error, ends it again. So no sign-in under
-   * way outlives an account that is disabled first and then has its sessions revoked (ASVS 7.4.2): let it ask what disabling
-   * changes. Default not asked.
+   * Called after the session was stored and before its token is returned. Anything but `true`, or an error, ends the session
+   * again. Check the flag that disables an account: then no parallel sign-in survives disabling it and revoking its sessions
+   * (ASVS 7.4.2). Default: not called.
    */
   readonly isStillAllowed?: () => boolean | Promise<boolean>;
-  /** The token that the same client held until now: its session ends with reason `replaced`. */
+  /** The token that this client held so far. Its session ends with reason `replaced`. */
   readonly replacesToken?: string;
   /**
-   * Top-level keys of the replaced session's data to carry over; `data` wins over them. Nothing is carried over from a
-   * session in doubt (`awaitsReauthentication`) to anybody but its own user. Default none.
+   * Top-level keys of the replaced session's data to keep; `data` wins over them. From a session that awaits
+   * reauthentication nothing is kept, except for its own user. Default none.
    */
   readonly carryOver?: readonly (keyof SessionData)[];
 }
 
-/** `token` is the only copy that will ever exist: hand it to the client, store and log it nowhere. */
+/** `token` is the only copy: hand it to the client. Never store or log it. */
 export interface CreatedSession {
   readonly session: Session;
   readonly token: string;
@@ -61,7 +61,7 @@ export interface SessionCreatorParts {
   readonly toStoredIpAddress: IpAddressForm;
 }
 
-/** Begins sessions: `SessionService.create`. */
+/** Creates sessions. `SessionService.create` documents the rules. */
 export class SessionCreator {
   constructor(private readonly parts: SessionCreatorParts) {}
 
@@ -97,14 +97,14 @@ export class SessionCreator {
         return created;
       }
       if (outcome.reason === 'limit') {
-        this.tellOfLimit(session, { at: new Date(), outcome: 'rejected', id: null });
+        this.emitLimitExceeded(session, { at: new Date(), outcome: 'rejected', id: null });
         throw new SessionLimitReachedError(String(input.userId), this.parts.policy.maxSessionsPerUser ?? 0);
       }
     }
-    throw new Error(`no free session id in ${MAX_ID_ATTEMPTS} attempts: the random generator or the clock is broken`);
+    throw new Error(`no free session id in ${MAX_ID_ATTEMPTS} attempts: check the random generator and the clock`);
   }
 
-  /** @throws {SessionSignInRefusedError} It was not. */
+  /** @throws {SessionSignInRefusedError} The sign-in is no longer allowed. */
   private async endUnlessAllowed(id: string, isStillAllowed: () => boolean | Promise<boolean>): Promise<void> {
     let isAllowed = false;
     try {
@@ -128,13 +128,13 @@ export class SessionCreator {
     if (replaced && replaced.userId === session.userId) devices.noteReplaced(session, replaced);
     events.emit('created', session);
     if (ended.some(({ endReason }) => endReason === 'evicted')) {
-      this.tellOfLimit(session, { at: session.createdAt, outcome: 'evicted', id: session.id });
+      this.emitLimitExceeded(session, { at: session.createdAt, outcome: 'evicted', id: session.id });
     }
     for (const one of ended) events.emit('ended', one);
     return { session, token };
   }
 
-  private tellOfLimit(
+  private emitLimitExceeded(
     { userId, ipAddress, userAgent }: Pick<NewSession, 'userId' | 'ipAddress' | 'userAgent'>,
     what: { readonly at: Date; readonly outcome: 'evicted' | 'rejected'; readonly id: string | null },
   ): void {
@@ -155,7 +155,7 @@ export class SessionCreator {
   }
 }
 
-/** Whoever holds the token of a session in doubt is perhaps not its user, and shall not take the data to an account of their own. */
+/** The holder of a doubted session's token may not be its user, and must not take the data into another account. */
 function mayCarryOver({ record, tokenState }: LiveToken, { userId }: CreateSession): boolean {
   return !tokenState.awaitsReauthentication || record.userId === userId;
 }

@@ -71,7 +71,7 @@ export class SessionRevocations {
   }
 }
 
-/** An explicit `userId: undefined` is a bug of the caller: it is refused rather than revoking anyone's session. */
+/** An explicit `userId: undefined` is a caller's bug: reject it rather than revoke anyone's session. */
 function assertGivenUser(options: { readonly userId?: string }): void {
   if ('userId' in options) assertUserId(options.userId);
 }

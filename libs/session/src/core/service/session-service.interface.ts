@@ -6,32 +6,36 @@ import type { Session } from '../session/session.js';
 export type AuthenticateOutcome =
   | {
       /**
-       * `awaits-second-factor`: live, but the user still has to prove another factor: nobody is signed in by it yet.
-       * `awaits-reauthentication`: the same, because `onAnomaly` answered `step-up`.
+       * `awaits-second-factor`: live, but a second factor is pending, so nobody is signed in yet.
+       * `awaits-reauthentication`: live, but `onAnomaly` returned `step-up`, so nobody is signed in any more.
        */
       readonly outcome: 'live' | 'awaits-second-factor' | 'awaits-reauthentication';
       readonly session: Session;
-      /** What the client should use from now on: hand it over with the answer, store and log it nowhere. */
+      /** The token for the client to use from now on. Hand it over with the answer. Never store or log it. */
       readonly token?: string;
     }
   | { readonly outcome: 'absent'; readonly reason: AbsenceReason };
 
 export type RotatedSession =
   | (CreatedSession & { readonly rotated: true })
-  /** `superseded`: another call rotated this token first; its caller has the successor. */
+  /** `superseded`: a parallel call rotated this token first, and its caller has the successor. */
   | { readonly rotated: false; readonly reason: 'absent' | 'superseded' };
 
-/** What a verified logout token of OpenID Connect names. */
+/** The claims of a verified OpenID Connect logout token. */
 export interface ProviderLogout {
+  /** `iss`. */
   readonly issuer: string;
+  /** `sid`. */
   readonly sessionId: string;
+  /** When given, only sessions of this user end. */
   readonly userId?: string;
+  /** User or operator id for the audit log. Default none. */
   readonly endedBy?: string;
 }
 
 export interface RevokeOptions {
   /** Default `'revoked'`. */
   readonly reason?: SessionEndReason;
-  /** Who does it, for the audit log: a user or operator id. Default none. */
+  /** User or operator id for the audit log. Default none. */
   readonly endedBy?: string;
 }

@@ -9,16 +9,16 @@ import type { LiveSession } from '../session/session-record.js';
 const MAX_ATTEMPTS = 64;
 const MAX_BACKOFF_MS = 20;
 
-/** Where an update starts from: what the caller has seen, or only the id. */
+/** The starting point of an update: the data that the caller has seen, or only the id. */
 export type UpdateBase = { readonly id: string; readonly version?: number; readonly data?: JsonObject };
 
 /**
- * Changes a session's data by compare-and-set on its version, with bounded retry. Updates of one session made in this
- * process wait for each other, so that only other processes can cause a conflict.
+ * Changes a session's data by compare-and-set on its version, with bounded retries. Updates of one session in this process
+ * run one after the other, so only other processes cause conflicts.
  */
 export class SessionUpdater {
   private readonly queue = new KeyedQueue();
-  /** Ids of the sessions whose update the current call is part of. */
+  /** Ids of the sessions whose update function is running around the current call. */
   private readonly updating = new AsyncLocalStorage<ReadonlySet<string>>();
 
   constructor(
@@ -27,14 +27,14 @@ export class SessionUpdater {
   ) {}
 
   /**
-   * @param change - Called again with newer data after each conflict.
-   * @returns The session as it is after the update, or `undefined` when it is not live.
+   * @param change - Runs again with newer data after each conflict.
+   * @returns The session after the update, or `undefined` when it is not live.
    */
   async update(base: UpdateBase, change: (data: JsonObject) => JsonObject | Promise<JsonObject>) {
     const outer = this.updating.getStore() ?? new Set<string>();
     if (outer.has(base.id)) {
       throw new SessionArgumentError(
-        `session ${base.id} is updated within its own update function, which would wait for itself`,
+        `session ${base.id} is updated within its own update function, which would wait for itself: return the new data instead`,
       );
     }
     const within = new Set(outer).add(base.id);

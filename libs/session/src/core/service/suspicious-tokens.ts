@@ -14,7 +14,7 @@ export interface SuspiciousTokensParts {
   readonly toStoredIpAddress: IpAddressForm;
 }
 
-/** Tells of tokens that should not be around any more, or never were, in bounded memory. */
+/** Reports tokens used after their session ended, and tokens that never belonged to one. Its memory is bounded. */
 export class SuspiciousTokens {
   private readonly unknown = new UnknownTokenCounter({
     report: (event) => this.parts.events.emit('unknown-tokens', event),
@@ -41,7 +41,7 @@ export class SuspiciousTokens {
     });
   }
 
-  /** Tells now of what would be told at the end of the window. */
+  /** Emits the counts of the current window now. */
   flush(): void {
     this.unknown.flush();
   }

@@ -3,10 +3,10 @@ import type { LiveSession } from '../session/session-record.js';
 import { deepFreeze, type Session } from '../session/session.js';
 import { decodeTokenState, type TokenState } from '../token/token-state.js';
 
-/** A live session and, when a check has decoded it already, the state of its tokens. */
+/** A live session, with the state of its tokens when a check has decoded it already. */
 export type SessionSource = LiveSession & { readonly tokenState?: TokenState };
 
-/** Leaves the token hash behind. `data` stays a getter, so that a store may refuse it without refusing the session. */
+/** Converts a record for applications, without the token hash. `data` stays a getter: a store may refuse the data alone. */
 export function toSession({ record, now, tokenState = decodeTokenState(record.tokenHash) }: SessionSource): Session {
   return Object.freeze({
     id: record.id,

@@ -10,9 +10,9 @@ import { promoteSuccessor, replaceCurrent, withSuccessor, type TokenProof } from
 import { encodeTokenState, type TokenState } from '../token/token-state.js';
 import { unwrapSecret, wrapSecret } from '../token/token-wrap.js';
 
-/** Each attempt lost means that another request wrote something: a successor, a promotion, a hash under a newer key. */
+/** An attempt is lost when another request wrote a successor, a promotion or a hash under a newer key. */
 const MAX_ATTEMPTS = 5;
-/** How long a process leaves renewals alone after the store did not answer one. */
+/** How long a process skips renewals after the store did not answer one. */
 const PAUSE_MS = 5_000;
 
 export interface TokenRenewerParts {
@@ -31,10 +31,10 @@ interface Step {
 }
 
 /**
- * Periodic rotation. A token older than `rotateEveryMs` gets one successor, which every request with the old token is
- * given until the client presents it; from then on it is the current one and the old one has its grace.
+ * Rotates tokens periodically. A token older than `rotateEveryMs` gets one successor, which every request with the old token
+ * receives. Once the client presents the successor, it becomes the current token and the grace of the old one starts.
  *
- * Optional by nature: a store that does not answer a renewal leaves the client with a token that works.
+ * A renewal may fail: when the store does not answer it, the client keeps a token that works.
  */
 export class TokenRenewer {
   private pausedUntilMs = -Infinity;
@@ -44,8 +44,8 @@ export class TokenRenewer {
   /**
    * Checks a token and renews it when that is due.
    *
-   * @param options.issue - Whether the client can be given a token with this answer. A successor that it presents counts
-   *   as taken up in either case.
+   * @param options.issue - Whether this answer can carry a token to the client. A presented successor becomes the current
+   *   token in either case.
    */
   async check(token: string | undefined, options: { issue: boolean }): Promise<CheckedToken> {
     const checked = await this.parts.authenticator.check(token);
@@ -53,9 +53,9 @@ export class TokenRenewer {
   }
 
   /**
-   * What to store when this new token takes the place of every other one of the session, at once.
+   * Returns the token state in which this new token replaces all others of the session at once.
    *
-   * @param proof - Given when the user proved who they are for it.
+   * @param proof - Given when the user reauthenticated.
    */
   replaceAll({ tokenState, now }: LiveToken, hash: Uint8Array, proof?: TokenProof): Uint8Array {
     const issuedAtMs = this.parts.policy.rotateEveryMs === undefined ? undefined : now.getTime();
@@ -120,7 +120,7 @@ export class TokenRenewer {
     return { tokenState: promoteSuccessor(tokenState, { current, now, graceMs }), cause: 'renewal' };
   }
 
-  /** With the token that follows the presented one, which alone can unwrap it. */
+  /** Adds the token that follows the presented one. Only the presented token can unwrap it. */
   private withSuccessor(checked: LiveToken): LiveToken {
     const {
       as,

@@ -13,13 +13,13 @@ import type { TokenRenewer } from './token-renewer.js';
 import type { TokenProof } from '../token/token-rotation.js';
 import type { SessionTokens } from '../token/session-token.js';
 
-/** More than other requests write while the token stays the same: a newer key, a successor, its promotion. */
+/** More than the writes that leave the token valid: a newer key, a successor, its promotion. */
 const MAX_ATTEMPTS = 8;
 
 export interface TokenReplacement {
-  /** Given when the user proved who they are. */
+  /** Given when the user reauthenticated. */
   readonly authentication?: AuthenticationInput;
-  /** Who gave that proof: after a doubt, the one client that the session knows. Default those that it knows already. */
+  /** The client that gave the proof. After `step-up` it becomes the only known one. Default: known clients stay. */
   readonly client?: SessionClient;
   /** All other sessions of the user end in the same step. */
   readonly endOthers?: SessionRotation['endOthers'];
@@ -30,7 +30,7 @@ export type ReplacedToken =
   | {
       readonly replaced: false;
       readonly reason: 'absent' | 'superseded';
-      /** Whose session it was, as it was last seen. */
+      /** The session as it was last seen. */
       readonly last?: Pick<SessionRecord, 'id' | 'userId'>;
     };
 
@@ -62,7 +62,7 @@ export class TokenReplacer {
       const { id, userId, tokenHash: expectedTokenHash } = last;
       if ((authentication || endOthers) && userId === null) {
         throw new SessionArgumentError(
-          'an anonymous session has no user to reauthenticate: create one for the user with replacesToken',
+          'an anonymous session has no user to reauthenticate: create a session for the user with replacesToken',
         );
       }
       const minted = tokens.mint(id);
@@ -76,12 +76,12 @@ export class TokenReplacer {
       });
       if (outcome.applied) return { replaced: true, ...outcome, token: minted.token };
       if (outcome.reason === 'absent') return { replaced: false, reason: 'absent', last };
-      // Superseded: by another rotation, or only by a newer key or a periodic successor. The next check tells.
+      // Superseded by another rotation, or only by a newer key or a periodic successor. The next check decides.
     }
     return { replaced: false, reason: 'superseded', last };
   }
 
-  /** Emits what came of a replacement, and returns it as the caller of `SessionService` sees it. */
+  /** Emits the events of a replacement and returns its result for callers of `SessionService`. */
   announce(name: 'rotated' | 'reauthenticated', outcome: ReplacedToken): RotatedSession {
     if (!outcome.replaced) return { rotated: false, reason: outcome.reason };
     const { events } = this.parts;

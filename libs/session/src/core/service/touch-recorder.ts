@@ -3,15 +3,15 @@ import type { SessionStore } from '../ports/session-store.js';
 import type { LiveSession } from '../session/session-record.js';
 import type { SessionLogger } from '../support/logger.js';
 
-/** A live session and, when its token is stored under an older key, the hash to store instead. */
+/** A live session, with the new token hash when the stored one was made with an older key. */
 export type SeenSession = LiveSession & { readonly rehash?: Uint8Array };
 
 const MAX_REMEMBERED = 50_000;
 const WARNING_INTERVAL_MS = 60_000;
 
 /**
- * Records activity off the response path: at most one store call per session and touch interval in this process,
- * however many requests arrive at once. A failed touch costs freshness only and is tried again by the next request.
+ * Records activity in the background: at most one store call per session and touch interval in this process, for any number
+ * of parallel requests. A failed touch costs freshness only, and the next request tries again.
  */
 export class TouchRecorder {
   /** Session id to the monotonic time in ms of the last touch sent, oldest first. */
@@ -33,7 +33,7 @@ export class TouchRecorder {
     if (seen.rehash) this.track(record.id, this.rehash(seen, seen.rehash));
   }
 
-  /** Resolves when every touch that is under way now is written or has failed; later ones are not waited for. */
+  /** Resolves when every touch under way is written or has failed. Later ones are not waited for. */
   async settle(): Promise<void> {
     if (this.pending.size === 0) return;
     const waiting = [...this.pending];

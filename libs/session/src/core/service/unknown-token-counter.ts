@@ -2,9 +2,9 @@ import type { UnknownTokenReason, UnknownTokens } from '../events/security-event
 
 export interface UnknownTokenCounterSettings {
   readonly report: (event: UnknownTokens) => void;
-  /** How long tokens are counted before they are told of, in ms. Default a minute. */
+  /** How long tokens are counted before they are reported, in ms. Default a minute. */
   readonly windowMs?: number;
-  /** Addresses that are counted one by one in a window; the rest is one sum. Default 200. */
+  /** Addresses that are counted one by one in a window; all others share one sum. Default 200. */
   readonly maxAddresses?: number;
 }
 
@@ -16,7 +16,7 @@ interface Tally {
 const WINDOW_MS = 60_000;
 const MAX_ADDRESSES = 200;
 
-/** Counts instead of telling of each: whoever guesses tokens decides how many there are, not what they cost us. */
+/** Counts unknown tokens instead of reporting each, so that an attacker who guesses many causes few events. */
 export class UnknownTokenCounter {
   private readonly tallies = new Map<string | null, Tally>();
   private overflow: Tally | undefined;
@@ -29,7 +29,7 @@ export class UnknownTokenCounter {
     this.timer ??= setTimeout(() => this.flush(), this.settings.windowMs ?? WINDOW_MS).unref();
   }
 
-  /** Tells of what was counted until now. */
+  /** Reports the counts so far. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -1,6 +1,6 @@
 import { SessionConfigurationError } from './session-errors.js';
 
-/** A length of time with its unit, such as `'30m'`: ms, s, m, h or d. A bare number does not compile. */
+/** A duration with its unit, such as `'30m'`: ms, s, m, h or d. A bare number does not compile. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -9,7 +9,7 @@ const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_00
 const MAX_DURATION_MS = 400 * 365 * 86_400_000;
 
 /**
- * Turns a duration into milliseconds, rounded to whole ones.
+ * Converts a duration to milliseconds, rounded to whole ones.
  *
  * @param option - Name of the option, for the message.
  * @throws {SessionConfigurationError} Not a positive number followed by a unit.
@@ -26,7 +26,7 @@ export function parseDuration(value: Duration, option: string): number {
   return ms;
 }
 
-/** The shortest way to write whole milliseconds as an option, such as `'90s'`; hours up to two days. */
+/** Formats whole milliseconds as the shortest option value, such as `'90s'`. Uses hours up to two days. */
 export function formatDuration(ms: number): Duration {
   if (ms >= 2 * 86_400_000 && ms % 86_400_000 === 0) return `${ms / 86_400_000}d`;
   if (ms % 3_600_000 === 0) return `${ms / 3_600_000}h`;

@@ -1,35 +1,40 @@
 import { SessionArgumentError, SessionDataTooLargeError } from './session-errors.js';
 
 /**
- * What an application keeps in a session, typed by declaration merging:
+ * The application's data in a session, typed by declaration merging. Values are JSON. Parallel updates merge by top-level
+ * key.
  *
- * ```ts
+ * @example
  * declare module 'nest-sessions' {
- *   interface SessionData { mfaVerified?: boolean }
+ *   interface SessionData {
+ *     theme?: 'light' | 'dark';
+ *   }
  * }
- * ```
- *
- * Values are JSON. The top-level keys are the unit of concurrent change.
  */
 // eslint-disable-next-line typescript/no-empty-object-type -- applications add the members
 export interface SessionData {}
 
 type NumericKey<T> = { [K in keyof T]-?: NonNullable<T[K]> extends number ? K : never }[keyof T];
 
-/** A change of top-level keys: first `unset`, then `set`, then `increment` (an absent key counts as 0). */
+/**
+ * A change of top-level keys. It applies `unset` first, then `set`, then `increment` (an absent key counts as 0).
+ *
+ * @example
+ * { set: { theme: 'dark' }, increment: { visits: 1 }, unset: ['draft'] }
+ */
 export interface SessionDataPatch<Data = SessionData> {
   readonly set?: Partial<Data>;
   readonly unset?: readonly (keyof Data)[];
   readonly increment?: { readonly [K in NumericKey<Data>]?: number };
 }
 
-/** The data as a store sees it. */
+/** The data in the form that stores see. */
 export type JsonObject = { readonly [key: string]: unknown };
 
 const MAX_DEPTH = 32;
 
 /**
- * Applies a patch and returns new data; the old stays as it is.
+ * Applies a patch and returns new data. The given data stays unchanged.
  *
  * @throws {SessionArgumentError} `increment` names a key that holds something other than a number.
  */
@@ -45,7 +50,7 @@ export function patchData(data: JsonObject, patch: SessionDataPatch<Record<strin
     const current = next.get(key) ?? 0;
     if (typeof by !== 'number' || typeof current !== 'number') {
       throw new SessionArgumentError(
-        `session data "${key}" cannot be incremented: both it and the step must be numbers`,
+        `session data "${key}" cannot be incremented: its value and the step must be numbers`,
       );
     }
     next.set(key, current + by);
@@ -53,16 +58,17 @@ export function patchData(data: JsonObject, patch: SessionDataPatch<Record<strin
   return Object.fromEntries(next);
 }
 
-/** The named top-level keys that the data has. */
+/** Returns those of the named top-level keys that the data has. */
 export function pickData(data: JsonObject, keys: readonly string[]): JsonObject {
   return Object.fromEntries(keys.filter((key) => Object.hasOwn(data, key)).map((key) => [key, data[key]]));
 }
 
 /**
- * Checks that data survives JSON and every store unchanged, and that it fits.
+ * Checks that data survives JSON and every store unchanged and does not exceed the limit.
  *
  * @param maxBytes - Limit for the JSON text in UTF-8.
- * @throws {SessionArgumentError} Not a plain object of JSON values, or a string that Postgres cannot hold (NUL, half a surrogate pair).
+ * @throws {SessionArgumentError} Not a plain object of JSON values, or it holds a string that Postgres refuses (NUL, half a
+ *   surrogate pair).
  * @throws {SessionDataTooLargeError} Larger than `maxBytes`.
  */
 export function assertStorableData(data: unknown, maxBytes: number): asserts data is JsonObject {
@@ -73,8 +79,8 @@ export function assertStorableData(data: unknown, maxBytes: number): asserts dat
 }
 
 /**
- * Whether `data` contains `part`, as Postgres' `jsonb @>` decides it: objects by key, arrays when each element of the
- * part is contained in some element, scalars when equal.
+ * Returns whether `data` contains `part`, by the rules of `jsonb @>` in Postgres: objects by key, arrays when each element
+ * of the part is contained in some element, scalars when equal.
  */
 export function containsJson(data: unknown, part: unknown): boolean {
   if (Array.isArray(part)) {
@@ -95,7 +101,7 @@ function assertJson(value: unknown, path: string, depth: number): void {
   if (typeof value === 'number' && Number.isFinite(value)) return;
   if (typeof value === 'string') return assertText(value, path);
   if (Array.isArray(value)) {
-    // By index: forEach would step over the holes of a sparse array, which JSON turns into null.
+    // By index: forEach skips the holes of a sparse array, which JSON turns into null.
     for (let i = 0; i < value.length; i++) assertJson(value[i], `${path}[${i}]`, depth + 1);
     return;
   }

@@ -1,4 +1,7 @@
-/** Base of every error that this library throws. `code` is stable; no message holds a token or a hash. */
+/**
+ * The base class of every error that this library throws. Compare `code`, which is stable, rather than the message. No
+ * message holds a token or a hash.
+ */
 export abstract class SessionError extends Error {
   abstract readonly code: string;
 
@@ -8,7 +11,10 @@ export abstract class SessionError extends Error {
   }
 }
 
-/** An option is wrong. Thrown at boot; the message starts with the option's name. */
+/**
+ * An option is not valid. Thrown at boot, and by methods that are given an invalid duration. The message starts with
+ * the option's name. Correct the configuration: a retry does not help.
+ */
 export class SessionConfigurationError extends SessionError {
   readonly code = 'SESSION_CONFIGURATION';
 
@@ -21,14 +27,19 @@ export class SessionConfigurationError extends SessionError {
   }
 }
 
-/** An argument is wrong in a way that no store could accept: an empty user id, data that is not JSON. */
+/**
+ * An argument is not valid, such as an empty user id or data that is not JSON. Thrown before any store call. It is a bug of
+ * the caller: correct the call.
+ */
 export class SessionArgumentError extends SessionError {
   readonly code = 'SESSION_ARGUMENT';
 }
 
 /**
- * The backend did not answer in time or refused to. Says nothing about any session: never treat it as "signed out".
- * Over HTTP it becomes 503 with `Retry-After`, and the cookie stays.
+ * The backend did not answer in time, or refused to. Thrown by every method that asks the store.
+ *
+ * It says nothing about any session: never treat it as "signed out". Try again later. Over HTTP it becomes a 503 with
+ * `Retry-After`, and the client keeps its cookie.
  */
 export class SessionStoreUnavailableError extends SessionError {
   readonly code: string = 'SESSION_STORE_UNAVAILABLE';
@@ -43,25 +54,28 @@ export class SessionStoreUnavailableError extends SessionError {
 }
 
 /**
- * The backend answered and refused this one command, such as a write while it is out of memory. Others may be answered, so
- * to circuit breakers this is no outage.
+ * The backend answered, but refused this one command, such as a write while it is out of memory. It may accept others, so
+ * circuit breakers do not count this as an outage. Treat it as `SessionStoreUnavailableError`.
  */
 export class SessionStoreRefusedError extends SessionStoreUnavailableError {}
 
 /**
- * The session is live, but its data is not at hand: the side that holds it does not answer. Thrown by touching
- * `session.data`, so that nobody mistakes an outage for an empty session. Over HTTP it becomes 503.
+ * The session is live, but the side that holds its data does not answer. Thrown when `session.data` is read, so that an
+ * outage is not mistaken for an empty session. Try again later. Over HTTP it becomes a 503.
  */
 export class SessionDataUnavailableError extends SessionStoreUnavailableError {
   override readonly code = 'SESSION_DATA_UNAVAILABLE';
 }
 
-/** The memory store holds as many live sessions as it was allowed to. */
+/** The memory store holds `maxSessions` live sessions. Thrown by `create`: raise `maxSessions` or choose another store. */
 export class SessionStoreFullError extends SessionStoreUnavailableError {
   override readonly code = 'SESSION_STORE_FULL';
 }
 
-/** The session's data would be larger than `maxDataBytes` (bytes of its JSON in UTF-8). Nothing was written. */
+/**
+ * The session's data would exceed `maxDataBytes` (bytes of its JSON in UTF-8). Thrown by `create` and `update`; nothing was
+ * written. Keep large values elsewhere and only their key in the session.
+ */
 export class SessionDataTooLargeError extends SessionError {
   readonly code = 'SESSION_DATA_TOO_LARGE';
 
@@ -75,7 +89,10 @@ export class SessionDataTooLargeError extends SessionError {
   }
 }
 
-/** Other writers changed the session's data before every attempt of an update. Nothing was written. */
+/**
+ * Other writers changed the session's data before each attempt of an `update`. Nothing was written. Try again later; values
+ * that change all the time belong in a database.
+ */
 export class SessionUpdateConflictError extends SessionError {
   readonly code = 'SESSION_UPDATE_CONFLICT';
 
@@ -87,7 +104,10 @@ export class SessionUpdateConflictError extends SessionError {
   }
 }
 
-/** The user has `maxSessionsPerUser` live sessions and `onLimit` is `'reject'`. No session was created. */
+/**
+ * The user has `maxSessionsPerUser` live sessions and `onLimit` is `'reject'`. Thrown by `create`; no session was created.
+ * Ask the user to end a session elsewhere. Over HTTP it becomes a 409 unless the application catches it.
+ */
 export class SessionLimitReachedError extends SessionError {
   readonly code = 'SESSION_LIMIT_REACHED';
 
@@ -99,7 +119,10 @@ export class SessionLimitReachedError extends SessionError {
   }
 }
 
-/** `isStillAllowed` answered no once the session was stored: it has ended again, and its token never left. */
+/**
+ * `isStillAllowed` did not return `true` after the session was stored. Thrown by `create`: the session has ended again, and
+ * its token was never handed out. Treat it as a failed sign-in.
+ */
 export class SessionSignInRefusedError extends SessionError {
   readonly code = 'SESSION_SIGN_IN_REFUSED';
 
@@ -109,8 +132,8 @@ export class SessionSignInRefusedError extends SessionError {
 }
 
 /**
- * The revocation could not be guaranteed on every side. A durable retry is queued where that is possible; calling again
- * is safe.
+ * The revocation could not be guaranteed on every side of the store. Thrown by the revoking methods. A durable retry is
+ * queued where that is possible; calling the method again is safe.
  */
 export class RevocationIncompleteError extends SessionStoreUnavailableError {
   override readonly code = 'SESSION_REVOCATION_INCOMPLETE';
@@ -124,7 +147,7 @@ export class RevocationIncompleteError extends SessionStoreUnavailableError {
   }
 }
 
-/** Whether the error says that a backend did not answer; with `store` given, that very one. */
+/** Returns whether a backend did not answer; with `store` given, whether it was that one. */
 export function isUnavailable(error: unknown, store?: string): error is SessionStoreUnavailableError {
   return error instanceof SessionStoreUnavailableError && (store === undefined || error.store === store);
 }

@@ -6,12 +6,12 @@ const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 const MAX_USER_ID_LENGTH = 255;
 
 /**
- * A fresh session id: 128-bit UUIDv8 (RFC 9562) of 48 bits Unix ms, 12 random bits and 62 bits of user reference.
+ * Creates a session id: 128-bit UUIDv8 (RFC 9562) of 48 bits Unix ms, 12 random bits and 62 bits of user reference.
  *
- * Ids sort by time, so index inserts stay local, and an id alone tells where its session lives in Redis.
+ * Ids sort by time, so index inserts stay local. The id alone determines where its session lives in Redis.
  *
  * @param userId - `null` for an anonymous session, whose reference is random.
- * @param nowMs - Unix time; only for ordering, no expiry is derived from it.
+ * @param nowMs - Unix time, for ordering only. No expiry is derived from it.
  */
 export function createSessionId(userId: string | null, nowMs = Date.now()): string {
   const bytes = Buffer.alloc(16);
@@ -24,37 +24,37 @@ export function createSessionId(userId: string | null, nowMs = Date.now()): stri
   return formatSessionId(bytes);
 }
 
-/** Whether the text is a session id as this library writes them: lower case, version 8, RFC variant. */
+/** Returns whether the text is a session id in the form of this library: lower case, version 8, RFC variant. */
 export function isSessionId(text: unknown): text is string {
   return typeof text === 'string' && SESSION_ID.test(text);
 }
 
-/** The 62-bit user reference inside an id, as 16 hex digits. Two users may share one: compare user ids as well. */
+/** Returns the 62-bit user reference of an id as 16 hex digits. Two users may share one: compare user ids as well. */
 export function userReferenceOf(sessionId: string): string {
   return sessionId.slice(19, 23) + sessionId.slice(24);
 }
 
-/** The reference that every session id of this user carries. */
+/** Returns the reference that every session id of this user carries. */
 export function userReferenceFor(userId: string): string {
   return userReferenceOf(createSessionId(userId, 0));
 }
 
-/** Bytes to text; the caller checks the result with `isSessionId` when the bytes came from outside. */
+/** Formats 16 bytes as an id. For bytes from outside, the caller checks the result with `isSessionId`. */
 export function formatSessionId(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** The 16 bytes of an id. */
+/** Returns the 16 bytes of an id. */
 export function sessionIdBytes(sessionId: string): Buffer {
   return Buffer.from(sessionId.replaceAll('-', ''), 'hex');
 }
 
-/** @throws {SessionArgumentError} Empty, too long, or not storable text: an empty user id would make strangers share sessions. */
+/** @throws {SessionArgumentError} Empty, too long, or not storable text. An empty user id would make strangers share sessions. */
 export function assertUserId(userId: unknown): asserts userId is string {
   if (typeof userId !== 'string' || userId.trim() === '') {
     throw new SessionArgumentError(
-      'userId must be a non-empty string, a number as its text; sessions without a user begin by HttpSession.start() or create({ userId: null })',
+      'userId must be a non-empty string: convert a number with String(id). Anonymous sessions begin by HttpSession.start() or create({ userId: null })',
     );
   }
   if (userId.length > MAX_USER_ID_LENGTH || userId.includes('\0') || !userId.isWellFormed()) {

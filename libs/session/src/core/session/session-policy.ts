@@ -1,18 +1,18 @@
 import type { SessionRecord } from './session-record.js';
 
-/** The rules of time and number in force, durations in ms. */
+/** The timeouts and limits in force. Durations are in ms. */
 export interface SessionPolicy {
   readonly idleTimeoutMs: number;
   readonly absoluteTimeoutMs: number;
   readonly touchIntervalMs: number;
-  /** The most that a session may wait for a second factor. */
+  /** How long a session may await its second factor. */
   readonly secondFactorTimeoutMs: number;
   /** `undefined`: no limit. */
   readonly maxSessionsPerUser?: number;
   readonly onLimit: 'revoke-oldest' | 'reject';
   /** Bytes of the data's JSON in UTF-8. */
   readonly maxDataBytes: number;
-  /** A token gets a successor once it is this old. `undefined`: tokens are rotated on demand only. */
+  /** Age at which a token gets a successor. `undefined`: tokens are rotated on demand only. */
   readonly rotateEveryMs?: number;
   /** How long a token is accepted after its successor was first presented. Default `DEFAULT_ROTATION_GRACE_MS`. */
   readonly rotationGraceMs?: number;
@@ -22,12 +22,12 @@ export const DEFAULT_ROTATION_GRACE_MS = 60_000;
 
 type Expiry = Pick<SessionRecord, 'expiresAt' | 'absoluteExpiresAt'>;
 
-/** Whether a session that has not been ended is still within both timeouts. The instant of expiry is too late. */
+/** Returns whether a session is within both timeouts. At the instant of expiry it is not. */
 export function isUnexpired(session: Expiry, now: Date): boolean {
   return now < session.expiresAt && now < session.absoluteExpiresAt;
 }
 
-/** When the session expires if it was last seen at `lastSeenAt`: never past its absolute expiry. */
+/** Returns when a session last seen at `lastSeenAt` expires, never past its absolute expiry. */
 export function idleExpiryAfter(
   lastSeenAt: Date,
   { idleTimeoutMs, absoluteExpiresAt }: { idleTimeoutMs: number; absoluteExpiresAt: Date },
@@ -35,7 +35,7 @@ export function idleExpiryAfter(
   return new Date(Math.min(lastSeenAt.getTime() + idleTimeoutMs, absoluteExpiresAt.getTime()));
 }
 
-/** The four instants of a session that begins, or whose user proved again who they are, at `now`. */
+/** Returns the expiries of a session that begins at `now`, or whose user reauthenticated then. */
 export function expiriesFrom(now: Date, timeouts: { idleTimeoutMs: number; absoluteTimeoutMs: number }) {
   const absoluteExpiresAt = new Date(now.getTime() + timeouts.absoluteTimeoutMs);
   return {
@@ -45,12 +45,12 @@ export function expiriesFrom(now: Date, timeouts: { idleTimeoutMs: number; absol
   };
 }
 
-/** Whether activity at `now` is worth a write: at most one per touch interval. */
+/** Returns whether activity at `now` is to be written: at most once per touch interval. */
 export function isTouchDue(lastSeenAt: Date, now: Date, touchIntervalMs: number): boolean {
   return now.getTime() - lastSeenAt.getTime() >= touchIntervalMs;
 }
 
-/** Whether the user proved who they are less than `maxAgeMs` before `now`. Never true for an anonymous session. */
+/** Returns whether the user authenticated less than `maxAgeMs` before `now`. Never true for an anonymous session. */
 export function isFresh(authenticatedAt: Date | null, now: Date, maxAgeMs: number): boolean {
   return authenticatedAt !== null && now.getTime() - authenticatedAt.getTime() < maxAgeMs;
 }

@@ -16,10 +16,10 @@ const SESSION_END_REASONS = [
   'admin',
 ] as const;
 
-/** Why a session is over. Ended is terminal. */
+/** The reason why a session ended. An end is terminal. */
 export type SessionEndReason = (typeof SESSION_END_REASONS)[number];
 
-/** @throws {SessionArgumentError} None of the reasons that every store knows. */
+/** @throws {SessionArgumentError} Not a `SessionEndReason`. */
 export function assertEndReason(reason: unknown): asserts reason is SessionEndReason {
   if ((SESSION_END_REASONS as readonly unknown[]).includes(reason)) return;
   throw new SessionArgumentError(`reason must be one of ${SESSION_END_REASONS.join(', ')}`);
@@ -28,29 +28,29 @@ export function assertEndReason(reason: unknown): asserts reason is SessionEndRe
 /** The authenticator assurance levels of NIST SP 800-63B. */
 export type AssuranceLevel = 'aal1' | 'aal2' | 'aal3';
 
-/** The sign-in at an identity provider that a session rests on (OpenID Connect, SAML). */
+/** The identity-provider session that a session was created from (OpenID Connect, SAML). */
 export interface IdentityProviderSession {
   /** The provider: `iss` in OpenID Connect. */
   readonly issuer: string;
-  /** Its name for its session: `sid` in OpenID Connect; `null` when it gave none. */
+  /** The provider's id of its session: `sid` in OpenID Connect; `null` when it gave none. */
   readonly sessionId: string | null;
   /** When the user last authenticated there: `auth_time` in OpenID Connect; `null` when unknown. */
   readonly authenticatedAt: Date | null;
 }
 
-/** What is known of how the user proved who they are. */
+/** How the user authenticated. */
 export interface SessionAuthentication {
   /** Methods of the latest authentication as in RFC 8176, such as `['pwd', 'otp']`. */
   readonly amr: readonly string[];
   /** The level that the session has reached; `null` for an anonymous session. */
   readonly assuranceLevel: AssuranceLevel | null;
-  /** The user still has to prove another factor: `SessionGuard` refuses the session where that is not allowed for. */
+  /** A second factor is pending: `SessionGuard` refuses the session except on handlers marked `@AllowPendingFactor()`. */
   readonly awaitsSecondFactor: boolean;
   /** `null` when the application authenticated the user itself. */
   readonly identityProvider: IdentityProviderSession | null;
 }
 
-/** A live session as a store holds it. Never leaves the library: `tokenHash` is in no API, log, event or message. */
+/** A live session as a store holds it. It never leaves the library: no API, log, event or message holds `tokenHash`. */
 export interface SessionRecord extends SessionAuthentication {
   /** Public UUIDv8; its last 62 bits are the user reference. */
   readonly id: string;
@@ -58,50 +58,50 @@ export interface SessionRecord extends SessionAuthentication {
   readonly userId: string | null;
   /**
    * Opaque to stores, 32 to 1024 bytes, compared as a whole. SHA-256 of the token's secret, or HMAC-SHA-256 with a token
-   * key; with periodic rotation followed by what core has to know of other tokens (`core/token-state.ts`).
+   * key. With periodic rotation the state of other tokens follows it (`core/token/token-state.ts`).
    */
   readonly tokenHash: Uint8Array;
   readonly data: JsonObject;
-  /** Starts at 1 and counts every change of data or token; a touch does not change it. */
+  /** Starts at 1 and increases with every change of data or token, not with a touch. */
   readonly version: number;
   readonly createdAt: Date;
   readonly lastSeenAt: Date;
   /** The earlier of `lastSeenAt` plus the idle timeout and `absoluteExpiresAt`. */
   readonly expiresAt: Date;
   readonly absoluteExpiresAt: Date;
-  /** When the user last proved who they are; `null` for an anonymous session. */
+  /** When the user last authenticated; `null` for an anonymous session. */
   readonly authenticatedAt: Date | null;
-  /** What `ipAddresses` keeps of the address that the adapter saw when the session began; `null` when unknown. */
+  /** The client's address when the session began, in the form that `ipAddresses` keeps; `null` when unknown. */
   readonly ipAddress: string | null;
   /** At most 512 characters, control characters removed. */
   readonly userAgent: string | null;
-  /** A label that the application gave the device. */
+  /** The application's label for the device. */
   readonly device: string | null;
 }
 
-/** What is said when all sessions ended at once. */
+/** The end of all sessions at once. */
 export interface EndedEverything {
-  /** Sessions that began before this ended, by the backend's clock. */
+  /** Sessions that began before this instant ended, by the backend's clock. */
   readonly before: Date;
   readonly endReason: SessionEndReason;
   readonly endedBy: string | null;
 }
 
-/** What is said of a session that just ended. */
+/** The end of one session. */
 export interface EndedSession {
   readonly id: string;
   readonly userId: string | null;
   readonly endedAt: Date;
   readonly endReason: SessionEndReason;
-  /** Who ended it: an id that the caller gave, or `null` for the library itself. */
+  /** The user or operator id that the caller gave; `null` for the library itself. */
   readonly endedBy: string | null;
 }
 
-/** A live record and the backend's time at which it was found so. */
+/** A live record, and the backend's time when it was found live. */
 export interface LiveSession {
   readonly record: SessionRecord;
   readonly now: Date;
 }
 
-/** `ended` and `expired` are told apart from `unknown` where the store still knows; for logs only. */
+/** A store reports `ended` and `expired` while it still knows, and `unknown` afterwards. For logs only. */
 export type SessionAbsence = 'unknown' | 'expired' | 'ended' | 'undecodable';

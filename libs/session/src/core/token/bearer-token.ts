@@ -6,15 +6,15 @@ const CHECKSUM_LENGTH = 6;
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /**
- * How a token is written where no cookie names it: a prefix, the token's 64 characters, and a checksum.
+ * Formats a token outside of cookies: a prefix, the token's 64 characters, and a checksum.
  *
- * The checksum is CRC-32 over all that comes before it, as six base62 digits, most significant first. Secret scanners
- * tell a real token by it without asking anybody; it is no protection, whoever knows the format can compute it.
+ * The checksum is CRC-32 of everything before it, as six base62 digits, most significant first. It lets secret scanners
+ * recognize a real token offline. It is no protection: anyone who knows the format can compute it.
  */
 export class BearerTokenFormat {
   constructor(private readonly prefix: string) {}
 
-  /** A letter, then letters, digits and `_`, with `_` at the end; at most 16 characters. */
+  /** Returns whether a text is a prefix: a letter, then letters, digits and `_`, with `_` at the end; at most 16 characters. */
   static isPrefix(text: unknown): text is string {
     return typeof text === 'string' && PREFIX.test(text);
   }
@@ -24,12 +24,12 @@ export class BearerTokenFormat {
     return text + checksum(text);
   }
 
-  /** Whether the text was meant to be one of these tokens, whole or damaged. */
+  /** Returns whether the text is meant to be one of these tokens, intact or damaged. */
   claims(text: string): boolean {
     return text.startsWith(this.prefix);
   }
 
-  /** The token inside, whose own form is still to be checked; `undefined` when length, prefix or checksum are wrong. */
+  /** Returns the token inside, still to be parsed; `undefined` when length, prefix or checksum is wrong. */
   parse(text: string): string | undefined {
     const end = this.prefix.length + TOKEN_LENGTH;
     if (text.length !== end + CHECKSUM_LENGTH || !this.claims(text)) return undefined;

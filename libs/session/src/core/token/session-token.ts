@@ -3,13 +3,13 @@ import { SessionConfigurationError } from '../session/session-errors.js';
 import type { SessionAbsence } from '../session/session-record.js';
 import { formatSessionId, isSessionId, sessionIdBytes } from '../session/session-id.js';
 
-/** What a client holds: base64url of 16 bytes id and 32 bytes secret, exactly 64 characters. */
+/** A token: base64url of 16 bytes id and 32 bytes secret, exactly 64 characters. */
 const TOKEN = /^[A-Za-z0-9_-]{64}$/;
 const ID_BYTES = 16;
 const SECRET_BYTES = 32;
 const RANDOM_BYTES = 24;
 export const MIN_KEY_BYTES = 32;
-/** Random bits in a token: with keys some of the secret is a MAC. */
+/** Random bits in a token. With keys, a part of the secret is a MAC. */
 export const TOKEN_ENTROPY_BITS = { withoutKeys: SECRET_BYTES * 8, withKeys: RANDOM_BYTES * 8 };
 const MAC_LABEL = 'nest-sessions token mac\0';
 const HASH_LABEL = 'nest-sessions token hash\0';
@@ -25,22 +25,22 @@ export interface ParsedToken {
   readonly secret: Uint8Array;
 }
 
-/** `forged`: well formed, but its MAC was made with none of our keys. Neither kind may reach a store. */
+/** `forged`: well-formed, but its MAC matches not one of the keys. Neither kind may reach a store. */
 export type TokenRejection = 'malformed' | 'forged';
 
-/** Why a token was not accepted, for the log; a client learns only that it was not. */
+/** The reason why a token was not accepted, for logs only: a client learns nothing but the refusal. */
 export type AbsenceReason =
   | 'missing'
   | TokenRejection
   | SessionAbsence
   | 'wrong-secret'
-  /** The token was followed by another one and its grace has ended: the session was revoked. */
+  /** The token was used after its successor, and its grace has ended: the session was revoked. */
   | 'reuse'
-  /** Another client used it, and `onAnomaly` answered `revoke`. */
+  /** Another client used it, and `onAnomaly` returned `revoke`. */
   | 'anomaly';
 
 /**
- * Makes and checks tokens.
+ * Mints and verifies tokens.
  *
  * Without keys a token is stored as SHA-256 of its secret. With keys it is stored as HMAC-SHA-256 under the newest key,
  * and 8 of the 32 secret bytes are a MAC over the id and the other 24, so that a forged token costs no store call.
@@ -54,12 +54,12 @@ export class SessionTokens {
     this.keys = tokenKeys.map((key, index) => toKey(key, index));
   }
 
-  /** Whether a token that was taken apart carries a MAC of ours, so that it was issued by us. */
+  /** Whether a parsed token carries a valid MAC, which proves that this application issued it. */
   get provesTokens(): boolean {
     return this.keys.length > 0;
   }
 
-  /** A new secret for the session from the system's random generator. */
+  /** Mints a token for the session, with a secret from the system's random generator. */
   mint(sessionId: string): MintedToken {
     const id = sessionIdBytes(sessionId);
     const secret = randomBytes(SECRET_BYTES);
@@ -68,18 +68,18 @@ export class SessionTokens {
     return { token: this.format(sessionId, secret), secret, hash: hashSecret(secret, newest) };
   }
 
-  /** The token of a secret that was minted earlier. */
+  /** Formats the token of a secret that was minted earlier. */
   format(sessionId: string, secret: Uint8Array): string {
     return Buffer.concat([sessionIdBytes(sessionId), secret]).toString('base64url');
   }
 
-  /** The hashes under which a secret may be stored, the one to store first. */
+  /** Lists the hashes under which a secret may be stored. The first is the one to store. */
   listHashes(secret: Uint8Array): readonly [Uint8Array, ...Uint8Array[]] {
     const [newest, ...older] = this.keys;
     return [hashSecret(secret, newest), ...older.map((key) => hashSecret(secret, key))];
   }
 
-  /** Takes a token apart without asking any store. */
+  /** Parses a token without a store call. */
   parse(token: unknown): ParsedToken | TokenRejection {
     if (typeof token !== 'string' || !TOKEN.test(token)) return 'malformed';
     const bytes = Buffer.from(token, 'base64url');
@@ -93,8 +93,8 @@ export class SessionTokens {
   /**
    * Compares a secret with a stored hash in constant time, under each key.
    *
-   * @returns The hash that should be stored when the stored one was made with an older key, `'current'` when it need
-   *   not change, `undefined` when the secret is wrong.
+   * @returns `'current'` when the stored hash needs no change; the hash to store when an older key made the stored one;
+   *   `undefined` when the secret is wrong.
    */
   verify(secret: Uint8Array, storedHash: Uint8Array): { readonly rehash: Uint8Array } | 'current' | undefined {
     const [newest, ...older] = this.keys;

@@ -8,21 +8,21 @@ import {
   type TokenState,
 } from './token-state.js';
 
-/** Which of a session's tokens was presented. */
+/** The one of a session's tokens that was presented. */
 export type TokenMatch =
   | {
       readonly as: 'current';
       /** The hash to store instead, when the stored one was made with an older key. */
       readonly rehash?: Uint8Array;
     }
-  /** Made for the client earlier, and presented now for the first time. */
+  /** Issued to the client earlier, and presented now for the first time. */
   | { readonly as: 'successor' }
-  /** Followed by the current one, and still in its grace. */
+  /** Succeeded by the current one, within its grace. */
   | { readonly as: 'previous' }
-  /** Followed, and its grace is over: there is a copy of it that should not be (RFC 9700, 4.14.2). */
+  /** Succeeded by another one, after its grace: evidence of a stolen copy (RFC 9700, 4.14.2). */
   | { readonly as: 'reused' };
 
-/** @returns `undefined` for a secret that is none of those known: it may be anybody's guess, and says nothing. */
+/** Returns `undefined` for an unknown secret, which may be a guess and is not evidence of reuse. */
 export function matchToken(
   state: TokenState,
   { tokens, secret, now }: { tokens: SessionTokens; secret: Uint8Array; now: Date },
@@ -41,7 +41,7 @@ export function matchToken(
   return isRetired ? { as: 'reused' } : undefined;
 }
 
-/** The current token stays; `successor` is what its holder is given from now on. */
+/** Keeps the current token and adds the successor that its holder receives from now on. */
 export function withSuccessor(
   state: TokenState,
   issued: { current: Uint8Array; successor: SuccessorToken },
@@ -49,7 +49,7 @@ export function withSuccessor(
   return { ...state, ...issued };
 }
 
-/** The successor was presented: it is the current token, and the one before has its grace. */
+/** Makes the presented successor the current token. The grace of the one before starts. */
 export function promoteSuccessor(
   state: TokenState,
   { current, now, graceMs }: { current: Uint8Array; now: Date; graceMs: number },
@@ -71,11 +71,11 @@ export function promoteSuccessor(
 }
 
 /**
- * A new current token and nothing else that works. The one replaced becomes a wrong secret, so that a double click ends
- * no session; earlier ones stay known, and the previous one counts as reused once its grace would have been over.
+ * Sets a new current token and invalidates all others. The replaced one becomes a wrong secret, so that a double click ends
+ * no session. Earlier ones stay known, and the previous one counts as reused once its grace would have ended.
  *
- * @param replacement.proof - The user proved who they are for it, which is what the session may have been waiting for:
- *   then `clients`, if it is there, are those that the session knows from now on.
+ * @param replacement.proof - Given when the user reauthenticated, which ends `awaitsReauthentication`. Its `clients`, when
+ *   given, replace those that the session knows.
  */
 export function replaceCurrent(
   state: TokenState,
@@ -93,12 +93,12 @@ export function replaceCurrent(
   };
 }
 
-/** What a proof of its user changes about a session's clients. Without `clients` they stay those that they are. */
+/** The effect of a reauthentication on the session's clients. Without `clients` they stay unchanged. */
 export interface TokenProof {
   readonly clients?: TokenState['clients'] | undefined;
 }
 
-/** What tokens come and go without. */
+/** Returns the parts of a state that do not depend on its tokens. */
 function ofClients({
   clients,
   awaitsReauthentication,

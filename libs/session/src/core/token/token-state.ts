@@ -1,6 +1,6 @@
-/** Length of a hash and of a plain state: what a store holds as `tokenHash` when there is nothing but a current token. */
+/** Length of a hash, and of a plain state: the `tokenHash` of a session with nothing but a current token. */
 export const TOKEN_HASH_BYTES = 32;
-/** The most bytes of `tokenHash` that a store has to hold: today's largest state is smaller, so that formats can grow. */
+/** The most bytes of `tokenHash` that a store has to hold. Today's largest state is smaller, so that formats can grow. */
 export const MAX_TOKEN_STATE_BYTES = 1024;
 export const TOKEN_WRAP_BYTES = 60;
 export const TOKEN_MARKER_BYTES = 8;
@@ -10,42 +10,42 @@ export const CLIENT_TRAIT_BYTES = 8;
 export const MAX_CLIENT_TRAITS = 16;
 export const DECISION_ID_BYTES = 8;
 
-/** A token that was made to follow the current one. `wrap`: its secret, which only the current one's can unwrap. */
+/** A token prepared to follow the current one. `wrap`: its secret, which only the current token can unwrap. */
 export interface SuccessorToken {
   readonly hash: Uint8Array;
   readonly wrap: Uint8Array;
 }
 
-/** The token that the current one has followed. */
+/** The token before the current one. */
 export interface PreviousToken {
   readonly hash: Uint8Array;
-  /** The backend's time in Unix ms from which its use is reuse. */
+  /** The backend's time in Unix ms from which a use counts as reuse. */
   readonly graceUntilMs: number;
-  /** Random, so that no two promotions write the same bytes: of parallel ones exactly one applies, in every store. */
+  /** Random, so that no two promotions write the same bytes. Of parallel ones exactly one applies, in every store. */
   readonly promotionId: Uint8Array;
-  /** The current token's secret, which only this one's can unwrap; without it this token is refused during its grace. */
+  /** The current token's secret, which only this token can unwrap. Without it this token is refused during its grace. */
   readonly wrap?: Uint8Array;
 }
 
-/** Clients that came to a session which did not begin with them. */
+/** Clients that used a session later than its first one. */
 export interface LaterClients {
-  /** What they had of their own, as `core/client-traits.ts` writes it, oldest first. At least one. */
+  /** Their traits as `core/client/client-traits.ts` writes them, oldest first. At least one. */
   readonly traits: readonly Uint8Array[];
-  /** Random, so that no two decisions write the same bytes: of parallel ones exactly one applies, in every store. */
+  /** Random, so that no two decisions write the same bytes. Of parallel ones exactly one applies, in every store. */
   readonly decisionId: Uint8Array;
 }
 
-/** What there is to know of a session's tokens. Stores hold it as the opaque bytes of `tokenHash`. */
+/** The state of a session's tokens. Stores hold it as the opaque bytes of `tokenHash`. */
 export interface TokenState {
   readonly current: Uint8Array;
-  /** The backend's time in Unix ms at which the current token began to count; unknown: as old as the session. */
+  /** The backend's time in Unix ms when the current token was issued. Default: when the session began. */
   readonly issuedAtMs?: number;
   readonly successor?: SuccessorToken;
   readonly previous?: PreviousToken;
   /** First bytes of the hashes of earlier tokens, oldest first. */
   readonly retired: readonly Uint8Array[];
   readonly clients?: LaterClients;
-  /** No token of the session authenticates anybody until the user proved again who they are. */
+  /** No token of the session signs anybody in until its user reauthenticates. */
   readonly awaitsReauthentication?: true;
 }
 
@@ -63,13 +63,13 @@ const ALL_FLAGS = 63;
 const MAX_INSTANT_MS = 8_640_000_000_000_000;
 
 /**
- * Bytes for a store. A state of nothing but the current hash is that hash.
+ * Encodes a state for a store. A state of nothing but the current hash is that hash.
  *
  * Layout: hash of the current token (32), then, unless it is alone: format (1), flags (1), number of markers (1), and as
  * the flags say issue time (8, big-endian), successor (32 + 60), previous (32 + 8 + 8, + 60), number of traits (1),
  * decision id (8) and traits (8 each), markers (8 each).
  *
- * @throws {RangeError} A part has another length than its own: a mistake of the caller.
+ * @throws {RangeError} A part has a wrong length, which is a bug of the caller.
  */
 export function encodeTokenState(state: TokenState): Uint8Array {
   const { current, issuedAtMs, successor, previous, clients, retired } = state;
@@ -111,9 +111,9 @@ export function encodeTokenState(state: TokenState): Uint8Array {
 }
 
 /**
- * The parts are views of the bytes given.
+ * Decodes a state. Its parts are views of the given bytes.
  *
- * @returns `undefined` when they are broken, of a format of the future, or not as `encodeTokenState` writes them.
+ * @returns `undefined` when the bytes are broken, of a later format, or not as `encodeTokenState` writes them.
  */
 export function decodeTokenState(bytes: Uint8Array): TokenState | undefined {
   if (bytes.byteLength < TOKEN_HASH_BYTES || bytes.byteLength > MAX_TOKEN_STATE_BYTES) return undefined;
@@ -164,7 +164,7 @@ function isCanonical(flags: number, count: number): boolean {
   return (flags & HAS_PREVIOUS) !== 0 || (flags & HAS_PREVIOUS_WRAP) === 0;
 }
 
-/** `NaN`, which no length is, for a count of traits that is never written. */
+/** Returns `NaN`, which equals no length, for a count of traits that is never written. */
 function lengthOf(flags: number, { count, traitCount }: { count: number; traitCount: number | undefined }): number {
   const clientBytes = flags & HAS_CLIENTS ? 1 + DECISION_ID_BYTES + lengthOfTraits(traitCount) : 0;
   return traitCountAt(flags) + clientBytes + count * TOKEN_MARKER_BYTES;
@@ -178,7 +178,7 @@ function isTraitCount(count: number): boolean {
   return count >= 1 && count <= MAX_CLIENT_TRAITS;
 }
 
-/** Where the number of traits is written, if there are any: behind everything but them and the markers. */
+/** The offset of the number of traits: after everything except the traits and the markers. */
 function traitCountAt(flags: number): number {
   return (
     TOKEN_HASH_BYTES +

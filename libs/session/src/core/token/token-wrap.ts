@@ -14,8 +14,8 @@ export interface WrapContext {
 }
 
 /**
- * Keeps a token's secret for whoever presents another token of the session, and for nobody who reads the store:
- * AES-256-GCM under a key that HKDF-SHA-256 makes of the other token's secret, of which stores hold a hash only.
+ * Encrypts a token's secret so that only the holder of another token of the session can read it, and no reader of the store:
+ * AES-256-GCM under a key that HKDF-SHA-256 derives from the other token's secret. Stores hold only a hash of that secret.
  *
  * @returns Nonce (12 bytes), cipher text (as long as the secret), tag (16 bytes).
  */
@@ -25,7 +25,7 @@ export function wrapSecret(secret: Uint8Array, { under, sessionId }: WrapContext
   return new Uint8Array(Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]));
 }
 
-/** @returns `undefined` when it was wrapped under another secret, for another session, or was changed since. */
+/** Returns `undefined` when the secret was wrapped under another one, for another session, or was changed since. */
 export function unwrapSecret(wrap: Uint8Array, { under, sessionId }: WrapContext): Uint8Array | undefined {
   if (wrap.byteLength < NONCE_BYTES + TAG_BYTES) return undefined;
   const decipher = createDecipheriv(CIPHER, wrapKey(under), wrap.subarray(0, NONCE_BYTES), {
