@@ -35,7 +35,7 @@ describe('durable keys of the hybrid store, when Redis comes back with older dat
     return updated.record;
   };
 
-  /** @returns Puts the copy back as it is now, as a server has it that took over: its state has another generation. */
+  /** @returns A function that puts the copy back as on a server that took over: its state has another generation. */
   const keepCopy = async (id: string) => {
     const key = world.keyOf(id);
     const kept = await world.redis.hgetall(key);
@@ -52,7 +52,7 @@ describe('durable keys of the hybrid store, when Redis comes back with older dat
     return row?.data;
   };
 
-  /** A session whose older copy, with note `a` and visits 1, is to come back. */
+  /** A session whose older copy, with note `a` and visits 1, will come back. */
   const begin = async () => {
     const { id, tokenHash } = await signIn(here.store, { data: {} });
     await change(here, id, { note: 'a', draft: 1, visits: 1 });

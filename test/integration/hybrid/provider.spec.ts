@@ -103,7 +103,7 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
       code: 'SESSION_REVOCATION_INCOMPLETE',
       pending: 'postgres and redis',
     });
-    // By as much as a sweep's statement takes to reach Postgres, a late revocation may end too much.
+    // A late revocation may also end sessions that begin while the sweep's statement is on its way to Postgres.
     await world.moveKeptRevocationsBack();
     await world.moveBeginningBack(id);
     const later = await signInBy();
@@ -128,7 +128,7 @@ describe('a logout by the identity provider in the hybrid store (ASVS 7.6.1)', (
     await expectOver(id);
   });
 
-  // Last, because the others move beginnings back, and what began before this is over.
+  // Last, because the other cases move beginnings back, and this one ends every earlier session.
   it('reaches those that ended with everything as well, of which Redis has not heard', async () => {
     const { id } = await signInBy();
     there.cutOff('redis');

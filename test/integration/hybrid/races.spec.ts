@@ -16,7 +16,7 @@ describe('two instances of a hybrid store that do things at once', () => {
     [here, there] = [await world.openInstance(), await world.openInstance()];
   });
   afterEach(async () => {
-    // Whatever happened: what Redis believes is what Postgres knows.
+    // After every case, what Redis believes agrees with Postgres.
     await here.sweep();
     const { ghosts, stale, stoppedBy } = await there.store.reconcile();
     assert.deepEqual({ ghosts, stale, stoppedBy }, { ghosts: 0, stale: 0, stoppedBy: 'done' });
@@ -28,7 +28,7 @@ describe('two instances of a hybrid store that do things at once', () => {
   const signInMany = (count: number) =>
     Promise.all(Array.from({ length: count }, (_, i) => signIn((i % 2 === 0 ? here : there).store, { userId })));
 
-  /** @param instances - Those that are not held: a held call may keep later ones of its instance waiting. */
+  /** @param instances - Instances without a held call, which may keep later calls of its instance waiting. */
   const expectOver = async (id: string, instances = [here, there]) => {
     for (const { store } of instances) {
       expect(await store.find(id)).toMatchObject({ live: false });

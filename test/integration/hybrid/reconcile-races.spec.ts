@@ -124,7 +124,7 @@ describe('reconciling while sessions change', () => {
     const client = new Redis(server.url, { keyPrefix: 'app[1]*:' });
     const prefixed = await world.openStore({ redis: { client, keyPrefix: 'se?s\\ions', operationTimeout: '10s' } });
     const [gone, kept] = [await signIn(prefixed), await signIn(prefixed, { userId: 'bob' })];
-    // Others of the same kind, which the pattern would match if it were not escaped.
+    // Other keys of the same form, which the pattern would match if it were not escaped.
     await signIn(store);
     await world.deleteRows([gone.id]);
     expect(await prefixed.reconcile()).toEqual({ checked: 2, ghosts: 1, stale: 0, stoppedBy: 'done' });

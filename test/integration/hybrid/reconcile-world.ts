@@ -16,7 +16,7 @@ export const END = { reason: 'revoked', endedBy: null } as const;
 
 const SLOW = '20s';
 
-/** Hybrid stores on one pair of servers that follow nothing by themselves, and hands that reach behind them. */
+/** Hybrid stores on one pair of servers that follow nothing by themselves, and manual edits on both sides. */
 export class ReconcileWorld {
   readonly keyPrefix = `reconcile-${randomBytes(4).toString('hex')}`;
   readonly logged: string[];
@@ -47,7 +47,7 @@ export class ReconcileWorld {
     return this.start(store);
   }
 
-  /** A store whose sides were changed on their way in. */
+  /** Opens a store whose sides are changed before it gets them. */
   async openOn(change: (sides: { hot: HotSessions; durable: DurableSessions }) => void): Promise<HybridSessionStore> {
     const { store } = await this.assemble(change);
     return store;
@@ -85,13 +85,13 @@ export class ReconcileWorld {
     return `${this.keyPrefix}:{${id.slice(19, 23)}${id.slice(24)}}`;
   }
 
-  /** Takes a copy's fields now, and puts them back by hand when called. */
+  /** @returns A function that puts the copy's present fields back by hand. */
   async keepCopy(id: string): Promise<() => Promise<void>> {
     const fields = Object.entries(await this.redis.hgetall(this.keyOf(id))).filter(([name]) => name.startsWith(id));
     return async () => void (await this.redis.hset(this.keyOf(id), Object.fromEntries(fields)));
   }
 
-  /** Rows go and nobody tells the hot side. */
+  /** Deletes rows without a recorded change. */
   async deleteRows(ids: readonly string[]): Promise<void> {
     await this.postgres.query('delete from sessions where id = any($1)', [ids]);
   }
@@ -116,7 +116,7 @@ export async function signIn(store: SessionStore, overrides: Partial<NewSession>
   return created.record;
 }
 
-/** Sessions of many users, some hundred sign-ins at a time. */
+/** Creates sessions of many users, 200 sign-ins at a time. */
 export async function signInMany(store: SessionStore, { sessions, users }: { sessions: number; users: number }) {
   const records: SessionRecord[] = [];
   while (records.length < sessions) {

@@ -56,7 +56,7 @@ describe('reconciling the sides of the hybrid store', () => {
       await putBack();
       expect(await store.find(id)).toMatchObject({ record: { tokenHash } });
       expect(await store.reconcile()).toEqual({ checked: 1, ghosts: 0, stale: 1, stoppedBy: 'done' });
-      // Not believed, it is no drift any more, whether or not anybody came for it.
+      // A copy that is not believed is no drift, whether or not a request has come for it.
       expect(await store.reconcile()).toMatchObject({ checked: 1, stale: 0 });
       expect(await store.find(id)).toMatchObject({ record: { tokenHash: next, data: { cart: 1 } } });
     });
@@ -137,7 +137,7 @@ describe('reconciling the sides of the hybrid store', () => {
       const [gone, changed, rest] = [ids.slice(0, 40), ids.slice(40, 70), ids.slice(70)];
       await world.deleteRows(gone);
       await world.postgres.query(`update sessions set token_hash = sha256(token_hash) where id = any($1)`, [changed]);
-      // One page and no more: what remains is gone on with at the cursor.
+      // One page only. The next run resumes at the cursor.
       const total = { checked: 0, ghosts: 0, stale: 0, runs: 0 };
       let cursor: string | undefined;
       do {

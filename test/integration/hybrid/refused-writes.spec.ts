@@ -18,7 +18,7 @@ describe('the hybrid store while Redis refuses writes and answers reads', () => 
   });
   afterAll(() => world.close());
 
-  /** Believed, with data, and without asking Postgres. */
+  /** Expects the copy to be believed, with data, without a call of Postgres. */
   async function expectBelieved(id: string): Promise<void> {
     instance.calls.made.splice(0);
     expect(await instance.store.find(id)).toMatchObject({ live: true, record: { data: { cart: 1 } } });
@@ -40,7 +40,7 @@ describe('the hybrid store while Redis refuses writes and answers reads', () => 
     const change = { id: believed.id, expectedVersion: believed.version, data: { cart: 2 } };
     await expect(store.update(change)).rejects.toThrow(SessionDataUnavailableError);
     await expectBelieved(believed.id);
-    // One that cannot be confirmed is answered by Postgres, and its data is not taken for empty (I8).
+    // For a copy that cannot be confirmed Postgres answers, and its data does not pass for empty (I8).
     const found = await store.find(unbelieved.id);
     expect(found).toMatchObject({ live: true, record: { id: unbelieved.id } });
     expect(() => (found.live ? found.record.data : undefined)?.['cart']).toThrow(SessionDataUnavailableError);
@@ -71,7 +71,7 @@ describe('the hybrid store while Redis refuses writes and answers reads', () => 
     const { id } = await signIn(store);
     await world.redis.config('SET', 'min-replicas-to-write', '1');
     await expect(store.revoke({ id, ...END })).rejects.toThrow(RevocationIncompleteError);
-    // Its copy is still there and looks believable: Postgres is asked, on this instance at once.
+    // Its copy is still there and looks believable, so this instance asks Postgres at once.
     expect(await world.hasCopy(id)).toBe(true);
     expect(await store.find(id)).toMatchObject({ live: false });
     await world.redis.config('SET', 'min-replicas-to-write', '0');
@@ -90,7 +90,7 @@ describe('the hybrid store while Redis refuses writes and answers reads', () => 
       calls.made.splice(0);
       expect(await store.find(kept.id)).toMatchObject({ live: true, record: { data: { cart: 1 } } });
       expect(calls.made).toEqual(['durable.find', 'hot.read']);
-      // Reading does not bring belief back.
+      // A read does not restore belief.
       expect(await store.find(revoked.id)).toMatchObject({ live: false });
     }
     await world.redis.config('SET', 'min-replicas-to-write', '0');

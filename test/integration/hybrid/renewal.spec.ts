@@ -5,7 +5,7 @@ import { waitUntil } from '../../support/poll.js';
 import { HybridWorld, type HybridInstance } from './world.js';
 import { getRenewed, setUpRenewal, type RenewalServices } from '../service/renewal-world.js';
 
-/** How far the clocks of Redis and Postgres, as an instance knows them, may be apart. */
+/** How far apart the clocks of Redis and Postgres may be, as an instance knows them. */
 const CLOCK_MARGIN_MS = 25;
 
 describe('periodic rotation on two sides, one of which may be away', () => {
@@ -29,7 +29,7 @@ describe('periodic rotation on two sides, one of which may be away', () => {
     return { id: session.id, first: token };
   };
 
-  /** Cuts this instance off from Redis just after Postgres has stored what this makes it store. */
+  /** Cuts this instance off from Redis just after Postgres has stored the change of this call. */
   const cutOffAfterCommit = async <T>(
     work: () => Promise<T>,
     meanwhile: () => Promise<void> = async () => undefined,

@@ -21,7 +21,7 @@ const KEPT = 'nest-sessions:revocations';
 
 export const END = { reason: 'revoked', endedBy: 'admin' } as const;
 
-/** An instance of the application, as far as sessions go. */
+/** An instance of the application, reduced to its sessions. */
 export interface HybridInstance {
   readonly store: HybridSessionStore;
   readonly calls: PortCalls;
@@ -31,7 +31,7 @@ export interface HybridInstance {
   cutOff(side: 'redis' | 'postgres'): void;
   /** Resolves when the instance reaches the side again and its breaker has closed. */
   rejoin(side: 'redis' | 'postgres'): Promise<void>;
-  /** Moves the breakers' clock by a period; nothing else moves it. */
+  /** Moves the breakers' clock by a period. Nothing else moves it. */
   passBreakerPeriod(): void;
 }
 
@@ -108,7 +108,7 @@ export class HybridWorld {
     };
   }
 
-  /** Whether anything is held in Redis of this session, believed or not. */
+  /** Whether Redis holds a copy of this session, believed or not. */
   async hasCopy(id: string): Promise<boolean> {
     return (await this.redis.hexists(this.keyOf(id), id)) === 1;
   }
@@ -117,7 +117,7 @@ export class HybridWorld {
     return `nest-sessions:{${id.slice(19, 23)}${id.slice(24)}}`;
   }
 
-  /** As `session.ended revoked admin`, in the order in which it happened. */
+  /** Audit rows as `session.ended revoked admin`, in the order of the events. */
   async auditOf(id: string): Promise<string[]> {
     const rows = await this.postgres.query<{ line: string }>(
       `select concat_ws(' ', event, reason, actor) as line from session_audit where session_id = $1 order by id`,
@@ -126,7 +126,7 @@ export class HybridWorld {
     return rows.map(({ line }) => line);
   }
 
-  /** As if revocations that wait in Redis had been asked for a minute ago. */
+  /** Makes kept revocations a minute older. */
   async moveKeptRevocationsBack(): Promise<void> {
     const kept = await this.redis.hgetall(KEPT);
     for (const [field, value] of Object.entries(kept)) {
@@ -138,7 +138,7 @@ export class HybridWorld {
     }
   }
 
-  /** As if a session had begun two minutes ago. */
+  /** Makes a session two minutes older. */
   async moveBeginningBack(id: string): Promise<void> {
     await this.postgres.query(`update sessions set created_at = created_at - interval '2 minutes' where id = $1`, [id]);
   }
@@ -157,7 +157,7 @@ export async function signIn(store: SessionStore, overrides: Partial<NewSession>
   return created.record;
 }
 
-/** Ids in the order of the alphabet. */
+/** Ids in alphabetical order. */
 export async function listIds(store: SessionStore, userId: string): Promise<string[]> {
   const { records } = await store.listByUser({ userId });
   return records.map(({ id }) => id).toSorted();

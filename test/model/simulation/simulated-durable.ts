@@ -39,7 +39,7 @@ interface Row {
 }
 
 /** Sessions that began before this instant have ended. */
-interface Floor {
+interface Cutoff {
   readonly beforeMs: number;
   readonly epoch: number;
   readonly reason: SessionEndReason;
@@ -51,14 +51,14 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   readonly audit: { readonly id: string; readonly event: 'created' | 'rotated' | 'ended' }[] = [];
   private changes: HotChange[] = [];
   private keys = 0;
-  private floors: readonly Floor[] = [];
+  private cutoffs: readonly Cutoff[] = [];
 
   constructor(parts: SimulatedParts) {
     super('postgres', parts);
   }
 
   get epoch(): number {
-    return this.floors.length;
+    return this.cutoffs.length;
   }
 
   private get now(): Date {
@@ -78,7 +78,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   /** The first epoch in which the session has ended with everything. `undefined`: it has not. */
   epochThatEnds(id: string): number | undefined {
     const row = this.rows.get(id);
-    return row && this.floorOver(row)?.epoch;
+    return row && this.cutoffOver(row)?.epoch;
   }
 
   /** Deletes a row as direct SQL does: the trigger records it. */
@@ -102,7 +102,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
         const row = this.liveRow(id);
         if (row) ended.push(this.end(row, 'evicted'));
       }
-      const beganAt = new Date(Math.max(this.now.getTime(), ...this.floors.map(({ beforeMs }) => beforeMs)));
+      const beganAt = new Date(Math.max(this.now.getTime(), ...this.cutoffs.map(({ beforeMs }) => beforeMs)));
       const record: SessionRecord = {
         id: session.id,
         userId: session.userId,
@@ -204,7 +204,7 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     return this.call(() => {
       const latestMs = this.now.getTime() + 1;
       const beforeMs = Math.min(before?.getTime() ?? latestMs, latestMs);
-      this.floors = [...this.floors, { beforeMs, epoch: this.epoch + 1, reason }];
+      this.cutoffs = [...this.cutoffs, { beforeMs, epoch: this.epoch + 1, reason }];
       return { before: new Date(beforeMs), endReason: reason, endedBy, epoch: this.epoch };
     });
   }
@@ -252,8 +252,8 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
     return this.call(() => {
       const over = [...this.rows.values()].filter((row) => !row.ended && this.isOver(row));
       const [row] = over;
-      const floor = row && this.floorOver(row);
-      if (row && floor) this.end(row, floor.reason);
+      const cutoff = row && this.cutoffOver(row);
+      if (row && cutoff) this.end(row, cutoff.reason);
       return { expired: row ? 1 : 0, purged: 0, auditPurged: 0, state: over.length > 1 ? 'more' : 'done' };
     });
   }
@@ -274,11 +274,11 @@ export class SimulatedDurable extends SimulatedSide implements DurableSessions {
   }
 
   private isOver(row: Row): boolean {
-    return row.ended !== undefined || this.floorOver(row) !== undefined;
+    return row.ended !== undefined || this.cutoffOver(row) !== undefined;
   }
 
-  private floorOver({ record }: Row): Floor | undefined {
-    return this.floors.find(({ beforeMs }) => record.createdAt.getTime() < beforeMs);
+  private cutoffOver({ record }: Row): Cutoff | undefined {
+    return this.cutoffs.find(({ beforeMs }) => record.createdAt.getTime() < beforeMs);
   }
 
   private isAged({ record }: Row, minAgeMs = 0): boolean {
