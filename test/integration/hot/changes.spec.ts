@@ -1,32 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { setTimeout as wait } from 'node:timers/promises';
 import { anIdLike } from 'nest-sessions/testing';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { aLiveSession, confirm, HotWorld, listCopiedIds, promote, SUFFIXES, TOUCH } from './world.js';
+import { aLiveSession, confirm, useHotWorld, listCopiedIds, promote, SUFFIXES, TOUCH } from './world.js';
 
 describe('changes of hot sessions in Redis', () => {
-  let server: RedisServer;
-  let world: HotWorld;
+  const { world } = useHotWorld();
   let redis: Redis;
   let hot: HotSessions;
   let other: HotSessions;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(async () => {
-    world = new HotWorld(server.port);
     redis = world.client();
     [hot, other] = await Promise.all([world.open(), world.open()]);
   });
-  afterEach(async () => {
-    await redis.config('SET', 'maxmemory', '0');
-    await redis.flushall();
-    await world.close();
-  });
-  afterAll(() => server.stop());
 
   const fieldsOf = (id: string) => redis.hgetall(world.keyOf(id));
   const isBelieved = async (id: string) => (await other.read(id)).state === 'believed';

@@ -20,7 +20,7 @@ describe('hot sessions in a Redis Cluster', () => {
     servers = await startRedisCluster();
   });
   beforeEach(async () => {
-    world = new HotWorld(servers.ports[0] ?? 0);
+    world = new HotWorld({ port: servers.ports[0] ?? 0 });
     const nodes = servers.ports.map((port) => ({ host: '127.0.0.1', port }));
     const clients = [new Cluster(nodes), new Cluster(nodes)];
     for (const client of clients) client.on('error', () => undefined);

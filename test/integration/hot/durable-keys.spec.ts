@@ -1,11 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Command, Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
 import type { LiveSession } from '#src/core/session/session-record.js';
 import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { aLiveSession, confirm, HotWorld } from './world.js';
+import { aLiveSession, confirm, useHotWorld } from './world.js';
 
 const PROMOTE = createHash('sha1').update(SCRIPTS.hotPromote.source).digest('hex');
 const OTHER_SERVER = 'e'.repeat(40);
@@ -14,24 +13,17 @@ const KNOWN = { note: 'b', tenant: 7 };
 const MERGED = { note: 'b', visits: 1 };
 
 describe('hot copies that are behind in durable keys', () => {
-  let server: RedisServer;
-  let world: HotWorld;
+  const { world } = useHotWorld();
   let redis: Redis;
   let client: Redis;
   let hot: HotSessions;
   let other: HotSessions;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(async () => {
-    world = new HotWorld(server.port);
     redis = world.client();
     client = world.client();
     [hot, other] = await Promise.all([world.open({ client }), world.open()]);
   });
-  afterEach(() => world.close());
-  afterAll(() => server.stop());
 
   /** A copy of version 1 from another server; version 3 reached the durable side. */
   const begin = async (): Promise<LiveSession> => {

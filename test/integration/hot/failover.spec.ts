@@ -32,7 +32,7 @@ describe('hot sessions after Redis lost or replaced the state that confirmed the
   it('restarted with older data: copies are there, not believed, and confirmed with their data', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'nest-sessions-rdb-'));
     const before = await start({ dir });
-    world = new HotWorld(before.port);
+    world = new HotWorld(before);
     const redis = world.client();
     const hot = await world.open({ client: world.client() });
     const [ended, live, leased] = [aLiveSession(), aLiveSession({ data: { cart: 1 } }), aLiveSession()];
@@ -68,7 +68,7 @@ describe('hot sessions after Redis lost or replaced the state that confirmed the
 
     beforeEach(async () => {
       [master, replica] = await Promise.all([start(), start()]);
-      world = new HotWorld(master.port);
+      world = new HotWorld(master);
       onMaster = world.client();
       onReplica = world.client({ port: replica.port });
       await onReplica.replicaof('127.0.0.1', master.port);

@@ -1,32 +1,31 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from 'nest-sessions';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { startRedisServer } from '../../support/servers.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { aLiveSession, confirm, countCalls, eventually, HotWorld, promote, readUntil, TOUCH, urlOf } from './world.js';
+import {
+  aLiveSession,
+  confirm,
+  countCalls,
+  eventually,
+  useHotWorld,
+  promote,
+  readUntil,
+  TOUCH,
+  urlOf,
+} from './world.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 const BELIEVED = { state: 'believed' };
 const TIMEOUT_MS = 200;
 
 describe('hot sessions when Redis fails', () => {
-  let server: RedisServer;
-  let world: HotWorld;
+  const { world, server } = useHotWorld();
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(() => {
-    world = new HotWorld(server.port);
     redis = world.client();
   });
-  afterEach(async () => {
-    server.kill('SIGCONT');
-    await redis.flushall();
-    await world.close();
-  });
-  afterAll(() => server.stop());
 
   it('FLUSHALL: nothing is believed, a fill that overlaps it does nothing, the next one works', async () => {
     const hot = await world.open();

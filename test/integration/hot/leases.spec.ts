@@ -1,34 +1,23 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { isDeepStrictEqual } from 'node:util';
 import { anIdLike } from 'nest-sessions/testing';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { aLiveSession, confirm, HotWorld, promote, SUFFIXES, TOUCH } from './world.js';
+import { aLiveSession, confirm, useHotWorld, promote, SUFFIXES, TOUCH } from './world.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 
 describe('leases of hot sessions in Redis, and lost fields', () => {
-  let server: RedisServer;
-  let world: HotWorld;
+  const { world } = useHotWorld();
   let redis: Redis;
   let hot: HotSessions;
   let other: HotSessions;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(async () => {
-    world = new HotWorld(server.port);
     redis = world.client();
     [hot, other] = await Promise.all([world.open(), world.open()]);
   });
-  afterEach(async () => {
-    await redis.flushall();
-    await world.close();
-  });
-  afterAll(() => server.stop());
 
   const fieldsOf = (id: string) => redis.hgetall(world.keyOf(id));
 

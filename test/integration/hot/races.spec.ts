@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { aTokenHash } from 'nest-sessions/testing';
 import type { HotLease, HotSessions } from '#src/core/ports/hot-sessions.js';
 import type { LiveSession } from '#src/core/session/session-record.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { aLiveSession, confirm, HotWorld, promote, TOUCH } from './world.js';
+import { aLiveSession, confirm, useHotWorld, promote, TOUCH } from './world.js';
 
 type Step = () => Promise<void>;
 
@@ -45,20 +44,13 @@ function fill(instance: HotSessions, row: Row): Step[] {
 }
 
 describe('two clients at the same hot session', () => {
-  let server: RedisServer;
-  let world: HotWorld;
+  const { world } = useHotWorld();
   let hot: HotSessions;
   let other: HotSessions;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(async () => {
-    world = new HotWorld(server.port);
     [hot, other] = await Promise.all([world.open(), world.open()]);
   });
-  afterEach(() => world.close());
-  afterAll(() => server.stop());
 
   function revoke(row: Row): Step[] {
     return [

@@ -1,3 +1,4 @@
+import { afterEach } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import type { HotLease, HotRead, HotSessions } from '#src/core/ports/hot-session
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import type { SessionRecord, LiveSession } from '#src/core/session/session-record.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
+import { emptyRedis, useRedisServer, type UsedRedisServer } from '../../support/redis-server.js';
 
 export const TOUCH = { idleTimeoutMs: 45 * MINUTE_MS, touchIntervalMs: 0 };
 
@@ -19,11 +21,12 @@ export class HotWorld {
   readonly logged: string[] = [];
   private readonly closers: (() => Promise<unknown>)[] = [];
 
-  constructor(private readonly port: number) {}
+  /** @param server - Its port is read when the world is used. */
+  constructor(private readonly server: { readonly port: number }) {}
 
   /** Creates a hot side without starting it. */
   make(options: Partial<RedisStoreOptions> = {}): HotSessions {
-    const source = 'client' in options ? {} : { url: urlOf(this.port) };
+    const source = 'client' in options ? {} : { url: urlOf(this.server.port) };
     // Other suites share the two busy cores: only tests of deadlines should reach one.
     const settings = { keyPrefix: this.keyPrefix, operationTimeout: '10s', ...source, ...options } as RedisStoreOptions;
     const log = (message: string) => void this.logged.push(message);
@@ -40,7 +43,7 @@ export class HotWorld {
 
   /** Opens a client for the test itself, with the default options of ioredis. */
   client(options: RedisOptions = {}): Redis {
-    const client = new Redis({ host: '127.0.0.1', port: this.port, retryStrategy: () => 20, ...options });
+    const client = new Redis({ host: '127.0.0.1', port: this.server.port, retryStrategy: () => 20, ...options });
     client.on('error', () => undefined);
     this.closers.push(() => Promise.resolve(client.disconnect()));
     return client;
@@ -53,6 +56,19 @@ export class HotWorld {
   async close(): Promise<void> {
     for (const close of this.closers.splice(0)) await close();
   }
+}
+
+/** Starts a Redis for the tests of a block, and gives each test an empty world on it. */
+export function useHotWorld(): { readonly server: UsedRedisServer; readonly world: HotWorld } {
+  const server = useRedisServer();
+  const world = new HotWorld(server);
+  afterEach(async () => {
+    server.kill('SIGCONT');
+    await emptyRedis(world.client());
+    await world.close();
+    world.logged.length = 0;
+  });
+  return { server, world };
 }
 
 export function urlOf(port: number): string {

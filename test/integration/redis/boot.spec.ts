@@ -1,26 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type Redis } from 'ioredis';
 import { isNativeError } from 'node:util/types';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
 import { openClient } from '#src/stores/redis/connection/redis-connection.js';
-import { eventually, RedisFixture } from './fixture.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { eventually, RedisFixture, useRedisFixture } from './fixture.js';
+import { startRedisServer } from '../../support/servers.js';
 
 describe('the Redis store at boot', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  const { fixture, server } = useRedisFixture();
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(() => {
-    fixture = new RedisFixture(server.url);
     redis = fixture.client();
   });
-  afterEach(() => fixture.close());
-  afterAll(() => server.stop());
 
   const countClients = async () => String(await redis.client('LIST')).match(/name=nest-sessions /g)?.length ?? 0;
 
@@ -51,7 +44,7 @@ describe('the Redis store at boot', () => {
 
   it('waits for a slow server, and can be started again after a failure', async () => {
     const late = await startRedisServer();
-    const lateFixture = new RedisFixture(late.url);
+    const lateFixture = new RedisFixture(late);
     late.kill('SIGSTOP');
     const store = await lateFixture.make({ startTimeout: '400ms' });
     await expect(store.start()).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
@@ -101,7 +94,7 @@ describe('the Redis store at boot', () => {
 
   it('warns of a replica', async () => {
     const replica = await startRedisServer({ args: ['--replicaof', '127.0.0.1', String(server.port)] });
-    const replicaFixture = new RedisFixture(replica.url);
+    const replicaFixture = new RedisFixture(replica);
     await replicaFixture.open();
     expect(replicaFixture.logger.warnings).toEqual([expect.stringMatching(/is a replica/)]);
     await replicaFixture.close();

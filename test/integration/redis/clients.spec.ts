@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { SessionStore } from 'nest-sessions/store';
 import { redisStore } from 'nest-sessions/redis';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { eventually, RedisFixture } from './fixture.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { eventually, useRedisFixture } from './fixture.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 /** Calls every method of a store once and checks the outcome. */
@@ -38,22 +37,12 @@ async function exercise(store: SessionStore, userId: string): Promise<void> {
 }
 
 describe('clients of the Redis store', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  const { fixture, server } = useRedisFixture();
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(() => {
-    fixture = new RedisFixture(server.url);
     redis = fixture.client();
   });
-  afterEach(async () => {
-    await redis.flushall();
-    await fixture.close();
-  });
-  afterAll(() => server.stop());
 
   it.each<[string, RedisOptions]>([
     ['RESP2', { protocol: 2 }],

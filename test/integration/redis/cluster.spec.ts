@@ -26,7 +26,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
     nodes = cluster.nodes.map(({ url }) => new Redis(url));
   });
   beforeEach(() => {
-    fixture = new RedisFixture('');
+    fixture = new RedisFixture({ url: '' });
     clients = [];
   });
   afterEach(async () => {
@@ -193,7 +193,7 @@ describe('the Redis store on a Cluster of three masters (tj/connect-redis#360)',
 describe('the Redis store by Sentinel', () => {
   let group: RedisSentinelGroup;
   let client: Redis;
-  const fixture = new RedisFixture('');
+  const fixture = new RedisFixture({ url: '' });
 
   beforeAll(async () => {
     group = await startRedisSentinel();

@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import type { NewSession, SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { CUTOFF_LEASE_MS, CutoffLease } from '#src/stores/redis/connection/cutoff-lease.js';
-import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';
+import { countCalls, eventually, RedisFixture, useRedisFixture, rejection } from './fixture.js';
 import { readWhileLost } from '../service/floor-losses.js';
 import { startProxy } from './proxy.js';
-import { startRedisCluster, startRedisServer, type RedisServer } from '../../support/servers.js';
+import { startRedisCluster } from '../../support/servers.js';
 
 const END = { reason: 'admin', endedBy: null } as const;
 
@@ -17,24 +17,14 @@ async function signIn(store: SessionStore, overrides: Partial<NewSession> = {}) 
 }
 
 describe('revokeEverything in the Redis store (ASVS 7.4.5)', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  const { fixture, server } = useRedisFixture();
   let store: SessionStore;
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(async () => {
-    fixture = new RedisFixture(server.url);
     redis = fixture.client();
     store = await fixture.open();
   });
-  afterEach(async () => {
-    await redis.flushall();
-    await fixture.close();
-  });
-  afterAll(() => server.stop());
 
   const cutoffKey = () => `${fixture.keyPrefix}:floor`;
 
@@ -198,7 +188,7 @@ describe('CutoffLease', () => {
 it('on a Cluster, ends the sessions on every master by one key', async () => {
   const cluster = await startRedisCluster();
   const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
-  const fixture = new RedisFixture('');
+  const fixture = new RedisFixture({ url: '' });
   const store = await fixture.open({ client });
   const records = [];
   for (let index = 0; index < 20; index++) records.push(await signIn(store, { userId: `user ${index}` }));

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import type { RedisClient } from 'nest-sessions/redis';
@@ -6,8 +6,8 @@ import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { eventually, RedisFixture, rejection } from './fixture.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { eventually, RedisFixture, useRedisFixture, rejection } from './fixture.js';
+import { startRedisServer } from '../../support/servers.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const TIMEOUT_MS = 200;
@@ -49,24 +49,13 @@ function failingToRevoke(client: Redis, failures: number): RedisClient {
 }
 
 describe('the Redis store when Redis fails', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  afterEach(() => void jest.restoreAllMocks());
+  const { fixture, server } = useRedisFixture();
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(() => {
-    fixture = new RedisFixture(server.url);
     redis = fixture.client();
   });
-  afterEach(async () => {
-    server.kill('SIGCONT');
-    jest.restoreAllMocks();
-    await redis.flushall();
-    await fixture.close();
-  });
-  afterAll(() => server.stop());
 
   async function create(store: SessionStore, overrides: Parameters<typeof aNewSession>[0] = {}) {
     const session = aNewSession({ userId: 'alice', ...overrides });
@@ -216,7 +205,7 @@ describe('the Redis store when Redis fails', () => {
   describe('by going away', () => {
     it('fails at once while there is no connection, queues nothing, and recovers by itself', async () => {
       const own = await startRedisServer();
-      const ownFixture = new RedisFixture(own.url);
+      const ownFixture = new RedisFixture(own);
       const client = ownFixture.client();
       const stores = [await ownFixture.open(), await ownFixture.open({ client })];
       await redis.ping();

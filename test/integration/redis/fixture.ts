@@ -1,8 +1,10 @@
+import { afterEach } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
 import type { SessionStore } from 'nest-sessions/store';
+import { emptyRedis, useRedisServer, type UsedRedisServer } from '../../support/redis-server.js';
 
 /** Collects the log lines of a store. */
 export class CollectingLogger {
@@ -23,7 +25,12 @@ export class RedisFixture {
   readonly logger = new CollectingLogger();
   private readonly closers: (() => Promise<unknown>)[] = [];
 
-  constructor(readonly url: string) {}
+  /** @param server - Its URL is read when the fixture is used. */
+  constructor(private readonly server: { readonly url: string }) {}
+
+  get url(): string {
+    return this.server.url;
+  }
 
   /** Creates a store without starting it. */
   async make(options: Partial<RedisStoreOptions> = {}): Promise<SessionStore> {
@@ -55,8 +62,21 @@ export class RedisFixture {
   }
 
   async close(): Promise<void> {
-    for (const close of this.closers) await close();
+    for (const close of this.closers.splice(0)) await close();
   }
+}
+
+/** Starts a Redis for the tests of a block, and gives each test an empty fixture on it. */
+export function useRedisFixture(): { readonly server: UsedRedisServer; readonly fixture: RedisFixture } {
+  const server = useRedisServer();
+  const fixture = new RedisFixture(server);
+  afterEach(async () => {
+    server.kill('SIGCONT');
+    await emptyRedis(fixture.client());
+    await fixture.close();
+    fixture.logger.lines.length = 0;
+  });
+  return { server, fixture };
 }
 
 /** Retries until the attempt passes, for states without an event to await. */

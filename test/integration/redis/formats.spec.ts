@@ -1,29 +1,18 @@
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { SessionStore } from 'nest-sessions/store';
-import { RedisFixture } from './fixture.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { useRedisFixture } from './fixture.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 describe('values in Redis that the store did not write', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  const { fixture } = useRedisFixture();
   let store: SessionStore;
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-    fixture = new RedisFixture(server.url);
+  beforeEach(async () => {
     store = await fixture.open();
     redis = fixture.client();
-  });
-
-  beforeEach(() => redis.flushall());
-
-  afterAll(async () => {
-    await fixture.close();
-    await server.stop();
   });
 
   async function create(userId = 'alice') {

@@ -1,12 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createSessionId } from '#src/core/session/session-id.js';
 import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
-import { countCalls, eventually, RedisFixture, rejection } from './fixture.js';
+import { countCalls, eventually, useRedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
@@ -14,23 +13,13 @@ const TIMEOUT_MS = 200;
 const anotherId = createSessionId('bob');
 
 describe('the Redis store when commands run late or twice', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  afterEach(() => void jest.restoreAllMocks());
+  const { fixture, server } = useRedisFixture();
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(() => {
-    fixture = new RedisFixture(server.url);
     redis = fixture.client();
   });
-  afterEach(async () => {
-    jest.restoreAllMocks();
-    await redis.flushall();
-    await fixture.close();
-  });
-  afterAll(() => server.stop());
 
   async function create(store: SessionStore, overrides: Parameters<typeof aNewSession>[0] = {}) {
     const session = aNewSession({ userId: 'alice', ...overrides });

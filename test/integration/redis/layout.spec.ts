@@ -1,33 +1,22 @@
 import { anAuthentication, aNewSession, aTokenHash, anIdLike } from 'nest-sessions/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SessionStore } from 'nest-sessions/store';
-import { countCalls, RedisFixture } from './fixture.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { countCalls, useRedisFixture } from './fixture.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const ms = (date: Date) => String(date.getTime());
 
 describe('the layout in Redis', () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  const { fixture } = useRedisFixture();
   let store: SessionStore;
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-    fixture = new RedisFixture(server.url);
+  beforeEach(async () => {
     store = await fixture.open();
     redis = fixture.client();
-  });
-
-  beforeEach(() => redis.flushall());
-
-  afterAll(async () => {
-    await fixture.close();
-    await server.stop();
   });
 
   async function create(overrides: Parameters<typeof aNewSession>[0] = {}) {

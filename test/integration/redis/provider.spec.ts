@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import type { NewSession, SessionStore } from 'nest-sessions/store';
 import { aNewSession, anAuthentication, aTokenHash } from 'nest-sessions/testing';
-import { RedisFixture, rejection } from './fixture.js';
+import { RedisFixture, useRedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';
-import { startRedisCluster, startRedisServer, type RedisServer } from '../../support/servers.js';
+import { startRedisCluster } from '../../support/servers.js';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 const PROVIDER = { issuer: 'https://idp.example', sessionId: 'sid-1' };
@@ -22,24 +22,14 @@ async function signIn(store: SessionStore, overrides: Partial<NewSession> = {}) 
 }
 
 describe("the Redis store's index of providers' sessions", () => {
-  let server: RedisServer;
-  let fixture: RedisFixture;
+  const { fixture, server } = useRedisFixture();
   let store: SessionStore;
   let redis: Redis;
 
-  beforeAll(async () => {
-    server = await startRedisServer();
-  });
   beforeEach(async () => {
-    fixture = new RedisFixture(server.url);
     redis = fixture.client();
     store = await fixture.open();
   });
-  afterEach(async () => {
-    await redis.flushall();
-    await fixture.close();
-  });
-  afterAll(() => server.stop());
 
   /** Returns the only index. */
   async function findIndex(): Promise<string> {
@@ -170,7 +160,7 @@ describe("the Redis store's index of providers' sessions", () => {
 it('on a Cluster, ends the sessions of a provider on every master', async () => {
   const cluster = await startRedisCluster();
   const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
-  const fixture = new RedisFixture('');
+  const fixture = new RedisFixture({ url: '' });
   const store = await fixture.open({ client });
   const records = [];
   for (let index = 0; index < 20; index++) records.push(await signIn(store, { userId: `user ${index}` }));
