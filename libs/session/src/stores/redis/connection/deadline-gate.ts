@@ -1,14 +1,14 @@
 import { toUnavailable, unavailable } from './redis-errors.js';
 
-/** Operations whose deadline passed and whose command the client still holds; beyond that none are added. */
+/** The most operations past their deadline whose command the client still holds. Beyond it, new operations fail. */
 const MAX_ABANDONED = 512;
 
-/** An operation under way; `deadlineAtMs` is monotonic time. */
+/** Starts an operation. `deadlineAtMs` is monotonic time. */
 export type GatedWork<T> = (deadlineAtMs: number) => Promise<T>;
 
 /**
- * Gives every operation a deadline of its own, whatever the client's options are, and keeps commands from piling up in
- * a client that does not get rid of them.
+ * Gives every operation its own deadline, whatever the client's options are. Stops adding commands to a client that
+ * never settles them.
  */
 export class DeadlineGate {
   private running = 0;
@@ -20,7 +20,7 @@ export class DeadlineGate {
 
   /**
    * @param work - Starts the operation; called at once.
-   * @param onLateResult - Told what came of an operation after its caller was told that it failed.
+   * @param onLateResult - Called with a result that comes after the operation was rejected.
    * @throws {SessionStoreUnavailableError} No answer in time, or an error as answer.
    */
   async run<T>(work: GatedWork<T>, onLateResult?: (result: T) => void): Promise<T> {
@@ -38,7 +38,7 @@ export class DeadlineGate {
     });
   }
 
-  /** Counts several operations as one that is under way, for `idle`. */
+  /** Runs several operations as one: `idle` waits for all of them. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     this.running += 1;
     try {
@@ -49,7 +49,7 @@ export class DeadlineGate {
     }
   }
 
-  /** Resolves when every operation under way was answered or given up. For one caller at a time. */
+  /** Resolves when every running operation is answered or given up. For one caller at a time. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.onIdle = resolve;
@@ -65,7 +65,7 @@ export class DeadlineGate {
       let isLate = false;
       const giveUp = () => {
         // Timers count from the start of their turn of the event loop and so fire early. A script that runs before the
-        // deadline counts, so nobody may give up before it.
+        // deadline applies, so its caller must not give up before.
         const leftMs = deadlineAtMs - performance.now();
         if (leftMs > 0) {
           timer = setTimeout(giveUp, leftMs);
@@ -88,7 +88,7 @@ export class DeadlineGate {
     });
   }
 
-  /** One operation per deadline goes through, so that recovery is noticed even if a client never settles the old ones. */
+  /** Lets one operation per deadline through, to notice recovery even if the client never settles the old ones. */
   private mayProbe(nowMs: number): boolean {
     if (nowMs - this.probedAtMs < this.timeoutMs) return false;
     this.probedAtMs = nowMs;

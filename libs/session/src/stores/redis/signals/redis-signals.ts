@@ -13,14 +13,14 @@ export interface RedisSignalsSettings {
   readonly logger: SessionLogger;
 }
 
-/** Keeps one message, and what a subscriber holds in memory, small. */
+/** Limits one message, and so the memory of a subscriber. */
 const MAX_MESSAGE_BYTES = 64_000;
 
 /**
- * Signals on the channel `<prefix>:signals`, below the client's own key prefix. Databases of one server share channels.
- *
- * Sent by the store's client, in a Cluster too, where PUBLISH reaches every node. Received by a client of its own, opened
- * for the first listener as a duplicate of the store's. A user with an ACL needs `&<prefix>:signals +publish +subscribe`.
+ * Signals on the channel `<prefix>:signals`, after the client's own key prefix. Databases of one server share channels.
+ *  The store's client sends them; in a Cluster PUBLISH reaches every node. A second client receives them, a duplicate
+ * of the store's that opens for the first listener. With an ACL, the user needs `&<prefix>:signals +publish
+ * +subscribe`.
  */
 export class RedisSignals implements SessionSignals {
   private readonly listeners: SignalListeners;
@@ -34,7 +34,7 @@ export class RedisSignals implements SessionSignals {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
   }
 
-  /** Works with this client from now on. */
+  /** Sends and receives by this client from now on. */
   start(backend: RedisBackend): void {
     this.backend = backend;
     if (this.listeners.size > 0) this.listen();
@@ -55,7 +55,7 @@ export class RedisSignals implements SessionSignals {
     return stop;
   }
 
-  /** Idempotent. What is under way is waited for. */
+  /** Stops receiving and waits for running messages. Idempotent. */
   async stop(): Promise<void> {
     this.isStopped = true;
     this.subscriber?.close();

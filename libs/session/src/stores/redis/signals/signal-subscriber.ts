@@ -3,7 +3,7 @@ import type { SessionLogger } from '../../../core/support/logger.js';
 import type { RedisClient } from '../connection/redis-client.js';
 import { describeRedisError } from '../connection/redis-errors.js';
 
-/** What more a client that only listens has: `Redis` and `Cluster` of ioredis alike. */
+/** A client that only listens: `Redis` and `Cluster` of ioredis both have these methods. */
 interface ListeningClient extends RedisClient {
   subscribe(channel: string): Promise<unknown>;
   ping(): Promise<unknown>;
@@ -21,7 +21,7 @@ export interface SignalSubscriberSettings {
 }
 
 const MAX_RETRY_DELAY_MS = 2_000;
-/** A connection that the network forgot looks alive for ever: it is asked so often, and has so long to answer. */
+/** A half-open connection looks alive forever, so a PING checks it at this interval, with this timeout. */
 const HEARTBEAT_INTERVAL_MS = 10_000;
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 
@@ -33,12 +33,12 @@ const OPTIONS = {
   maxRetriesPerRequest: null,
   disconnectTimeout: 100,
   commandTimeout: undefined,
-  // Would take the silence between two signals for a hung server.
+  // A socket timeout would take the silence between two signals for a hung server.
   socketTimeout: undefined,
   retryStrategy: (attempt: number) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
 };
 
-/** A connection of its own that listens to one channel, and listens again whenever it was lost. */
+/** A separate connection that listens to one channel, and listens again after every loss. */
 export class SignalSubscriber {
   private heartbeat: NodeJS.Timeout | undefined;
   private isLost = false;
@@ -49,7 +49,7 @@ export class SignalSubscriber {
     private readonly settings: SignalSubscriberSettings,
   ) {}
 
-  /** Duplicates the client, whoever it belongs to, and connects in the background. */
+  /** Duplicates the client, owned or not, and connects in the background. */
   static open(client: RedisClient, settings: SignalSubscriberSettings): SignalSubscriber {
     const source = client as DuplicableClient;
     if (typeof source.duplicate !== 'function') throw new TypeError('the client has no duplicate()');
@@ -76,7 +76,7 @@ export class SignalSubscriber {
     client.on('ready', () => void this.listen());
     client.on('close', () => this.lose('the connection is lost'));
     client.connect().catch((error: unknown) => this.lose(describeRedisError(error)));
-    // A Cluster finds another node to listen to by itself, and says nothing of what was missed in between.
+    // A Cluster switches to another node by itself, without an event for the signals missed in between.
     if (!client.isCluster) this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_INTERVAL_MS).unref();
   }
 
