@@ -51,7 +51,9 @@ describe('lookups', () => {
     await world.withoutTable(async () => {
       for (const outcome of await lookUp()) {
         expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(SessionStoreUnavailableError) });
-        expect(String((outcome as PromiseRejectedResult).reason)).toContain('did a migration run?');
+        expect(String((outcome as PromiseRejectedResult).reason)).toContain(
+          'run the migrations of sessionMigrations()',
+        );
       }
     });
     expect((await lookUp()).map(({ status }) => status)).toEqual(ids.map(() => 'fulfilled'));

@@ -3,21 +3,21 @@ import { SessionConfigurationError } from '../../../core/session/session-errors.
 import { describePostgresError, isRefusedLogin, toSessionError } from './postgres-errors.js';
 import type { PgPool } from './postgres-pool.js';
 
-/** A pool to work with. */
+/** An open pool and the way to more connections. */
 export interface PostgresConnection {
   readonly pool: PgPool;
   /** The DataSource's own schema, if it has one. */
   readonly schema: string | undefined;
-  /** A client of its own, not connected, that connects as those of the pool do, or to another URL. */
+  /** Creates a separate client, not yet connected, with the settings of the pool or for another URL. */
   readonly createClient: (url?: string) => ListeningPgClient;
-  /** Closes what the store opened; a DataSource handed in is left alone. */
+  /** Closes a DataSource that the store opened, and leaves the application's own open. */
   close(): Promise<void>;
 }
 
 export type PostgresConnect = () => Promise<PostgresConnection>;
 
 /**
- * Uses the primary's pool of a DataSource that somebody else opened and will close.
+ * Uses the primary's pool of the application's own DataSource, which the application closes.
  *
  * @throws {SessionConfigurationError} Not a DataSource for Postgres, or not initialized.
  */
@@ -84,21 +84,22 @@ export async function openDataSource(settings: OwnDataSource): Promise<PostgresC
   };
 }
 
-/** By shape, as an application may hold another copy of the typeorm package. */
+/** Checks the shape, because an application may hold another copy of the typeorm package. */
 function isDataSource(value: unknown): value is DataSource {
   return (
     typeof value === 'object' && value !== null && 'options' in value && 'driver' in value && 'isInitialized' in value
   );
 }
 
-/** Where a pool of `pg` keeps what its own clients are made of. The password is hidden from enumeration. */
+/** Class and options of the clients of a `pg` pool. The password is hidden from enumeration. */
 interface PoolInternals extends PgPool {
   readonly Client?: new (options: object) => ListeningPgClient;
   readonly options?: { readonly password?: unknown };
 }
 
 function duplicateClient({ Client, options }: PoolInternals, url?: string): ListeningPgClient {
-  if (!Client || !options) throw new TypeError('the pool does not tell how it connects');
+  if (!Client || !options)
+    throw new TypeError('the pool hides the options of its clients: use a pool of the package pg');
   const source = url === undefined ? { password: options.password } : { connectionString: url };
   return new Client({ ...options, ...source, application_name: 'nest-sessions signals', keepAlive: true });
 }
@@ -113,7 +114,7 @@ function isPool(value: unknown): value is PgPool {
   return typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
 }
 
-/** What is used of a `pg` client that is not from a pool. */
+/** The part of a separate `pg` client that the store uses. */
 export interface ListeningPgClient {
   connect(): Promise<unknown>;
   query(text: string): Promise<unknown>;

@@ -4,12 +4,12 @@ import { isBrokenConnection, isConflict, toSessionError, unavailable } from './p
 import { OperationOverError, type Operation } from './operation.js';
 import type { Query } from './statement.js';
 
-/** Operations that wait for a connection; beyond that none are added. */
+/** The most operations that wait for a connection; further ones are rejected. */
 const MAX_WAITING = 2000;
 const MAX_CONFLICT_ATTEMPTS = 4;
 const CONFLICT_PAUSE_MS = 10;
 
-/** What is used of a `pg` pool, such as the one inside a TypeORM `DataSource`. */
+/** The part of a `pg` pool that the store uses, such as the pool inside a TypeORM `DataSource`. */
 export interface PgPool {
   connect(): Promise<PgClient>;
 }
@@ -22,7 +22,7 @@ export interface PgClient {
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** One connection, held for as long as some work takes. */
+/** One connection, held for the duration of some work. */
 export interface Connection {
   run<Row>(query: Query): Promise<Row[]>;
   /** Sends SQL without parameters, several statements if need be. */
@@ -30,10 +30,10 @@ export interface Connection {
 }
 
 /**
- * Runs statements on connections of a pool that others use too.
+ * Runs statements on connections of a pool that is shared with the application.
  *
- * Unlike `pool.query`, an error that the server reported about a statement does not cost a connection; one that does not
- * answer is closed once it has been silent for another deadline after its operation was given up.
+ * Unlike with `pool.query`, an error that the server reported about a statement does not cost a connection. After an
+ * operation was given up, its connection has the same time once more to answer; then it is closed.
  */
 export class PostgresPool {
   private waiting = 0;
@@ -68,8 +68,8 @@ export class PostgresPool {
   }
 
   /**
-   * A READ COMMITTED transaction on one connection. It is rolled back when the work fails, or when the operation was
-   * given up before the commit was sent.
+   * Runs work in a READ COMMITTED transaction on one connection. The transaction is rolled back when the work fails, or
+   * when the operation was given up before the commit was sent.
    *
    * @param begin - Further commands sent along with `begin`, without parameters.
    */
@@ -148,12 +148,12 @@ export class PostgresPool {
   }
 }
 
-/** Without a listener, a connection that breaks while it is held would end the process. The statement fails as well. */
+/** Without a listener, a connection that breaks while it is held would end the process. The statement fails anyway. */
 function ignoreError(): void {}
 
 /**
- * Who lost to another transaction pauses before it tries again: sent at once, it can take the lock that the other one
- * was about to get, and both are where they were.
+ * Repeats work that lost to another transaction, after a pause. Sent again at once, it could take the lock that the other
+ * transaction was about to get, and both would be where they were.
  */
 async function retryConflicts<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -4,8 +4,8 @@ import { TouchQueue, type TouchQueueSettings } from '../operations/touch-queue.j
 import type { UnwrittenTouches } from './unwritten-touches.js';
 
 /**
- * Gathers touches whose answer decides whether a session is still believed elsewhere: one that could not be written
- * rejects, as everywhere, and is remembered, so that a later one is not taken for the first after the expiry.
+ * Gathers touches whose answer decides whether a hot copy is still trusted. A touch that could not be written rejects, as
+ * everywhere. It is also remembered, so that a later touch does not count as the first one after the expiry.
  */
 export class DurableTouchQueue extends TouchQueue {
   constructor(

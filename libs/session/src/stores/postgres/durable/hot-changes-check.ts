@@ -26,7 +26,7 @@ interface CatalogueRow {
   readonly missing_trigger: string | null;
 }
 
-/** @throws {SessionConfigurationError} Changes would not be recorded; names what is missing and what to do. */
+/** @throws {SessionConfigurationError} Changes would not be recorded. The message names what is missing and the remedy. */
 export async function checkHotChanges(
   { pool, tables }: { readonly pool: PostgresPool; readonly tables: TableNames },
   operation: Operation,

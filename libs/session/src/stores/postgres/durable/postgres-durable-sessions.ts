@@ -15,11 +15,11 @@ import { openDurableParts, type DurableParts, type DurableSettings } from './dur
 /**
  * The Postgres store as the durable side of a hybrid store.
  *
- * - Triggers record every change that hot copies have to follow, in the transaction that makes it.
+ * - Triggers record every change that hot copies have to follow, in the transaction of the change.
  * - A touch applies when the session was live at the moment it was asked for, even if it is written after the expiry.
  *   With a `touchIntervalMs` of 0 it resolves to whether the session is live; when that is not known it rejects.
- * - So an expired session may still be moved until it is ended: cleanup leaves it alone for a while, and whatever ends
- *   sessions ends the expired ones in its way too, without telling of them.
+ * - So an expired session may still be moved until it is ended. Cleanup leaves it alone for a while, and every revocation
+ *   ends the expired sessions in its way too, without reporting them.
  */
 export class PostgresDurableSessions extends PostgresSessionStore implements DurableSessions {
   private durableParts: DurableParts;

@@ -6,8 +6,8 @@ import { PostgresDurableSessions } from './postgres-durable-sessions.js';
 
 export type PostgresDurableOptions = PostgresStoreOptions & {
   /**
-   * How long a session has to be expired before cleanup ends it: touches may still be on their way from other
-   * instances. At least ten times `touchFlushInterval`. Default that, or `'1m'` if that is longer.
+   * How long a session has to be expired before cleanup ends it, because touches may still arrive from other instances.
+   * At least ten times `touchFlushInterval`. Default: ten times `touchFlushInterval`, and at least `'1m'`.
    */
   readonly expiryMargin?: Duration;
 };
@@ -16,7 +16,7 @@ const MIN_MARGIN_MS = 60_000;
 const MARGIN_IN_FLUSHES = 10;
 
 /**
- * The durable side of a hybrid store, in tables that `sessionMigrations({ hotChanges: true })` makes.
+ * Defines the durable side of a hybrid store, in the tables of `sessionMigrations({ hotChanges: true })`.
  *
  * @throws {SessionConfigurationError} An option is wrong.
  */

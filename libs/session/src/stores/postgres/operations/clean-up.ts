@@ -8,8 +8,8 @@ import type { TableNames } from '../schema/identifiers.js';
 import { auditEnded } from './audit-insert.js';
 
 /**
- * Batches of rows that nobody else has locked, by their physical position: short, and never in anybody's way. Each
- * statement returns one row with the number of rows that it handled.
+ * Each statement handles one batch of rows that are not locked, by their physical position, and so never waits. It returns
+ * one row with the number of rows that it handled.
  *
  * @param expiryMarginMs - How long a session has to be expired before it is marked as ended.
  */

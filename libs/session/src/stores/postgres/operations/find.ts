@@ -10,7 +10,7 @@ import { LookupGatherer } from './lookup-gatherer.js';
 /**
  * Rows come back for sessions that have ended or expired too, so that the reason can be reported.
  *
- * @param moreColumns - Selected besides; the table's alias is `s`.
+ * @param moreColumns - Additional columns; the table's alias is `s`.
  */
 export function findStatements(tables: TableNames, moreColumns: readonly string[] = []) {
   const { sessions } = tables;

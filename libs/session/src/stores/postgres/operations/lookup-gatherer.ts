@@ -1,4 +1,4 @@
-/** Ids in one statement at most; a longer turn sends several. */
+/** The most ids of one statement; a turn with more lookups sends several. */
 const MAX_IDS = 1000;
 
 export interface LookupQueries<Row> {
@@ -12,9 +12,9 @@ interface Waiter<Row> {
 }
 
 /**
- * Sends the lookups of one turn of the event loop as one statement. A lone lookup goes out as a plain one, which is
- * cheaper. Every lookup is answered by a statement sent after it was asked for; a statement that fails, fails its own
- * lookups only.
+ * Sends the lookups of one turn of the event loop as one statement. A single lookup has a statement of its own, which is
+ * cheaper. Every lookup is answered by a statement that was sent after it. A statement that fails rejects only its own
+ * lookups.
  */
 export class LookupGatherer<Row extends { readonly id: string }> {
   private waiting = new Map<string, Waiter<Row>[]>();
@@ -23,7 +23,7 @@ export class LookupGatherer<Row extends { readonly id: string }> {
 
   find(id: string): Promise<Row | undefined> {
     return new Promise((resolve, reject) => {
-      // setImmediate, as requests arrive in callbacks of their own: a microtask would gather nothing.
+      // setImmediate, because each request arrives in its own callback: a microtask would gather nothing.
       if (this.waiting.size === 0) setImmediate(() => this.send());
       const waiters = this.waiting.get(id);
       if (waiters) waiters.push({ resolve, reject });

@@ -3,21 +3,21 @@ import type { SessionLogger } from '../../../core/support/logger.js';
 import { unavailable } from '../connection/postgres-errors.js';
 
 export interface TouchQueueSettings {
-  /** How long a touch waits for company. */
+  /** How long a touch waits for others, in ms. */
   readonly flushIntervalMs: number;
-  /** Touches in one statement at most. */
+  /** The most touches of one statement. */
   readonly maxBatch: number;
-  /** Touches held at most; the oldest gives way, which costs its session freshness only. */
+  /** The most touches held. The oldest gives way, which only makes the last activity of its session less exact. */
   readonly maxQueued: number;
-  /** Writes touches in one statement and tells which ids it moved. */
+  /** Writes touches in one statement and returns the ids that it moved. */
   readonly write: (touches: readonly AgedTouch[]) => Promise<readonly string[]>;
   readonly logger: SessionLogger;
 }
 
-/** A touch and how long ago it was asked for, by this process's monotonic clock: its wall clock may be off. */
+/** A touch and its age by this process's monotonic clock, because its wall clock may be wrong. */
 export interface AgedTouch extends SessionTouch {
   readonly ageMs: number;
-  /** The same of the first of several touches that became one. */
+  /** The age of the first of several touches that became one. */
   readonly firstAgeMs: number;
 }
 
@@ -45,11 +45,11 @@ export class TouchQueue {
     return new Promise((resolve, reject) => {
       const earlier = this.queued.get(touch.id);
       const waiters = [...(earlier?.waiters ?? []), { resolve, reject }];
-      // Taken out first, so that the order of the queue stays that of activity.
+      // Deleted first, so that the queue stays in the order of activity.
       this.queued.delete(touch.id);
       const seenAtMs = performance.now();
       this.queued.set(touch.id, {
-        // Due when any of them is.
+        // Due when one of them is due.
         touch: {
           ...touch,
           touchIntervalMs: Math.min(touch.touchIntervalMs, earlier?.touch.touchIntervalMs ?? Infinity),
@@ -63,7 +63,7 @@ export class TouchQueue {
     });
   }
 
-  /** Writes everything that is queued. Resolves when it is written or has failed for good. */
+  /** Writes all queued touches. Resolves when they are written or have failed for good. */
   async flush(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -10,21 +10,22 @@ const MAX_ATTEMPTS = 5;
 export interface UndeliveredSessionsParts {
   /** @returns Whether a live session was ended. */
   readonly end: (id: string) => Promise<boolean>;
-  /** Pause before the second attempt; each further one is twice as long. */
+  /** Pause before the second attempt, in ms. Each further pause is twice as long. */
   readonly firstPauseMs: number;
   readonly logger: SessionLogger;
 }
 
 /**
- * Ends sessions that came into being though their caller was told that they had not: too late, or with the answer lost
- * together with its connection. Their tokens never left this process, so nobody could use them, but they would be on the user's list and count towards the limit.
+ * Ends sessions that were created although their creation was reported as failed: too late, or because the answer was lost
+ * with its connection. Their tokens never left this process, so they cannot be used. But they would be on the user's list
+ * and count towards the limit.
  */
 export class UndeliveredSessions {
   private readonly stopped = new AbortController();
 
   constructor(private readonly parts: UndeliveredSessionsParts) {}
 
-  /** Takes care of a creation that its caller takes for failed. */
+  /** Ends the session of a creation that was reported as failed, if it exists. */
   settle(id: string, late: LateOutcome<CreateOutcome>): void {
     const isKnown = 'result' in late;
     if (isKnown ? !late.result.created : !mayHaveApplied(late.error)) return;
@@ -39,7 +40,9 @@ export class UndeliveredSessions {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const isGone = await this.parts.end(id).catch(() => undefined);
       if (isGone === true || (isKnown && isGone === false)) {
-        this.parts.logger.warn(`session ${id} was created though its caller was told otherwise, and has been ended`);
+        this.parts.logger.warn(
+          `session ${id} was created after its creation was reported as failed, and has been ended`,
+        );
         return;
       }
       const { signal } = this.stopped;
@@ -49,8 +52,8 @@ export class UndeliveredSessions {
 }
 
 /**
- * Without its connection nobody knows what became of a statement, and the server may be at it still. One that never had
- * a connection, or was begun too late, was not sent.
+ * After the loss of a connection, the outcome of its statement is unknown, and the server may still run it. An operation
+ * that never got a connection, or began too late, sent nothing.
  */
 function mayHaveApplied(error: unknown): boolean {
   return !(error instanceof SessionError || error instanceof OperationOverError) && isBrokenConnection(error);

@@ -25,7 +25,10 @@ export interface SessionUpdaterParts {
   readonly timeoutMs: number;
 }
 
-/** Replaces the data of live sessions. A second statement asks why a change did not apply, and sees what was committed meanwhile. */
+/**
+ * Replaces the data of live sessions. When a change did not apply, a second statement finds the reason, and sees everything
+ * that was committed meanwhile.
+ */
 export class PostgresSessionUpdater {
   constructor(private readonly parts: SessionUpdaterParts) {}
 

@@ -33,10 +33,10 @@ interface CatalogueRow {
 }
 
 /**
- * Checks that the server and both tables can be used as they are.
+ * Checks the version of the server and the columns of the tables.
  *
- * @returns The type of the users' ids, as the table has it.
- * @throws {SessionConfigurationError} Something is missing or of another type; names it and what to do.
+ * @returns The type of the column `user_id`.
+ * @throws {SessionConfigurationError} Something is missing or of another type. The message names it and the remedy.
  */
 export async function checkSchema(
   { pool, tables, userIdType }: { pool: PostgresPool; tables: TableNames; userIdType: UserIdType | undefined },
@@ -82,7 +82,7 @@ function chooseUserIdType(found: string | undefined, wanted: UserIdType | undefi
   if (!type || (wanted !== undefined && wanted !== type)) {
     throw new SessionConfigurationError(
       'postgresStore.userIdType',
-      `must be the type of the column "user_id": that is ${found}, and ${wanted ?? USER_ID_TYPES.join(', ')} is possible`,
+      `must be the type of the column "user_id": that is ${found}, but ${wanted ?? USER_ID_TYPES.join(' or ')} is expected`,
     );
   }
   return type;

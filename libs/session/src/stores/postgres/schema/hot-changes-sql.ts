@@ -21,15 +21,15 @@ export interface LocatedTable {
 }
 
 /**
- * One command, and so one transaction: a table of changes that triggers fill in the transaction that makes the change,
- * whoever makes it.
+ * One command, and so one transaction. It creates a table of changes, and triggers that fill it in the transaction of each
+ * change, direct SQL included.
  *
- * Touches fire nothing: they write none of the columns of `hot_changed` and move `expires_at` forwards only, which its
- * trigger's condition rules out without calling a function. The functions run as their owner, because whoever may change
- * sessions need not be allowed to write changes.
+ * Touches fire nothing. They write no column of `hot_changed`, and move `expires_at` forwards only, which the trigger's
+ * condition rules out without a function call. The functions run as their owner, so that a role that changes sessions
+ * needs no right to write changes.
  *
- * When somebody sets an earlier `expires_at` by hand, `absolute_expires_at` follows: no touch, nor any copy elsewhere,
- * can move the session past it then. That makes the record as well, by `hot_changed`.
+ * When an earlier `expires_at` is set by hand, `absolute_expires_at` follows, so that neither a touch nor a hot copy can
+ * move the session past it. `hot_changed` records that as well.
  */
 export function recordHotChangesSql(options: LocatedTable): string {
   const { sessions, hotChanges, record, recordAll, shorten } = namesOf(options);
@@ -71,7 +71,7 @@ create trigger hot_deleted after delete on ${sessions} for each row
 create trigger hot_truncated before truncate on ${sessions} for each statement execute function ${recordAll}('ended');`;
 }
 
-/** Takes away what `recordHotChangesSql` made, with what is still recorded. */
+/** Drops everything that `recordHotChangesSql` created, recorded changes included. */
 export function forgetHotChangesSql(options: LocatedTable): string {
   const { sessions, hotChanges, record, recordAll, shorten } = namesOf(options);
   return `${MIGRATION_LOCK};

@@ -2,32 +2,32 @@ import { SessionConfigurationError } from '../../../core/session/session-errors.
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_$]*$/;
 
-/** Names of indexes and constraints are made from a table's name and must fit into Postgres' 63 bytes. */
+/** Names of indexes and constraints contain a table's name and must fit into Postgres' 63 bytes. */
 const MAX_LENGTH = 40;
 
 export interface TableOptions {
-  /** Schema of both tables. Default the DataSource's `schema`, else whatever the connection's `search_path` says. */
+  /** Schema of the tables, such as `'auth'`. Default: the DataSource's `schema`, else the connection's `search_path`. */
   readonly schema?: string;
-  /** Default `'sessions'`. */
+  /** Table of the sessions. Default `'sessions'`. */
   readonly table?: string;
-  /** Default `'session_audit'`. */
+  /** Table of the audit log. Default `'session_audit'`. */
   readonly auditTable?: string;
 }
 
-/** Quoted, schema-qualified names, safe to be put into SQL. */
+/** Quoted, schema-qualified names, safe to use in SQL. */
 export interface TableNames {
   readonly sessions: string;
   readonly audit: string;
-  /** Only there with `sessionMigrations({ hotChanges: true })`. */
+  /** Exists only with `sessionMigrations({ hotChanges: true })`. */
   readonly hotChanges: string;
-  /** The instants before which everything that began has ended. */
+  /** The revocation cutoffs: every session that began before one of them has ended. */
   readonly floors: string;
 }
 
 /**
- * Quotes one identifier, exactly as given: case counts.
+ * Quotes one identifier exactly as given, case included.
  *
- * @throws {SessionConfigurationError} Not a plain identifier (CVE-2019-15658: names are never trusted to be harmless).
+ * @throws {SessionConfigurationError} Not a plain identifier. Names are never trusted to be harmless (CVE-2019-15658).
  */
 export function quoteIdentifier(name: unknown, option: string): string {
   if (typeof name === 'string' && IDENTIFIER.test(name) && name.length <= MAX_LENGTH) return `"${name}"`;
@@ -37,7 +37,7 @@ export function quoteIdentifier(name: unknown, option: string): string {
   );
 }
 
-/** @param option - What the names are an option of, for the message. */
+/** @param option - The function whose options hold the names, for the error message. */
 export function qualifyTables(options: TableOptions, option: string): TableNames {
   const { schema, table = 'sessions', auditTable = 'session_audit' } = options;
   if (table === auditTable) throw new SessionConfigurationError(`${option}.auditTable`, 'must differ from table');
@@ -50,7 +50,7 @@ export function qualifyTables(options: TableOptions, option: string): TableNames
   };
 }
 
-/** One for each table of sessions: whoever works changes off must be told of no others. */
+/** Each table of sessions has its own table of changes, because a hybrid store must follow only its own sessions. */
 export function hotChangesTable(table: string): string {
   return `${table === 'sessions' ? 'session' : table}_hot_changes`;
 }

@@ -29,11 +29,11 @@ const END_REASONS: Record<SessionEndReason, true> = {
   admin: true,
 };
 
-/** Held until the transaction ends: of several processes one makes the tables, the others then find them. */
+/** Held until the transaction ends: one of several processes creates the tables, and the others find them. */
 export const MIGRATION_LOCK = `select pg_advisory_xact_lock(7305796124387221603)`;
 
 /**
- * One command without parameters, and so one transaction even where TypeORM makes none.
+ * One command without parameters, and so one transaction even where TypeORM begins none.
  *
  * `last_seen_at` and `expires_at` are in no index, and pages keep room for new versions of their rows: a touch is a HOT
  * update, which writes to no index.
@@ -111,20 +111,20 @@ drop trigger if exists append_only on ${audit};
 create trigger append_only before update on ${audit} for each statement execute function ${appendOnly}();`;
 }
 
-/** `create schema if not exists` asks for the right to create one even where it is there. */
+/** `create schema if not exists` requires the right to create a schema even if it exists. */
 function createSchemaIfMissing(schema: string): string {
   return `do 'begin
   if to_regnamespace(''"${schema}"'') is null then create schema "${schema}"; end if;
 end';`;
 }
 
-/** Deleting a user looks for sessions that have ended too, so with a reference the index holds all of them. */
+/** Deleting a user looks for ended sessions too, so with a reference the index holds all sessions. */
 function userIndexes({ sessions, table, hasReference }: { sessions: string; table: string; hasReference: boolean }) {
   const columns = hasReference ? '(user_id, ended_at)' : '(user_id) where ended_at is null';
   return `create index if not exists "${table}_user" on ${sessions} ${columns};`;
 }
 
-/** Drops both tables and what belongs to them; a schema stays. */
+/** Drops the tables and everything that belongs to them; the schema stays. */
 export function dropTablesSql(options: TableOptions): string {
   const { schema, auditTable = 'session_audit' } = options;
   const { sessions, audit, floors } = qualifyTables(options, 'sessionMigrations');

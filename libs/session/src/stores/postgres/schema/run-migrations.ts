@@ -2,11 +2,16 @@ import { MigrationExecutor, type DataSource, type Migration } from 'typeorm';
 import { MIGRATION_LOCK } from './migration-sql.js';
 
 /**
- * Runs all pending migrations of a DataSource while no other process does: the first one runs them, the others find them
- * done. TypeORM's own `runMigrations()` has no such lock, and of several first starts all but one fail.
+ * Runs all pending migrations of a DataSource under a lock. When several processes start at once, the first runs them and
+ * the others find them done. TypeORM's own `runMigrations()` has no such lock, so that only one process would succeed.
  *
- * Uses one connection and one transaction; migrations that refuse a transaction have to be run otherwise.
+ * It uses one connection and one transaction. Run migrations that need to be outside a transaction separately.
  *
+ * @example
+ * ```ts
+ * await dataSource.initialize();
+ * await runMigrationsOnce(dataSource);
+ * ```
  * @returns The migrations that this call ran.
  */
 export async function runMigrationsOnce(dataSource: DataSource): Promise<Migration[]> {

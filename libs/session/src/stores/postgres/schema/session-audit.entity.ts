@@ -4,7 +4,7 @@ import type { SessionEndReason } from '../../../core/session/session-record.js';
 export type SessionAuditEvent =
   'session.created' | 'session.rotated' | 'session.reauthenticated' | 'session.ended' | 'everything.ended';
 
-/** One transition of one session, written with it. Append-only: the database refuses changes. */
+/** One transition of one session, written in the same statement. Append-only: the database rejects changes. */
 @Entity({ name: 'session_audit', synchronize: false })
 export class SessionAuditEntity {
   /** Identity, ascending; a 64-bit integer as text. */
@@ -17,19 +17,19 @@ export class SessionAuditEntity {
   @Column({ type: 'text' })
   event: SessionAuditEvent;
 
-  /** `null` for `everything.ended`, which is of all sessions. */
+  /** `null` for `everything.ended`, which concerns all sessions. */
   @Column({ name: 'session_id', type: 'uuid', nullable: true })
   sessionId: string | null;
 
-  /** As text, whatever the column's type. Kept when the user is deleted. */
+  /** Text, whatever the column's type. Kept when the user is deleted. */
   @Column({ name: 'user_id', type: 'text', nullable: true })
   userId: string | null;
 
-  /** Of ends only. */
+  /** Set for ends only. */
   @Column({ type: 'text', nullable: true })
   reason: SessionEndReason | null;
 
-  /** Who ended it; `null` for the library itself. */
+  /** The actor that ended the session; `null` for the library itself. */
   @Column({ type: 'text', nullable: true })
   actor: string | null;
 

@@ -1,4 +1,4 @@
-/** Names and types of the columns, as Postgres prints them; `user id` is the application's choice. */
+/** Names and types of the columns, as Postgres prints them. `user id` stands for the application's choice. */
 export const SESSION_COLUMNS = {
   id: 'uuid',
   user_id: 'user id',

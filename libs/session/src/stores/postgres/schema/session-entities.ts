@@ -4,7 +4,12 @@ import { SessionAuditEntity } from './session-audit.entity.js';
 import { SessionEntity } from './session.entity.js';
 
 /**
- * The two entities for tables that are named otherwise. Register what it returns, once per DataSource.
+ * Returns the two entities for tables with other names. Call it once per DataSource and register the result.
+ *
+ * @example
+ * ```ts
+ * new DataSource({ type: 'postgres', entities: [...sessionEntities({ schema: 'auth' })] });
+ * ```
  *
  * @throws {SessionConfigurationError} A name is not a plain identifier.
  */

@@ -7,33 +7,41 @@ import { qualifyTables, quoteIdentifier, type TableOptions } from './identifiers
 import { USER_ID_TYPES, type UserIdType } from './user-id-type.js';
 
 export interface SessionMigrationOptions extends TableOptions {
-  /** Type of the users' own key. */
+  /** Type of the users' primary key, such as `'bigint'`. */
   readonly userIdType: UserIdType;
-  /** The users' table: sessions then refer to it and are deleted with their user. Default no reference. */
+  /** The users' table: sessions then reference it and are deleted with their user. Default: no reference. */
   readonly users?: { readonly table: string; readonly column: string; readonly schema?: string };
   /**
-   * Also records every change that copies of sessions elsewhere have to follow, as the hybrid store needs it. Without
-   * something that works the records off they pile up, so undo this migration before going back to `postgresStore()`.
-   * Default `false`.
+   * Also records every change that hot copies have to follow; `hybridStore` needs it. Default `false`.
+   *
+   * Only the hybrid store deletes these records. Undo this migration before you go back to `postgresStore()`, or they
+   * pile up.
    */
   readonly hotChanges?: boolean;
 }
 
-/** When the tables were first made so; TypeORM orders migrations by it. Never changes. */
+/** The time of the first version; TypeORM orders migrations by it. Never changes. */
 const CREATED_AT_MS = 1_795_392_000_000;
 const HOT_CHANGES_AT_MS = 1_795_392_000_001;
 
 /**
- * The migrations that make the tables, for the `migrations` of a `DataSource`:
+ * Returns the migrations that create the tables, for the `migrations` of a `DataSource`.
  *
+ * Each migration is one atomic command. It waits for other processes that run the same one, and leaves existing tables
+ * alone, so that several instances may run them at once. Names are stable; later versions of this library append to the
+ * list.
+ *
+ * @example
  * ```ts
- * new DataSource({ ..., migrations: [...sessionMigrations({ userIdType: 'bigint' })] })
+ * const dataSource = new DataSource({
+ *   type: 'postgres',
+ *   url: 'postgres://localhost/app',
+ *   migrations: [...sessionMigrations({ userIdType: 'bigint', users: { table: 'users' } })],
+ * });
+ * await dataSource.initialize();
+ * await runMigrationsOnce(dataSource);
  * ```
- *
- * Each is one atomic command that waits for other processes at the same one and leaves alone what is there already, so
- * several instances may run them at once. Names are stable; later versions of this library append to the list.
- *
- * @throws {SessionConfigurationError} A name is not a plain identifier, or the type is none of those possible.
+ * @throws {SessionConfigurationError} A name is not a plain identifier, or `userIdType` is not one of the possible types.
  */
 export function sessionMigrations(options: SessionMigrationOptions): (new () => MigrationInterface)[] {
   const { userIdType, users, hotChanges = false } = options;
@@ -71,7 +79,7 @@ function hotChangesMigration(options: TableOptions): new () => MigrationInterfac
   };
 }
 
-/** Triggers run with whatever `search_path` the one who fires them has, so their function has to name its schema. */
+/** Triggers run with the `search_path` of the session that fires them, so their function has to name its schema. */
 async function locateTable(options: TableOptions, queryRunner: QueryRunner): Promise<LocatedTable> {
   const { sessions } = qualifyTables(withSchema(options, queryRunner), 'sessionMigrations');
   const rows: unknown = await queryRunner.query(
@@ -83,14 +91,14 @@ async function locateTable(options: TableOptions, queryRunner: QueryRunner): Pro
   return { quotedSchema: found.schema, table: options.table ?? 'sessions' };
 }
 
-/** Without a schema of their own, the tables are where the DataSource's entities are. */
+/** Without a schema option, the tables are in the schema of the DataSource's entities. */
 function withSchema(options: TableOptions, { connection }: QueryRunner): TableOptions {
   const { options: dataSourceOptions } = connection;
   const schema = dataSourceOptions.type === 'postgres' ? dataSourceOptions.schema : undefined;
   return { ...options, schema: options.schema ?? schema };
 }
 
-/** Tables of other names are other migrations. */
+/** Tables with other names have migrations with other names. */
 function suffixOf({ schema, table, auditTable }: TableOptions): string {
   const names = [schema, table, auditTable];
   if (names.every((name) => name === undefined)) return '';

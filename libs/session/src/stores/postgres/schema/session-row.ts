@@ -11,7 +11,7 @@ import { MAX_TOKEN_STATE_BYTES, TOKEN_HASH_BYTES } from '../../../core/token/tok
 import { TRANSACTION_TIME, unixMs } from '../connection/sql-expressions.js';
 import type { Values } from '../connection/statement.js';
 
-/** A row as `RECORD_COLUMNS` selects it: text and numbers only, so that no type parser of the application matters. */
+/** A row as `RECORD_COLUMNS` selects it: only text and numbers, so that the application's type parsers do not matter. */
 export interface SessionRow {
   readonly id: string;
   readonly user_id: string | null;
@@ -32,11 +32,11 @@ export interface SessionRow {
   readonly ip_address: string | null;
   readonly user_agent: string | null;
   readonly device: string | null;
-  /** Start of the transaction: never after a check that a session is unexpired. */
+  /** Start of the transaction; never later than the check that the session is unexpired. */
   readonly now_ms: unknown;
 }
 
-/** What to select for a record; the table's alias is `s`. */
+/** The columns to select for a record; the table's alias is `s`. */
 export const RECORD_COLUMNS = `s.id::text as id, s.user_id::text as user_id, encode(s.token_hash, 'hex') as token_hash,
   s.data::text as data, s.version,
   ${unixMs('s.created_at')} as created_at_ms, ${unixMs('s.last_seen_at')} as last_seen_at_ms,
@@ -47,7 +47,7 @@ export const RECORD_COLUMNS = `s.id::text as id, s.user_id::text as user_id, enc
   host(s.ip_address) as ip_address, s.user_agent, s.device,
   ${unixMs(TRANSACTION_TIME)} as now_ms`;
 
-/** @returns `undefined` when the row is not one that this library wrote: its data or hash is of another shape. */
+/** @returns `undefined` when this library did not write the row: its data or hash is of another shape. */
 export function toRecord(row: SessionRow): SessionRecord | undefined {
   const data: unknown = JSON.parse(row.data);
   const tokenHash = Buffer.from(row.token_hash, 'hex');
@@ -113,7 +113,7 @@ export interface EndedRow {
   readonly ended_by: string | null;
 }
 
-/** What to select for a session that just ended; the table's alias is `s`. */
+/** The columns to select for a session that just ended; the table's alias is `s`. */
 export const ENDED_COLUMNS = `s.id::text as id, s.user_id::text as user_id, ${unixMs('s.ended_at')} as ended_at_ms,
   s.end_reason, s.ended_by`;
 

@@ -3,17 +3,18 @@ import type { JsonObject } from '../../../core/session/session-data.js';
 import type { AssuranceLevel, SessionEndReason } from '../../../core/session/session-record.js';
 
 /**
- * A session as a row, for queries of your own: live when `endedAt` is null and `expiresAt` is in the future.
+ * A session as a row, for your own queries. It is live when `endedAt` is null, `expiresAt` is in the future and no
+ * `revokeEverything` came after `createdAt`.
  *
- * Read only. Change sessions through `SessionService`: what is written past it bypasses the audit log and every
- * guarantee of this library. TypeORM's schema tools leave the table alone; `sessionMigrations()` makes it.
+ * Read only. Change sessions through `SessionService`: direct writes bypass the audit log and every guarantee of this
+ * library. TypeORM's schema tools leave the table alone; `sessionMigrations()` creates it.
  */
 @Entity({ name: 'sessions', synchronize: false })
 export class SessionEntity {
   @PrimaryColumn({ type: 'uuid' })
   id: string;
 
-  /** As text, whatever the column's type; `null` for an anonymous session. */
+  /** Text, whatever the column's type; `null` for an anonymous session. */
   @Column({ name: 'user_id', type: 'text', nullable: true })
   userId: string | null;
 
@@ -27,7 +28,7 @@ export class SessionEntity {
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
-  /** Exact to the touch interval and the flush interval. */
+  /** Lags behind by at most the touch interval and the flush interval. */
   @Column({ name: 'last_seen_at', type: 'timestamptz' })
   lastSeenAt: Date;
 
@@ -44,14 +45,14 @@ export class SessionEntity {
   @Column({ type: 'text', array: true })
   amr: string[];
 
-  /** NIST SP 800-63B level that the session has reached. */
+  /** The NIST SP 800-63B level that the session has reached. */
   @Column({ name: 'assurance_level', type: 'text', nullable: true })
   assuranceLevel: AssuranceLevel | null;
 
   @Column({ name: 'awaits_second_factor', type: 'boolean' })
   awaitsSecondFactor: boolean;
 
-  /** `iss` of the identity provider, when the user signed in through one; `sid` and `auth_time` are the next two. */
+  /** `iss` of the identity provider through which the user signed in. The next two columns are `sid` and `auth_time`. */
   @Column({ name: 'idp_issuer', type: 'text', nullable: true })
   idpIssuer: string | null;
 

@@ -1,6 +1,6 @@
 import { SessionArgumentError } from '../../../core/session/session-errors.js';
 
-/** Type of the column `user_id`, which is the type of the users' own key. */
+/** Type of the column `user_id`, which is that of the users' primary key. */
 export type UserIdType = 'bigint' | 'uuid' | 'text';
 
 const BIGINT = /^(?:0|-?[1-9]\d{0,18})$/;
@@ -11,10 +11,10 @@ const MIN_BIGINT = -(2n ** 63n);
 export const USER_ID_TYPES: readonly UserIdType[] = ['bigint', 'uuid', 'text'];
 
 /**
- * Checks that a user id is written as Postgres will give it back: one user must have one spelling, because session ids
- * carry a digest of it.
+ * Checks that a user id is written as Postgres returns it. A user must have one spelling, because session ids carry a
+ * digest of it.
  *
- * @throws {SessionArgumentError} Not canonical for the column's type; the server is not asked.
+ * @throws {SessionArgumentError} Not canonical for the column's type. Nothing is sent to the server.
  */
 export function assertUserIdOfType(userId: string, type: UserIdType): void {
   if (type === 'bigint' && !isBigint(userId)) {

@@ -31,7 +31,7 @@ export interface SignalsBackend {
 const MAX_PAYLOAD_BYTES = 7_900;
 const MAX_CHANNEL_BYTES = 63;
 
-/** Schema and name of a table that is given by its qualified name. Connections with different search paths have to agree on one channel. */
+/** Finds schema and name of a table, because connections with different search paths have to agree on one channel. */
 const TABLE = defineStatement(
   'signal-table',
   { table: 'text' },

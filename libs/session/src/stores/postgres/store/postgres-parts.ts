@@ -61,7 +61,7 @@ export interface StoreMode {
   readonly endable: Endable;
   /** How long a session has to be expired before cleanup ends it. */
   readonly expiryMarginMs: number;
-  /** Columns that `find` selects besides. */
+  /** Additional columns that `find` selects. */
   readonly moreColumns: readonly string[];
 }
 

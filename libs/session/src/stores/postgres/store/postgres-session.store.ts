@@ -25,13 +25,13 @@ import { PostgresSignals } from '../signals/postgres-signals.js';
 import { assertUserIdOfType } from '../schema/user-id-type.js';
 
 /**
- * Sessions in two tables of Postgres, read and written by named statements on a DataSource's own pool.
+ * Keeps sessions in tables of Postgres, by named statements on the pool of a DataSource.
  *
- * - find: a primary-key select; those of one turn of the event loop share a statement.
- * - create, rotate, revoke, revokeAll, revokeByIdentityProvider: one statement each, which writes the audit rows too. With a limit, create is a
- *   transaction that holds the user's advisory lock.
+ * - find: a select by primary key; all lookups of one turn of the event loop share a statement.
+ * - create, rotate, revoke, revokeAll, revokeByIdentityProvider: one statement each, which writes the audit rows too.
+ *   With a limit, create is a transaction that holds the user's advisory lock.
  * - update: one conditional statement. touch: gathered, one statement for up to 1000 sessions.
- * - cleanUp: one short transaction that locks nothing anybody waits for.
+ * - cleanUp: one short transaction that skips locked rows.
  */
 export class PostgresSessionStore implements SessionStore {
   readonly name = 'postgres';

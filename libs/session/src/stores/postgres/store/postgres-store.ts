@@ -14,29 +14,32 @@ import type { PostgresSettings } from './postgres-parts.js';
 import { PostgresSessionStore } from './postgres-session.store.js';
 import { USER_ID_TYPES, type UserIdType } from '../schema/user-id-type.js';
 
-/** Where the connections come from, and how they are used. */
+/** Options of `postgresStore`: the source of its connections, and how it uses them. */
 export type PostgresStoreOptions = PostgresSource & PostgresStoreSettings;
 
 export type PostgresSource =
   /**
-   * A TypeORM `DataSource`, or the name of one that `TypeOrmModule` provides. Default the one without a name. Its pool
-   * is used beside the application's own work, and never closed.
+   * A TypeORM `DataSource`, or the name of one that `TypeOrmModule` provides. Default: the one without a name. The store
+   * shares its pool with the application and never closes it.
    */
   | { readonly dataSource?: DataSource | string; readonly url?: never; readonly poolSize?: never }
-  /** The store opens a DataSource of its own and closes it. `poolSize`: connections at most, default 10. */
+  /** The store opens its own DataSource and closes it. `poolSize`: the most connections, default 10. */
   | { readonly url: string; readonly poolSize?: number; readonly dataSource?: never };
 
 export interface PostgresStoreSettings extends TableOptions {
-  /** Type of the column `user_id`. Default what the table has; given, a table of another type fails the boot. */
+  /** Type of the column `user_id`. Default: that of the table. If set, a table of another type fails the boot. */
   readonly userIdType?: UserIdType;
-  /** `false` when PgBouncer in transaction mode is in between, which costs about half of the lookups per second. Default `true`. */
+  /** Set to `false` behind PgBouncer in transaction mode; this about halves the lookups per second. Default `true`. */
   readonly preparedStatements?: boolean;
   /**
-   * Where to listen for sessions that end on other instances, when PgBouncer in transaction mode is in between, which
-   * passes no notifications on: a URL of the server itself. Default the way of everything else.
+   * URL of the server itself, to listen for sessions that end on other instances. Needed behind PgBouncer in transaction
+   * mode, which passes no notifications on. Default: the connections of the store.
    */
   readonly listenUrl?: string;
-  /** How long an operation may take before it fails with `SessionStoreUnavailableError`, waiting for a connection included. Default `'2s'`. */
+  /**
+   * How long an operation may take, including the wait for a connection. After that it fails with
+   * `SessionStoreUnavailableError`. Default `'2s'`.
+   */
   readonly operationTimeout?: Duration;
   /** How long to wait for Postgres at boot. Default `'10s'`. */
   readonly startTimeout?: Duration;
@@ -66,23 +69,27 @@ const MAX_TOUCH_BATCH = 1000;
 const MAX_QUEUED_TOUCHES = 20_000;
 
 /**
- * Sessions in Postgres 13 or newer, in tables that `sessionMigrations()` makes.
+ * Keeps sessions in Postgres 13 or newer, in the tables of `sessionMigrations()`.
  *
+ * @example
+ * ```ts
+ * SessionModule.forRoot({ store: postgresStore({ url: 'postgres://localhost/app', poolSize: 20 }) });
+ * ```
  * @throws {SessionConfigurationError} An option is wrong.
  */
 export function postgresStore(options: PostgresStoreOptions = {}): SessionStoreDefinition {
   return definePostgres(options, (settings) => new PostgresSessionStore(settings));
 }
 
-/** A definition whose `create` gives a store of this kind. */
+/** A definition whose `create` returns a store of this class. */
 export interface PostgresDefinition<Store extends SessionStore> extends SessionStoreDefinition {
   create(context: SessionStoreContext, ...dependencies: unknown[]): Store;
 }
 
 /**
- * Checks the options and defines whatever is made of the settings that follow from them.
+ * Checks the options and defines a store by the settings that follow from them.
  *
- * @param furtherNames - Options that the caller checks.
+ * @param furtherNames - Names of options that the caller checks.
  */
 export function definePostgres<Store extends SessionStore>(
   options: PostgresStoreOptions,
