@@ -6,8 +6,8 @@ import type { HybridSides } from '../sides/hybrid-sides.js';
 const BATCH = 200;
 
 /**
- * Works off what one side has done and the other has not followed yet. Every instance sweeps; each step may be done
- * twice or by two at once: dropping a copy of an ended session and stopping belief in a live one are always safe.
+ * Works off what one side has done and the other has not followed yet. Every instance sweeps. A step may run twice, or in
+ * two instances at once: to drop the copy of an ended session and to stop belief in a live one are always safe.
  */
 export class HotSweeper {
   private running: Promise<void> | undefined;
@@ -29,7 +29,7 @@ export class HotSweeper {
     await this.running?.catch(() => undefined);
   }
 
-  /** Resolves when nothing was pending any more. A call while one is running joins it. */
+  /** Resolves when no work is pending any more. A call during a sweep joins it. */
   sweep(): Promise<void> {
     const running = (this.running ??= this.sides.trust
       .restoreAfter(() => this.workOff())
@@ -42,12 +42,12 @@ export class HotSweeper {
   private async workOff(): Promise<void> {
     const problems: unknown[] = [];
     const steps = [() => this.followEpoch(), () => this.finishKeptRevocations(), () => this.followDurableChanges()];
-    // One that cannot be done, because a server refuses to write, must not keep back the others, which may only delete.
+    // A step that fails because a server refuses writes must not block the others, which may only delete.
     for (const step of steps) await step().catch((error: unknown) => void problems.push(error));
     if (problems.length > 0) throw problems[0];
   }
 
-  /** The hot side may have lost it, or not have heard of it. */
+  /** Makes the hot side follow the epoch, which it may have lost or never heard of. */
   async followEpoch(): Promise<void> {
     const { hot, durable } = this.sides;
     const epoch = await durable.findEpoch();
@@ -63,7 +63,7 @@ export class HotSweeper {
         if ('id' in revocation) {
           await durable.revoke(revocation);
         } else {
-          // Those before it in the list took their time, and who signed in meanwhile is not meant.
+          // Earlier entries of the list took their time. Sessions that began meanwhile must survive.
           const minAgeMs = ageMs + performance.now() - listedAtMs;
           await endKept(durable, revocation, minAgeMs);
         }
@@ -74,8 +74,8 @@ export class HotSweeper {
   }
 
   /**
-   * Resolves when the hot side has followed every change that was committed before the call, whoever follows them: a
-   * change is forgotten only after that.
+   * Resolves when the hot side has followed every change that was committed before the call. Another instance may have
+   * followed some of them: a change is forgotten only after that.
    */
   async followDurableChanges(): Promise<void> {
     const { hot, durable } = this.sides;
