@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Barrier, Gate } from './barrier.js';
 
 describe('a gate', () => {
-  it('holds whoever comes before it is opened, and tells that somebody came', async () => {
+  it('holds a caller that comes before it is opened, and reports the arrival', async () => {
     const gate = new Gate();
     const events: string[] = [];
     const passing = gate.pass().then(() => events.push('through'));
@@ -15,7 +15,7 @@ describe('a gate', () => {
     expect(events).toEqual(['opening', 'through']);
   });
 
-  it('lets through whoever comes after it was opened', async () => {
+  it('passes a caller that comes after it was opened', async () => {
     const gate = new Gate();
     gate.open();
     await expect(gate.pass()).resolves.toBeUndefined();

@@ -1,24 +1,24 @@
-/** A point at which something waits until the test lets it through, so that a test decides the order of events. */
+/** A point where a caller waits until the test opens it. It lets a test decide the order of events. */
 export class Gate {
   private readonly entrances = deferred();
   private readonly exits = deferred();
 
-  /** Settles once somebody waits at the gate. */
+  /** Resolves once a caller waits at the gate. */
   readonly reached = this.entrances.promise;
 
-  /** Waits at the gate; passes at once when it is open. */
+  /** Waits at the gate. Resolves at once when the gate is open. */
   async pass(): Promise<void> {
     this.entrances.resolve();
     await this.exits.promise;
   }
 
-  /** Lets through who waits and who comes later. */
+  /** Releases the waiting callers and every later one. */
   open(): void {
     this.exits.resolve();
   }
 }
 
-/** Holds each of a number of parties until all have arrived. One that waits for more than come waits for ever. */
+/** Holds each party until all of them have arrived. With a party missing, the others wait for ever. */
 export class Barrier {
   private readonly gate = new Gate();
   private missing: number;

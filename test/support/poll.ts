@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 const INTERVAL_MS = 20;
 const LIMIT_MS = 20_000;
 
-/** Asks until the answer is yes, for what has no event to wait for: servers that come back. A rejection is a no. */
+/** Repeats a check until it returns `true`, for states without an event, such as a server that is back. A rejection counts as `false`. */
 export async function waitUntil(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const untilMs = performance.now() + LIMIT_MS;
   let problem: unknown;

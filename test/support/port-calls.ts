@@ -1,13 +1,13 @@
 import { Gate } from './barrier.js';
 
-/** Wraps ports so that a test sees each call and can hold one of them, before or after it does its work. */
+/** Wraps ports so that a test sees each call and can hold a call before or after its work. */
 export class PortCalls {
-  /** As `hot.read`, in the order in which they began. */
+  /** Names such as `hot.read`, in the order in which the calls began. */
   readonly made: string[] = [];
   private readonly gates = new Map<string, Pick<Gate, 'pass'>>();
 
   /**
-   * Holds the next call that comes to this point until the gate is opened.
+   * Holds the next call that reaches this point until the gate is opened.
    *
    * @param point - Such as `before hot.promote`.
    */
@@ -17,7 +17,7 @@ export class PortCalls {
     return gate;
   }
 
-  /** Lets the next call that comes to this point fail. */
+  /** Rejects the next call that reaches this point. */
   failNext(point: string, error: Error): void {
     this.gates.set(point, { pass: () => Promise.reject(error) });
   }
@@ -40,7 +40,7 @@ export class PortCalls {
   }
 }
 
-/** The same port, with something around each of its methods, all of which are asynchronous. */
+/** Returns the same port with a function around each method. All methods must be asynchronous. */
 export function aroundCalls<Port extends object>(
   port: Port,
   around: (method: string, call: () => Promise<unknown>) => Promise<unknown>,

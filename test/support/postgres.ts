@@ -5,11 +5,11 @@ import { getServerUrl } from './servers.js';
 export interface TestSchema {
   readonly url: string;
   readonly schema: string;
-  /** Drops it with all that it holds, unless KEEP_TEST_DATA is set. */
+  /** Drops the schema and its contents, unless `KEEP_TEST_DATA` is set. */
   drop(): Promise<void>;
 }
 
-/** Creates a schema that no other spec file uses. */
+/** Creates a schema for this spec file alone. */
 export async function createTestSchema(): Promise<TestSchema> {
   const url = getServerUrl('TEST_POSTGRES_URL');
   const schema = `test_${randomBytes(6).toString('hex')}`;

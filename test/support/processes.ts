@@ -3,27 +3,27 @@ import { startServerProcess } from 'local-servers';
 export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** The line that says that it is ready. */
+  /** Matches the line that says that the process is ready. */
   readonly ready: RegExp;
-  /** Added to this process's environment. */
+  /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
 
 export interface TestProcess {
   readonly pid: number;
-  /** What it wrote so far, on either stream. */
+  /** All lines so far, from either stream. */
   readonly lines: readonly string[];
-  /** Settles with the signal or exit code. */
+  /** Resolves with the signal or exit code. */
   readonly exited: Promise<string>;
   kill(signal: NodeJS.Signals): boolean;
-  /** Ends it by SIGTERM, or by SIGKILL when that takes more than 15 seconds. May be called again. */
+  /** Sends SIGTERM, then SIGKILL after 15 seconds. May be called again. */
   stop(): Promise<void>;
-  /** The first line that matches, written already or yet to come; rejects when the process ends without it. */
+  /** Resolves with the first line that matches, past or future. Rejects when the process ends without such a line. */
   waitForLine(pattern: RegExp): Promise<string>;
 }
 
-/** Starts a process that ends with this one, and waits until it is ready. */
+/** Starts a process and waits until it is ready. The process ends with this one. */
 export async function startProcess({ env, ...options }: ProcessOptions): Promise<TestProcess> {
   const lines: string[] = [];
   const listeners = new Set<(line: string) => void>();

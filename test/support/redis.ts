@@ -6,13 +6,13 @@ export interface TestPrefix {
   readonly url: string;
   readonly prefix: string;
   listKeys(): Promise<string[]>;
-  /** Keys that would stay for ever. */
+  /** Lists the keys that never expire. */
   listKeysWithoutExpiry(): Promise<string[]>;
-  /** Deletes its keys, unless KEEP_TEST_DATA is set, and disconnects. */
+  /** Deletes the keys of the prefix, unless `KEEP_TEST_DATA` is set, and disconnects. */
   drop(): Promise<void>;
 }
 
-/** A prefix for keys that no other spec file uses. */
+/** Returns a key prefix for this spec file alone. */
 export function createTestPrefix(url = getServerUrl('TEST_REDIS_URL')): TestPrefix {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const redis = new Redis(url);

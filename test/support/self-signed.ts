@@ -8,7 +8,7 @@ export interface TlsIdentity {
 const SEQUENCE = 0x30;
 const ECDSA_WITH_SHA256 = der(SEQUENCE, Buffer.from('06082a8648ce3d040302', 'hex'));
 
-/** A certificate of nobody's, for a day: nothing on the machine but Node.js is needed to make it. */
+/** Makes a self-signed certificate that is valid for a day, with nothing but Node.js. */
 export function createSelfSigned(commonName: string): TlsIdentity {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = nameOf(commonName);
@@ -30,7 +30,7 @@ function nameOf(commonName: string): Buffer {
   return der(SEQUENCE, der(0x31, attribute));
 }
 
-/** UTCTime. */
+/** Encodes a UTCTime. */
 function timeOf(atMs: number): Buffer {
   const digits = new Date(atMs).toISOString().replaceAll(/[-T:]|\.\d+Z$/g, '');
   return der(0x17, Buffer.from(`${digits.slice(2)}Z`));
@@ -41,7 +41,7 @@ function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.of(tag), sizeOf(length), ...parts]);
 }
 
-/** In as few bytes as it takes: browsers accept no other. */
+/** Encodes a length in as few bytes as possible, because browsers accept no longer form. */
 function sizeOf(length: number): Buffer {
   if (length < 128) return Buffer.of(length);
   return length < 256 ? Buffer.of(0x81, length) : Buffer.of(0x82, length >> 8, length & 255);

@@ -9,11 +9,11 @@ import { createTestSchema } from './postgres.js';
 import { createTestPrefix } from './redis.js';
 import { TcpProxy } from './tcp-proxy.js';
 
-/** One backend for several instances, whose way of hearing of each other can be cut while everything else works. */
+/** One backend for several instances. The connection for their signals can be cut while everything else works. */
 export interface SharedBackend {
-  /** A store for one more instance. */
+  /** Defines the store of one more instance. */
   define(): SessionStoreDefinition;
-  /** The proxies through which instances listen, and nothing else passes. */
+  /** The proxies in front of the listening connections, and of no others. */
   readonly listening: readonly TcpProxy[];
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export const SHARED_BACKENDS: Readonly<Record<string, () => Promise<SharedBacken
   },
 };
 
-/** One store in memory that all instances share; instances that close leave it running. */
+/** Shares one store in memory between all instances. It keeps running when an instance closes. */
 export function shareMemory(definition = memoryStore()): SharedBackend {
   let shared: Promise<SessionStore> | undefined;
   return {
@@ -70,7 +70,7 @@ function bound(store: SessionStore, name: string | symbol): unknown {
   return typeof member === 'function' ? (member.bind(store) as unknown) : member;
 }
 
-/** A client of which duplicates, which are what the store listens by, go another way. */
+/** A client whose duplicates, by which the store listens, connect through another port. */
 class DetouredRedis extends Redis {
   constructor(
     url: string,

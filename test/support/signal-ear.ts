@@ -4,7 +4,7 @@ import { createSessionId } from '#src/core/session/session-id.js';
 
 let millisecond = 1_750_000_000_000;
 
-/** The end of a session that never was. */
+/** The end of a session that never existed. */
 export const anEnd = (userId: string | null = 'ada'): EndedSession => ({
   // A ms each: within one, ids of one user may collide.
   id: createSessionId(userId, millisecond++),
@@ -14,7 +14,7 @@ export const anEnd = (userId: string | null = 'ada'): EndedSession => ({
   endedBy: 'an operator, "quoted"',
 });
 
-/** What one instance hears. */
+/** Records the signals that one instance receives. */
 export class Ear {
   readonly heard = new Map<string, EndedSession>();
   resumptions = 0;
@@ -35,7 +35,7 @@ export class Ear {
     });
   }
 
-  /** Resolves when it is so; the test's own limit is the deadline. */
+  /** Resolves when the condition is true. The time limit of the test is the deadline. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise<void>((resolve) => this.wakers.push(resolve));
   }

@@ -2,13 +2,13 @@ import { once, setMaxListeners } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** What happens to bytes that go one way. */
+/** What happens to the bytes in one direction. */
 export type Flow =
-  /** They are passed on, optionally later. */
+  /** Bytes are passed on, optionally later. */
   | { readonly kind: 'pass'; readonly delayMs?: number }
-  /** They are kept, in order, until the flow passes again. */
+  /** Bytes are kept, in order, until the flow passes again. */
   | { readonly kind: 'pause' }
-  /** They are lost for good, while the connection stays open. */
+  /** Bytes are lost for good, while the connection stays open. */
   | { readonly kind: 'drop' };
 
 export type Direction = 'toServer' | 'toClient';
@@ -16,8 +16,9 @@ export type Direction = 'toServer' | 'toClient';
 const PASS: Flow = { kind: 'pass' };
 
 /**
- * Stands between a client and a server on 127.0.0.1, for a network that hangs, loses, delays or breaks. When one side
- * ends its connection, the other one's is ended after what was sent has gone the way of its flow.
+ * A proxy between a client and a server on 127.0.0.1. It imitates a network that hangs, loses, delays or breaks.
+ *
+ * When one side ends its connection, the proxy ends the other one after it has handled the bytes sent before.
  */
 export class TcpProxy {
   private readonly flows: Record<Direction, Flow> = { toServer: PASS, toClient: PASS };
@@ -29,12 +30,12 @@ export class TcpProxy {
     private readonly server: Server,
     private readonly targetPort: number,
   ) {
-    // Every paused connection waits for a change.
+    // Every paused connection listens for a change.
     setMaxListeners(0, this.changes);
     server.on('connection', (client) => this.join(client));
   }
 
-  /** Listens on a free port, in front of the server on the given one. */
+  /** Listens on a free port, in front of the server on the target port. */
   static async open(targetPort: number): Promise<TcpProxy> {
     const server = createServer();
     server.listen(0, '127.0.0.1');
@@ -50,7 +51,7 @@ export class TcpProxy {
     return this.sockets.size / 2;
   }
 
-  /** Sets what happens from now on, on every connection; both ways unless one is named. */
+  /** Sets the flow of every connection from now on, in both directions unless one is named. */
   setFlow(flow: Flow, direction?: Direction): void {
     if (direction !== 'toClient') this.flows.toServer = flow;
     if (direction !== 'toServer') this.flows.toClient = flow;
@@ -87,7 +88,7 @@ export class TcpProxy {
     for (const socket of [client, upstream]) {
       this.sockets.add(socket);
       socket.setNoDelay(true);
-      // The peer sees that the connection broke; why is its own affair.
+      // The peer sees the broken connection; the reason does not matter.
       socket.on('error', () => undefined);
       socket.once('close', () => {
         this.sockets.delete(socket);
