@@ -21,7 +21,7 @@ export interface DemoModuleSettings {
   readonly secondFactor: SecondFactorSettings;
 }
 
-/** Everything needs a session but what is marked `@Public()`. */
+/** Every handler needs a session, except those marked `@Public()`. */
 @Module({})
 export class DemoModule {
   static register({ config, databaseUrl, store, secondFactor }: DemoModuleSettings): DynamicModule {

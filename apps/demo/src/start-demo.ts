@@ -13,7 +13,7 @@ export interface RunningDemo {
   readonly url: string;
   /** Resolves once the embedded database has ended without `stop`: nothing works from then on. */
   readonly databaseLost: Promise<void>;
-  /** Finishes what is under way, then stops the application and the servers that were started for it. */
+  /** Finishes the open requests, then stops the application and the servers that were started for it. */
   stop(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export async function startDemo(config: DemoConfig, logger: LoggerService): Prom
     await Promise.all([redis?.stop(), database.stop()]);
   };
   try {
-    // After the database: whoever has that has the folder beside it, too.
+    // After the database: the process that holds its folder also owns the folder beside it.
     redis = await openRedis(config);
     secondFactorKey = await openSecondFactorKey(config);
     const store = sessionStoreFor(config, { redisUrl: redis?.url });

@@ -61,7 +61,7 @@ export class SecondFactorSetUpController {
     } else if (outcome === 'wrong-code') {
       this.show(response, { user, session, secret, error: 'Wrong code. Is the clock of your device right?' });
     } else {
-      // Stored first: whoever is signed out now cannot come back with the password alone.
+      // The factor is stored first, so that a signed-out device cannot return with the password alone.
       await http.credentialsChanged();
       await this.showRecoveryCodes(response, user);
     }

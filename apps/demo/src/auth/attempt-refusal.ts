@@ -21,7 +21,7 @@ const WRONG: Record<ProofKind, Omit<AttemptRefusal, 'status'>> = {
   'recovery-code': { error: 'wrong_recovery_code', message: 'Wrong recovery code, or one that was used before.' },
 };
 
-/** What to tell somebody whose attempt was not accepted. */
+/** The message for a user whose attempt was not accepted. */
 export function attemptRefusal(attempt: RefusedAttempt, kind: ProofKind): AttemptRefusal {
   if (attempt.outcome === 'wrong') return { status: 401, ...WRONG[kind] };
   if (attempt.outcome === 'used') {

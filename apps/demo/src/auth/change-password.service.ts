@@ -30,7 +30,7 @@ export class ChangePasswordService {
   ) {}
 
   /**
-   * The new password is stored before sessions end: whoever is signed out cannot come back with the old one.
+   * Stores the new password, then ends the other sessions. A signed-out device cannot return with the old password.
    *
    * @throws {UnauthorizedException} The session has ended meanwhile.
    */

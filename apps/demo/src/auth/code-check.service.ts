@@ -8,8 +8,8 @@ import { AttemptThrottle } from './attempt-throttle.js';
 import type { Proof } from './proof.js';
 
 /**
- * The one place that checks codes of an app and recovery codes. Attempts count for the account, from wherever: whoever
- * guesses codes has the password, and may have many addresses.
+ * Checks the codes of an app and recovery codes; nothing else does. Attempts count for the account, whatever the address:
+ * an attacker who guesses codes knows the password already, and may have many addresses.
  */
 @Injectable()
 export class CodeCheckService {

@@ -19,7 +19,7 @@ export class PasswordCheckService {
     const retryAfterSeconds = this.throttle.begin(key);
     if (retryAfterSeconds > 0) return { outcome: 'too-many-attempts', retryAfterSeconds };
     const user = await this.users.findByPassword({ email, password }).catch((error: unknown) => {
-      // During an outage or a flood nothing was learnt, and who tries again must not be kept out for it afterwards.
+      // An outage or a flood says nothing about the password, so the attempt must not count against the user.
       this.throttle.takeBack(key);
       throw error;
     });

@@ -58,7 +58,7 @@ export class ProofService {
   }
 
   /**
-   * Checks what was sent, and if it is right gives the session a new token for it.
+   * Checks a proof. When it is right, the session gets a new token.
    *
    * @returns What was wrong with it, if anything was.
    * @throws {UnauthorizedException} It was right, and the session has ended meanwhile.

@@ -10,7 +10,7 @@ export interface Proof {
 
 const FIELDS: Record<ProofKind, string> = { password: 'password', code: 'code', 'recovery-code': 'recoveryCode' };
 
-/** Where a user stands who is asked to prove that it is them. */
+/** What a session has proved so far, and what its user can prove. */
 export interface ProofNeed {
   readonly hasSecondFactor: boolean;
   readonly awaitsSecondFactor: boolean;

@@ -4,7 +4,7 @@ import { attemptException } from './attempt-refusal.js';
 import { ProofService } from './proof.service.js';
 import { SignedInUserService } from './signed-in-user.service.js';
 
-/** For clients of the JSON API that were told `reauth_required` or `second_factor_required`. */
+/** For clients of the JSON API that received `reauth_required` or `second_factor_required`. */
 @Controller('reauthenticate')
 export class ReauthenticateController {
   constructor(

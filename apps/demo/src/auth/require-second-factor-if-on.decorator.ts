@@ -1,7 +1,7 @@
 import { Reflector } from '@nestjs/core';
 
 /**
- * Of users who have a second factor, lets only sessions of `aal2` in; `@RequireAssurance('aal2')` would shut out those who
- * have none. `DemoSessionGuard` looks at it.
+ * Requires `aal2` of users who have a second factor, and allows all others. `@RequireAssurance('aal2')` would refuse users
+ * without a second factor. `DemoSessionGuard` reads it.
  */
 export const RequireSecondFactorIfOn = Reflector.createDecorator<void, true>({ transform: () => true });

@@ -102,7 +102,7 @@ export class SignInController {
   }
 }
 
-/** A cookie that is held and signs nobody in is that of a session which is over. */
+/** A cookie that signs nobody in belongs to a session that has ended. */
 function whyHere(request: PageRequest, returnTo: string): string | undefined {
   if (holdsSessionCookie(request)) return NOTICES['session-over'];
   return returnTo === '/' ? undefined : NOTICES['sign-in-required'];

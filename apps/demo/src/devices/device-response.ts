@@ -1,7 +1,7 @@
 import type { AssuranceLevel, OwnSession } from 'nest-sessions';
 import { describeClient } from './client-description.js';
 
-/** A session as the JSON API shows it. Nothing here lets anybody act as the session. */
+/** A session as the JSON API shows it. Nothing in it can be used to act as the session. */
 export interface DeviceResponse {
   /** The session's public id, to sign it out by. */
   readonly id: string;

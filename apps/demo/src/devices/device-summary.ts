@@ -8,7 +8,7 @@ import { describeLevel } from './session-level.js';
 export interface DeviceSummary extends ClientDescription {
   readonly id: string;
   readonly ipAddress: string | null;
-  /** How well its user has proved who they are. */
+  /** The assurance level of the session. */
   readonly level: string;
   /** Somebody gave the password there and not yet the second factor. */
   readonly awaitsSecondFactor: boolean;

@@ -25,8 +25,7 @@ interface ConfirmedRequest {
 }
 
 /**
- * Asks for a fresh proof and then does what was asked for. Which action that is stands in the path, so there is nothing
- * that a crafted link could make it return to.
+ * Asks for a fresh proof and then signs out. The path names the action, so a crafted link has no return address to forge.
  */
 @PageController('sessions')
 export class SignOutConfirmationController {

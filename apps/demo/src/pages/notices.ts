@@ -1,4 +1,4 @@
-/** Messages that a redirect may ask the next page for. Only the key travels in the URL, so nobody can put words in our mouth. */
+/** Messages that a redirect can request from the next page. The URL holds only the key, so a link cannot inject text. */
 export const NOTICES = {
   'sign-in-required': 'Please sign in to continue.',
   'session-over': 'Your session has ended. Please sign in again.',

@@ -11,11 +11,11 @@ import { returnPathOf, returnPathOfForm } from './return-path.js';
 const RETRY_AFTER_SECONDS = '5';
 
 /**
- * Answers what page controllers and their guards throw: the page that asks for what is missing, or one that says what is
- * wrong.
+ * Answers the exceptions of page controllers and their guards. The answer is the page that asks for the missing proof, or a
+ * page that describes the problem.
  *
- * Convention: a form posts to the address of its page, so that one who was refused can be led back there; but for those
- * of the list of sessions, whose actions have a page at their own path plus `/confirm`.
+ * Convention: a form posts to the address of its page, so that a refused user can return there. The exception is the list
+ * of sessions: each action has a page at its own path plus `/confirm`.
  */
 @Catch()
 export class PageExceptionFilter implements ExceptionFilter {

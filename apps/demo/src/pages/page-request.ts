@@ -14,7 +14,7 @@ export function requestPath(url: string): `/${string}` {
   return `/${pathname.replace(/^\/+|\/+$/g, '')}`;
 }
 
-/** Whether the browser still holds a session cookie, so that "your session is over" says more than "please sign in". */
+/** Whether the browser still holds a session cookie. Then the sign-in page can say that the session has ended. */
 export function holdsSessionCookie({ headers }: Pick<PageRequest, 'headers'>): boolean {
   return /(?:^|;\s*)(?:__Host-)?session=/.test(headers.cookie ?? '');
 }

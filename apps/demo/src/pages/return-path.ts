@@ -3,10 +3,13 @@ import { requestPath } from './page-request.js';
 
 const MAX_LENGTH = 200;
 
-/** Pages that ask for something and lead on; one who comes back wants what they lead on to. */
+/** Pages that ask for a proof and then redirect. A return to one of them means the page behind it. */
 const ASKING_PAGES = new Set(['/sign-in/code', '/confirm']);
 
-/** Where to lead on to, out of a query or form that anybody may have made: a path of this site, else the account (ASVS 3.7.2). */
+/**
+ * Reads a return path from a query or form, which may be forged. Returns a path of this site, or the account page
+ * (ASVS 3.7.2).
+ */
 export function readReturnPath(value: unknown): `/${string}` {
   const path = safeReturnTo(value) as `/${string}`;
   return path.length <= MAX_LENGTH ? path : '/';

@@ -54,7 +54,7 @@ export interface Views {
 
 export type ViewName = keyof Views;
 
-/** One way of proving who one is, as a form asks for it, and links to the others. */
+/** One kind of proof, as a form asks for it, and links to the other kinds. */
 export interface ProofQuestion {
   readonly kind: ProofKind;
   readonly email: string;

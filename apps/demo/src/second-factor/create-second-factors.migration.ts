@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { tableName } from '../database/table-name.js';
 
-/** Authenticator apps and what is left of their recovery codes: a deleted user's go, and codes go with the app. */
+/** Creates the tables of authenticator apps and unused recovery codes. Deleting a user or an app deletes its rows. */
 export class CreateSecondFactors1795300000001 implements MigrationInterface {
   name = 'CreateSecondFactors1795300000001';
 

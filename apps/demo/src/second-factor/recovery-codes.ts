@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Secret } from 'otpauth';
 
 const COUNT = 8;
-// 120 bits: from 112 on, a plain hash is enough to store them by (ASVS 6.5.2). 24 letters and digits, none of them 0 or 1.
+// 120 bits: with 112 or more, a plain hash is enough to store a code (ASVS 6.5.2). 24 letters and digits without 0 and 1.
 const BYTES = 15;
 
 /** New recovery codes as they are shown: 24 characters in groups of four. */

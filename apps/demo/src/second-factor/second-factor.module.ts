@@ -15,7 +15,7 @@ export interface SecondFactorSettings {
   readonly nowMs: () => number;
 }
 
-/** Second factors of the users. Global, because every way of proving who one is asks for them. */
+/** Second factors of the users. Global, because every kind of proof reads them. */
 @Module({})
 export class SecondFactorModule {
   static register(settings: SecondFactorSettings): DynamicModule {

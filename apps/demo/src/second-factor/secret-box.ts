@@ -11,7 +11,7 @@ export interface SealedText {
 
 export interface TextToSeal {
   readonly text: string;
-  /** What and whose it is: what is sealed for one purpose opens for no other. */
+  /** Purpose and owner of the secret. A secret sealed for one purpose opens for no other. */
   readonly purpose: string;
 }
 

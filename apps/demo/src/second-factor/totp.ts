@@ -24,11 +24,11 @@ export interface TotpAttempt {
   readonly nowMs: number;
 }
 
-/** The time step that the code belongs to; `undefined` when it is none of now or one step around it. */
+/** Returns the time step of the code. `undefined` when it is neither the current step nor one beside it. */
 export function findTotpStep({ secret, code, nowMs }: TotpAttempt): number | undefined {
   const totp = totpOf(secret);
   const token = code.normalize('NFKC').replaceAll(/\s/g, '');
-  // The package throws at what is as long in characters and longer in bytes.
+  // The package throws on a code that has the right number of characters but more bytes.
   if (!/^[0-9]+$/.test(token)) return undefined;
   const distance = totp.validate({ token, timestamp: nowMs, window: DRIFT_STEPS });
   return distance === null ? undefined : totp.counter({ timestamp: nowMs }) + distance;

@@ -32,7 +32,7 @@ export class PasswordQueue {
     if (this.waiting.length >= this.limits.maxWaiting) {
       throw new ServiceUnavailableException('Too many passwords are being checked.');
     }
-    // Whoever finishes hands the place on, so that nobody overtakes.
+    // A finished call passes its place on, so that no call overtakes another.
     await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 }

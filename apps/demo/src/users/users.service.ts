@@ -50,8 +50,8 @@ export class UsersService implements OnModuleInit {
   }
 
   /**
-   * Replaces the password by which `findByPassword` found the user. `false`, and nothing is changed, when they have another
-   * one by now: of two who change the same password at once, one does.
+   * Replaces the password by which `findByPassword` found the user. Returns `false` and changes nothing when the user has
+   * another password by now: of two concurrent changes, one succeeds.
    *
    * @param passwordHash - Of the new one.
    */
