@@ -51,7 +51,7 @@ describe.each(STORE_HARNESSES)(
       expect(anomalies().filter(({ isStored }) => isStored)).toHaveLength(answer === 'allow' ? 0 : 1);
     });
 
-    it('is told of when the store took notify and its answer was lost', async () => {
+    it('is reported when the store took notify and its answer was lost', async () => {
       const losing = new Proxy(world.store, {
         get: (store, method: keyof SessionStore) =>
           method === 'rotate'

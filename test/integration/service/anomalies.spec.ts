@@ -111,7 +111,7 @@ describe.each(STORE_HARNESSES)(
       expect(onAnomaly.mock.calls.length).toBeLessThanOrEqual(2);
     });
 
-    it('authenticates nobody after step-up, on any instance and from any client, until its user has proved who they are', async () => {
+    it('authenticates nobody after step-up, on any instance and from any client, until its user reauthenticates', async () => {
       const { onAnomaly, here, there, anomalies } = setUp('step-up');
       const { session, token } = await signIn(here);
       expect(await outcomeOf(here, token, THIEF)).toBe('awaits-reauthentication');
@@ -165,7 +165,7 @@ describe.each(STORE_HARNESSES)(
       expect(await outcomeOf(here, proven.token, THIEF)).toBe('awaits-reauthentication');
     });
 
-    it('gives its data to nobody but its user while it is in doubt', async () => {
+    it('keeps its data for its own user while it is in doubt', async () => {
       const { here } = setUp('step-up');
       const userId = world.newUserId();
       for (const [as, carried] of [
@@ -255,7 +255,7 @@ describe.each(STORE_HARNESSES)(
       expect(there.watched.calls).not.toContain('rotate');
     });
 
-    it('is not looked at when it is anonymous, nor when nobody says who uses it', async () => {
+    it('is not examined when it is anonymous, nor when the client is unknown', async () => {
       const { onAnomaly, here } = setUp('revoke');
       const anonymous = await signIn(here, null);
       expect(await outcomeOf(here, anonymous.token, THIEF)).toBe('live');

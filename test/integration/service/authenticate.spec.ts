@@ -131,7 +131,7 @@ describe.each(STORE_HARNESSES)('authenticate on the %s store', (_name, createHar
   });
 
   describe('with token keys', () => {
-    it('moves a session to the newest key at its next touch, without anybody noticing', async () => {
+    it('moves a session to the newest key at its next touch, unnoticed', async () => {
       const before = setUpService(world.store, { tokenKeys: [OLD_KEY] });
       const { session, token } = await before.service.create({ userId: newUserId() });
       const hashOf = async () => {

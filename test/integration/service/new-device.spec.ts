@@ -34,7 +34,7 @@ describe.each(STORE_HARNESSES)('new devices on the %s store (ASVS 6.3.5)', (_nam
   });
   afterAll(() => world.harness.close());
 
-  it('are told by browser, system and label, not by version', async () => {
+  it('are recognized by browser, system and label, not by version', async () => {
     const signIn = listen(setUpService(world.store).service);
     const userId = world.newUserId();
     expect((await signIn({ userId, userAgent: chrome(140) })).isNew).toBe(true);
@@ -52,14 +52,14 @@ describe.each(STORE_HARNESSES)('new devices on the %s store (ASVS 6.3.5)', (_nam
     expect((await signIn({ userId, userAgent: chrome(141), replacesToken: token })).isNew).toBe(false);
   });
 
-  it('are told once of two sign-ins at the same time', async () => {
+  it('are reported once for two parallel sign-ins', async () => {
     const signIn = listen(setUpService(world.store).service);
     const userId = world.newUserId();
     const both = await Promise.all([1, 2].map(() => signIn({ userId, userAgent: FIREFOX })));
     expect(both.filter(({ isNew }) => isNew === true).length).toBeGreaterThanOrEqual(1);
   });
 
-  it('cost no call when nobody asks', async () => {
+  it('cost no call without a listener that asks for them', async () => {
     const { service, watched } = setUpService(world.store);
     service.events.on('created', () => undefined);
     await service.create({ userId: world.newUserId(), userAgent: FIREFOX });

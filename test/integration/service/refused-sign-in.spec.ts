@@ -34,7 +34,7 @@ describe.each(STORE_HARNESSES)(
       expect(await world.listIds(userId, world.other)).toEqual([]);
     });
 
-    it('ends as well when it cannot be told, or the answer is no answer', async () => {
+    it('ends as well when isStillAllowed fails or returns no boolean', async () => {
       const { service } = setUpService(world.store);
       const userId = world.newUserId();
       const lost = new Error('the users are out of reach');
@@ -47,7 +47,7 @@ describe.each(STORE_HARNESSES)(
       expect(await world.listIds(userId)).toEqual([]);
     });
 
-    it('is not told of a token either when it cannot be ended', async () => {
+    it('hands out no token either when the session cannot be ended', async () => {
       const { service, watched } = setUpService(world.store);
       watched.before('revoke', async () => {
         throw new SessionStoreUnavailableError(name, 'it is down');

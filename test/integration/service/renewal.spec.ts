@@ -82,7 +82,7 @@ describe.each(STORE_HARNESSES)('periodic rotation on the %s store (I7, RFC 9700 
     expect(tokenOf(await delayed)).toBe(second);
   });
 
-  it('costs nobody anything when the response that carried the successor is lost', async () => {
+  it('survives the loss of the response that carried the successor', async () => {
     const { eager, patient } = setUpRenewal(world.store);
     const { first, session } = await createDue(world, eager);
     const second = await getRenewed(eager.service, first);
@@ -241,7 +241,7 @@ describe.each(STORE_HARNESSES)('periodic rotation on the %s store (I7, RFC 9700 
     expect(await getRenewed(patient.service, first)).toBe(second);
   });
 
-  it('refuses a reused token although its session could not be ended, and tells so', async () => {
+  it('refuses a reused token although its session could not be ended, and reports it', async () => {
     const { eager, strict } = setUpRenewal(world.store);
     const { id, first, session } = await createFollowed(world, { eager, promoter: strict });
     const blocked = setUpRenewal(world.store).strict;
@@ -278,7 +278,7 @@ describe.each(STORE_HARNESSES)('periodic rotation on the %s store (I7, RFC 9700 
     expect(await after.strict.service.authenticate(first)).toEqual({ outcome: 'absent', reason: 'reuse' });
   });
 
-  it('tells nobody a token or a hash', async () => {
+  it('reveals no token or hash', async () => {
     const { eager, strict, patient } = setUpRenewal(world.store);
     const { id, first, second } = await createFollowed(world, { eager, promoter: strict });
     const { tokenHash } = await world.getLive(id);

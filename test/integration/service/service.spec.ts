@@ -103,7 +103,7 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       expect(heard.map(([name]) => name)).toEqual(['created', 'created', 'created', 'created']);
     });
 
-    it('keeps to the limit, tells who was evicted, or refuses with a typed error', async () => {
+    it('keeps to the limit, reports the evicted session, or refuses with a typed error', async () => {
       const userId = newUserId();
       const evicting = setUpService(world.store, { maxSessionsPerUser: 2 });
       for (let login = 0; login < 3; login++) await evicting.service.create({ userId });
@@ -121,7 +121,7 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
   });
 
   describe('update', () => {
-    it('sets, unsets and increments keys, and says when the session is over', async () => {
+    it('sets, unsets and increments keys, and returns undefined for a session that has ended', async () => {
       const { service } = setUpService(world.store);
       const { session } = await service.create({ userId: newUserId(), data: loose({ a: 1, b: 2 }) });
       const patch: object = { set: { c: 'new' }, unset: ['a'], increment: { b: 40 } };
@@ -195,14 +195,14 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
   });
 
   describe('revoke, revokeOthers and revokeAll', () => {
-    it('take an undefined owner for a mistake, not for anybody', async () => {
+    it('reject an undefined owner as a bug instead of revoking anyone’s session', async () => {
       const { service } = setUpService(world.store);
       const { session } = await service.create({ userId: newUserId() });
       await expect(service.revoke(session.id, { userId: undefined })).rejects.toThrow(SessionArgumentError);
       await world.getLive(session.id);
     });
 
-    it('end what they say they end, and tell of each once', async () => {
+    it('end the sessions that they return, and emit each end once', async () => {
       const { service, heard } = setUpService(world.store);
       const userId = newUserId();
       const [current, other, third] = [
@@ -226,7 +226,7 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       ]);
     });
 
-    it('end what rests on a session of the identity provider, and tell of each once (ASVS 7.6.1)', async () => {
+    it('end the sessions of an identity-provider session, and emit each end once (ASVS 7.6.1)', async () => {
       const { service, heard, watched } = setUpService(world.store);
       const provider = { issuer: 'https://idp.example', sessionId: newUserId() };
       const userId = newUserId();
@@ -256,7 +256,7 @@ describe.each(STORE_HARNESSES)('SessionService on the %s store', (_name, createH
       expect((await service.authenticate(local.token)).outcome).toBe('live');
     });
 
-    it('end everything at once, tell of it once, and let the next sign-in stand (ASVS 7.4.5)', async () => {
+    it('end everything at once, emit one event, and keep the next sign-in (ASVS 7.4.5)', async () => {
       const { service, heard, watched } = setUpService(world.store);
       const [one, visitor] = [await service.create({ userId: newUserId() }), await service.create({ userId: null })];
       heard.length = 0;

@@ -79,7 +79,7 @@ describe.each(Object.keys(SHARED_BACKENDS))('signals of the %s store', (name) =>
     expect(logger.lines.filter((line) => line.includes('do not arrive')).length).toBeGreaterThan(0);
   });
 
-  it('are no longer told to who stopped listening', async () => {
+  it('no longer reach a listener that was removed', async () => {
     const store = await open();
     const [leaving, staying] = [new Ear(store), new Ear(store)];
     await staying.until(() => staying.resumptions >= backend.listening.length);
@@ -249,7 +249,7 @@ describe('the channel', () => {
     await world.close();
   });
 
-  it('of Postgres takes no garbage for a signal', async () => {
+  it('of Postgres ignores garbage on its channel', async () => {
     const world = await PostgresWorld.open();
     const store = await postgresStore({ url: world.url, schema: world.schema }).create(
       contextOf(new RecordingLogger()),

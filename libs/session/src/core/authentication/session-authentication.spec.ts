@@ -89,7 +89,7 @@ describe('renewAuthentication', () => {
     });
   });
 
-  it('tells the methods of the latest time only, and keeps the level that was reached', () => {
+  it('keeps the methods of the latest authentication only, and the level that was reached', () => {
     const complete = renewAuthentication(pending, { amr: ['otp'] });
     const again = renewAuthentication(complete, { amr: ['pwd'] });
     expect([again.amr, again.assuranceLevel]).toEqual([['pwd'], 'aal2']);

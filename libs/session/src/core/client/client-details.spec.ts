@@ -62,7 +62,7 @@ describe.each([
     expect(cut.isWellFormed()).toBe(true);
   });
 
-  it('takes nothing, blank and only control characters for unknown', () => {
+  it('treats an empty, blank or control-only text as unknown', () => {
     for (const text of ['', '   ', '\r\n\t', '\0', null, undefined]) expect(normalize(text)).toBeNull();
   });
 

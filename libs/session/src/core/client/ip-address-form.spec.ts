@@ -66,7 +66,7 @@ describe('the form of a client’s address (privacy)', () => {
     );
   });
 
-  it('hashed: is a unique local address that tells nothing without the key, the same for the same client', () => {
+  it('hashed: is a unique local address that reveals nothing without the key, the same for the same client', () => {
     const hash = createIpAddressForm('hashed', KEY);
     fc.assert(
       fc.property(fc.oneof(ipv4, ipv6), (address) => {
@@ -102,7 +102,7 @@ describe('the form of a client’s address (privacy)', () => {
     fc.assert(fc.property(fc.oneof(ipv4, ipv6), (address) => expect(form(address)).toBe(normalizeIpAddress(address))));
   });
 
-  it.each(['full', 'truncated', 'hashed', 'none'] as const)('%s: takes what is no address for unknown', (mode) => {
+  it.each(['full', 'truncated', 'hashed', 'none'] as const)('%s: treats anything but an address as unknown', (mode) => {
     for (const address of NOT_ADDRESSES) expect(createIpAddressForm(mode, KEY)(address)).toBeNull();
   });
 });

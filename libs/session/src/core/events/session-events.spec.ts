@@ -17,7 +17,7 @@ function setUp() {
 }
 
 describe('SessionEvents', () => {
-  it('tells every listener of that event and no other', () => {
+  it('calls every listener of that event and no other', () => {
     const { events } = setUp();
     const heard: string[] = [];
     events.on('ended', ({ id }) => void heard.push(`first ${id}`));
@@ -27,7 +27,7 @@ describe('SessionEvents', () => {
     expect(heard).toEqual([`first ${ENDED.id}`, `second ${ENDED.id}`]);
   });
 
-  it('logs a listener that throws or rejects, and tells the others all the same', async () => {
+  it('logs a listener that throws or rejects, and still calls the others', async () => {
     const { events, lines } = setUp();
     const heard: string[] = [];
     events.on('ended', () => {

@@ -33,7 +33,7 @@ class FakeSignals implements SessionSignals {
 }
 
 describe('signals as text', () => {
-  it('are divided so that none is over the limit, in bytes, and nothing is lost', () => {
+  it('are divided so that not one exceeds the limit in bytes, and nothing is lost', () => {
     const ended = Array.from({ length: 200 }, (_, i) => anEnd(i % 2 ? 'ü'.repeat(255) : null));
     const texts = encodeSignals(ended, 4096);
     expect(texts.length).toBeGreaterThan(10);
@@ -79,7 +79,7 @@ describe('EndNotifier', () => {
     expect(heard).toEqual(['resumed', 'resumed']);
   });
 
-  it('sends the ends of one turn together, and tells of each once though the sender hears itself', async () => {
+  it('sends the ends of one turn together, and reports each once though the sender receives its own', async () => {
     const signals = new FakeSignals();
     const { notifier, heard, listen } = setUp(signals);
     listen();

@@ -31,7 +31,7 @@ function setUp() {
 }
 
 describe('WatchedSessionStore', () => {
-  it('tells of an outage once and of its end once, though calls fail and succeed in turn', async () => {
+  it('reports an outage once and its end once, though calls fail and succeed in turn', async () => {
     const { store, told, find, fail, pass } = setUp();
     const down = new SessionStoreUnavailableError('memory', 'no answer');
     fail(down);
@@ -53,7 +53,7 @@ describe('WatchedSessionStore', () => {
     ]);
   });
 
-  it('takes neither a refused command nor a mistake for an outage', async () => {
+  it('reports neither a refused command nor a bug as an outage', async () => {
     const { told, find, fail } = setUp();
     fail(new SessionStoreRefusedError('memory', 'out of memory'));
     await find();

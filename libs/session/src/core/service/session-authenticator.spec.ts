@@ -60,7 +60,7 @@ describe('SessionAuthenticator', () => {
     expect(store.calls).toEqual([]);
   });
 
-  it('tells a wrong secret from an unknown session, and ends neither', async () => {
+  it('distinguishes a wrong secret from an unknown session, and ends neither', async () => {
     const { store, tokens, authenticator } = setUp();
     const id = createSessionId('ada');
     const mine = tokens.mint(id);

@@ -69,7 +69,7 @@ describe('SessionUpdater', () => {
     expect(store.calls).toEqual(['find', 'update']);
   });
 
-  it('starts again from what stands after a conflict, without another read', async () => {
+  it('starts again from the current record after a conflict, without another read', async () => {
     const { store, record, updater } = await setUp();
     store.rivals = 3;
     const seen: JsonObject[] = [];
@@ -92,7 +92,7 @@ describe('SessionUpdater', () => {
     expect(found.live && found.record.data).not.toHaveProperty('mine');
   });
 
-  it('resolves to undefined when the session is over, before or while it is changed', async () => {
+  it('resolves to undefined when the session has ended, before or during the change', async () => {
     const { store, record, updater } = await setUp();
     const started = new Gate();
     const mayEnd = new Gate();

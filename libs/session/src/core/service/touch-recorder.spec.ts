@@ -86,7 +86,7 @@ describe('TouchRecorder', () => {
     expect((await find(record.id)).record.lastSeenAt).toEqual(clock.now());
   });
 
-  it('lets the next request try again when a touch failed, and logs once a minute without failing anybody', async () => {
+  it('allows the next request to try again when a touch failed, and logs once a minute without failing a request', async () => {
     const { clock, store, lines, recorder, create, find } = setUp();
     const sessions = await Promise.all(Array.from({ length: 20 }, create));
     clock.advance(POLICY.touchIntervalMs);

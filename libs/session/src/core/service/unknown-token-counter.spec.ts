@@ -11,7 +11,7 @@ describe('UnknownTokenCounter', () => {
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
 
-  it('tells once a minute and address, however many there were, and nothing when there were none', () => {
+  it('reports once a minute and address, whatever the number, and nothing when there were none', () => {
     const { told, counter } = setUp();
     for (let n = 0; n < 10_000; n++) counter.count(n % 2 ? '203.0.113.7' : null, n % 5 ? 'unknown' : 'wrong-secret');
     expect(told).toEqual([]);

@@ -116,7 +116,7 @@ describe('tokens with keys', () => {
     expect(Buffer.from(hash)).toEqual(wanted);
   });
 
-  it('are forged when their MAC is of none of our keys: a guess never reaches a store', () => {
+  it('are forged when their MAC matches not one of the keys: a guess never reaches a store', () => {
     const tokens = new SessionTokens([NEW_KEY, OLD_KEY]);
     const guesses = Array.from({ length: 10_000 }, () =>
       Buffer.concat([sessionIdBytes(createSessionId('ada')), randomBytes(32)]).toString('base64url'),

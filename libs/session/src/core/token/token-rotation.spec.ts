@@ -109,7 +109,7 @@ describe('the tokens of a session (RFC 9700, 4.14.2)', () => {
     expect(new Tokens().issue().replace().matches(at(0))).toEqual([undefined, undefined, 'current']);
   });
 
-  it('replaced on demand during a grace end that grace, and still tell of reuse when it would have been over', () => {
+  it('replaced on demand during a grace end that grace, and still count as reused after its regular end', () => {
     const tokens = new Tokens().issue().promote(at(0)).replace();
     expect(tokens.matches(at(1))).toEqual([undefined, undefined, 'current']);
     expect(tokens.matches(at(GRACE_MS))).toEqual(['reused', undefined, 'current']);

@@ -9,7 +9,7 @@ describe('a wrapped secret', () => {
   const under = new Uint8Array(randomBytes(32));
   const secret = new Uint8Array(randomBytes(32));
 
-  it('is learnt by whoever has the other secret', () => {
+  it('is readable with the other secret', () => {
     const wrap = wrapSecret(secret, { under, sessionId });
     expect(wrap).toHaveLength(TOKEN_WRAP_BYTES);
     expect(Buffer.from(wrap).includes(Buffer.from(secret))).toBe(false);
