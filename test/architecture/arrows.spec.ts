@@ -4,7 +4,7 @@ import { fileArrows, findCircles, folderArrows } from './circles.js';
 import { LIBRARY, listImports, listReachablePackages, listSources, ROOT } from './module-graph.js';
 import { ENTRIES, findWrongArrows, roomOf, ROOMS } from './rooms.js';
 
-const OPTIONAL_PEERS = ['ioredis', 'typeorm', 'pg', '@nestjs/typeorm', '@nestjs/websockets'];
+const OPTIONAL_PEERS = ['ioredis', 'typeorm', 'pg', '@nestjs/typeorm', '@nestjs/websockets', '@nestjs/schedule'];
 
 const entries: readonly string[] = Object.values(ENTRIES);
 const sources = listSources(LIBRARY);

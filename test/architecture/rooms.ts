@@ -65,7 +65,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ...nest,
   ...withPackages('nest/transport', ['cookie']),
   ...withPackages('nest/connections', ['rxjs']),
-  ...withPackages('nest/cleanup', ['@nestjs/schedule']),
   ...withPackages('nest/guards', ['rxjs']),
   ...withPackages('nest/sockets', ['@nestjs/websockets']),
   ...stack('testing', ['world', 'contract'], [...PORTS, 'core/service'], []),

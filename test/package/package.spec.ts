@@ -10,6 +10,8 @@ import { installedVersion, packLibrary, ScratchApp } from './scratch-app.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MINUTES = 60_000;
+const LIST_TIMEOUTS = `import { listTimeouts } from './scheduled.js';
+void listTimeouts().then((timeouts) => console.log(JSON.stringify(timeouts)));\n`;
 const SIGNED_IN_AND_OUT = { statuses: [401, 201, 200, 201, 401], userId: 'ada', data: { theme: 'dark' } };
 
 let folder: string;
@@ -56,7 +58,7 @@ describe('the packed library', () => {
   });
 });
 
-describe('a Nest 12 application with neither Redis nor Postgres packages (nestjs/nest#16369)', () => {
+describe('a Nest 12 application with no optional package: neither Redis, Postgres nor @nestjs/schedule (nestjs/nest#16369)', () => {
   let app: ScratchApp;
 
   beforeAll(async () => {
@@ -68,7 +70,6 @@ describe('a Nest 12 application with neither Redis nor Postgres packages (nestjs
           '@nestjs/common',
           '@nestjs/core',
           '@nestjs/platform-express',
-          '@nestjs/schedule',
           '@types/node',
           'reflect-metadata',
           'rxjs',
@@ -150,6 +151,8 @@ await dataSource.destroy();
 const redis = await tryOut(redisStore({ url: process.env.TEST_REDIS_URL ?? '', keyPrefix: schema }));
 console.log(JSON.stringify({ postgres, redis }));\n`,
     );
+    await app.addFixture('scheduled.ts');
+    await app.write('src/scheduled-main.ts', LIST_TIMEOUTS);
     await app.compile();
   }, 3 * MINUTES);
 
@@ -159,6 +162,10 @@ console.log(JSON.stringify({ postgres, redis }));\n`,
       postgres: SIGNED_IN_AND_OUT,
       redis: SIGNED_IN_AND_OUT,
     });
+  });
+
+  it('finds the cleanup job in the registry of ScheduleModule', async () => {
+    expect(await app.run('scheduled-main.js')).toEqual(['nest-sessions:cleanup']);
   });
 });
 
@@ -188,10 +195,18 @@ async function main() {
 }
 void main();\n`,
     );
+    await app.addFixture('scheduled.ts');
+    await app.write('src/scheduled-main.ts', LIST_TIMEOUTS);
     await app.compile();
   }, 3 * MINUTES);
 
   it('signs in and out on a store of its own, and gets one class by require and by import', async () => {
+    expect(await app.run('main.js')).toEqual({ ...SIGNED_IN_AND_OUT, oneClass: true });
+  });
+
+  it('finds the cleanup job in the registry of ScheduleModule, and boots without that package', async () => {
+    expect(await app.run('scheduled-main.js')).toEqual(['nest-sessions:cleanup']);
+    await app.removePackage('@nestjs/schedule');
     expect(await app.run('main.js')).toEqual({ ...SIGNED_IN_AND_OUT, oneClass: true });
   });
 });

@@ -61,10 +61,18 @@ export class ScratchApp {
     );
     await execa('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: app.folder });
     await mkdir(join(app.folder, 'src'));
-    for (const file of ['app.ts', 'own-store.ts']) {
-      await copyFile(join(import.meta.dirname, 'fixtures', file), join(app.folder, 'src', file));
-    }
+    for (const file of ['app.ts', 'own-store.ts']) await app.addFixture(file);
     return app;
+  }
+
+  /** Adds another file of `fixtures` to `src`. */
+  async addFixture(file: string): Promise<void> {
+    await copyFile(join(import.meta.dirname, 'fixtures', file), join(this.folder, 'src', file));
+  }
+
+  /** Takes a package away again, as if it had not been installed. */
+  async removePackage(name: string): Promise<void> {
+    await rm(join(this.folder, 'node_modules', name), { recursive: true });
   }
 
   async write(file: string, text: string): Promise<void> {

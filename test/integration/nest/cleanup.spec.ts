@@ -5,10 +5,14 @@ import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 import {
   memoryStore,
   SessionCleanup,
-  SessionConfigurationError,
   SessionModule,
+  SessionPolicyDescription,
   type SessionModuleOptions,
+  type SessionStoreDefinition,
 } from 'nest-sessions';
+import { hybridStore } from 'nest-sessions/hybrid';
+import { postgresStore } from 'nest-sessions/postgres';
+import { redisStore } from 'nest-sessions/redis';
 import type { CleanUpOutcome } from 'nest-sessions/store';
 import { CollectingLogger } from '../../e2e/support/test-app.js';
 import { WatchedStore } from '../../e2e/support/watched-store.js';
@@ -28,8 +32,15 @@ interface World {
 
 let open: World[] = [];
 
-const boot = async (options: Partial<SessionModuleOptions> = {}, ...schedulers: DynamicModule[]): Promise<World> => {
-  const memory = memoryStore();
+const boot = (options: Partial<SessionModuleOptions> = {}, ...schedulers: DynamicModule[]): Promise<World> =>
+  bootOn({}, options, ...schedulers);
+
+const bootOn = async (
+  definition: Partial<SessionStoreDefinition>,
+  options: Partial<SessionModuleOptions>,
+  ...schedulers: DynamicModule[]
+): Promise<World> => {
+  const memory = { ...memoryStore(), ...definition };
   let answers: (CleanUpOutcome | Error)[] = [{ ...STEP, state: 'done' }];
   const store = new WatchedStore({
     ...memory,
@@ -222,14 +233,71 @@ describe('the scheduled cleanup', () => {
     expect(store.count('cleanUp')).toBe(2);
   });
 
-  it('fails the boot without a scheduler, and says what to add', async () => {
-    const store = new WatchedStore(memoryStore());
-    @Module({ imports: [SessionModule.forRoot({ store: store.definition })] })
-    class RootModule {}
-    const settings = { logger: false as const, abortOnError: false };
-    const failure = await NestFactory.createApplicationContext(RootModule, settings).catch((error: unknown) => error);
-    expect(store.calls).toEqual([]);
-    expect(failure).toBeInstanceOf(SessionConfigurationError);
-    expect((failure as Error).message).toMatch(/^cleanup needs .* "ScheduleModule\.forRoot\(\)" .* "cleanup: false"$/);
+  it('runs on a timer of its own without ScheduleModule, and goes away with the application', async () => {
+    const { app, store, answer, log } = await boot({ cleanup: { interval: '10m' } });
+    answer(new Error('connection refused'), { ...STEP, state: 'done' });
+    await pass(8.9);
+    expect(store.count('cleanUp')).toBe(0);
+    await pass(2.2);
+    expect(store.count('cleanUp')).toBe(1);
+    expect(log).toContain('error cleanup failed, the next run tries again: Error: connection refused');
+    await pass(11);
+    expect(store.count('cleanUp')).toBe(2);
+    expect(jest.getTimerCount()).toBe(1);
+    await app.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('ends when it is deleted from the scheduler during a run', async () => {
+    const { app, store } = await boot({ cleanup: { interval: '10m' } }, ScheduleModule.forRoot());
+    const gate = new Gate();
+    store.before = (method) => (method === 'cleanUp' ? gate.pass() : undefined);
+    await pass(11);
+    app.get(SchedulerRegistry).deleteTimeout(JOB);
+    gate.open();
+    await pass(60);
+    expect(store.count('cleanUp')).toBe(1);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('leaves alone a timeout of the application under the same name', async () => {
+    const { app, store } = await boot({ cleanup: { interval: '10m' } }, ScheduleModule.forRoot());
+    const registry = app.get(SchedulerRegistry);
+    registry.deleteTimeout(JOB);
+    const own = setTimeout(() => undefined, 600 * MINUTE_MS);
+    registry.addTimeout(JOB, own);
+    await pass(60);
+    expect(registry.getTimeout(JOB)).toBe(own);
+    clearTimeout(own);
+    expect(store.count('cleanUp')).toBe(0);
+  });
+
+  it('takes a provider that is only named like a scheduler for none', async () => {
+    class SchedulerRegistry {}
+    @Module({ providers: [SchedulerRegistry], exports: [SchedulerRegistry] })
+    class OtherModule {}
+    const { store } = await boot({ cleanup: { interval: '10m' } }, { module: OtherModule, global: true });
+    await pass(11.1);
+    expect(store.count('cleanUp')).toBe(1);
+  });
+
+  it.each([
+    ['a store that needs none', {}, { needsCleanup: false }],
+    ['cleanup: false', { cleanup: false }, {}],
+  ] as const)('is not there with %s, with a scheduler or without', async (_what, options, definition) => {
+    for (const schedulers of [[], [ScheduleModule.forRoot()]]) {
+      const { app, store } = await bootOn(definition, options, ...schedulers);
+      if (schedulers.length > 0) expect(app.get(SchedulerRegistry).getTimeouts()).toEqual([]);
+      expect(jest.getTimerCount()).toBe(0);
+      expect(app.get(SessionPolicyDescription).describePolicy().cleanup).toBeNull();
+      expect((await app.get(SessionCleanup).run()).stoppedBy).toBe('done');
+      expect(store.count('cleanUp')).toBe(1);
+    }
+  });
+
+  it('is needed by every store except Redis', () => {
+    expect(redisStore({ url: 'redis://localhost' }).needsCleanup).toBe(false);
+    const others = [memoryStore(), postgresStore(), hybridStore({ redis: { url: 'redis://localhost' } })];
+    expect(others.map(({ needsCleanup = true }) => needsCleanup)).toEqual([true, true, true]);
   });
 });

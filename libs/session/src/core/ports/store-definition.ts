@@ -22,6 +22,8 @@ export interface SessionStoreDefinition {
    * `describePolicy()`. Default `false`.
    */
   readonly keepsHistory?: boolean;
+  /** Whether `cleanUp` has anything to do, so that a scheduled job has to call it. Default `true`. */
+  readonly needsCleanup?: boolean;
   create(context: SessionStoreContext, ...dependencies: unknown[]): SessionStore | Promise<SessionStore>;
 }
 

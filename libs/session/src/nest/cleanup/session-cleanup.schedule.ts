@@ -1,49 +1,44 @@
-import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
-import { SchedulerRegistry } from '@nestjs/schedule';
-import { SessionConfigurationError } from '../../core/session/session-errors.js';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { CleanupSettings } from '../options/cleanup-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { CLEANUP_JOB, LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
+import { findSchedulerRegistry, type TimeoutRegistry } from './scheduler-registry.js';
 import { SessionCleanup } from './session-cleanup.js';
 
 const JITTER = 0.1;
 
 /**
- * Runs the cleanup as the timeout `nest-sessions:cleanup` of the application's scheduler: first one interval after boot,
- * then one interval after each run, each varied by a tenth so that replicas drift apart. Deleting the timeout from the
- * registry ends the job.
+ * Runs the cleanup for a store that needs it: first one interval after boot, then one interval after each run. Each
+ * interval varies by a tenth, so that replicas drift apart.
+ *
+ * Where the application imports `ScheduleModule`, the job is the timeout `nest-sessions:cleanup` of its
+ * `SchedulerRegistry`; deleting it there ends the job.
  */
 @Injectable()
 export class SessionCleanupSchedule implements OnApplicationBootstrap {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly settings: CleanupSettings;
+  private registry: TimeoutRegistry | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly cleanup: SessionCleanup,
     @Inject(SESSION_SETTINGS) settings: SessionSettings,
-    @Optional() @Inject(SchedulerRegistry) private readonly registry?: SchedulerRegistry,
+    private readonly modules: ModulesContainer,
   ) {
     this.settings = settings.cleanup;
   }
 
-  /** @throws {SessionConfigurationError} The application has no scheduler. */
-  assertSchedulable(): void {
-    if (!this.settings.scheduled || this.registry) return;
-    throw new SessionConfigurationError(
-      'cleanup',
-      'needs the scheduler of @nestjs/schedule: add "ScheduleModule.forRoot()" to the imports of your root module, or set "cleanup: false"',
-    );
-  }
-
   onApplicationBootstrap(): void {
-    if (!this.settings.scheduled || this.isRegistered()) return;
-    this.schedule();
+    if (!this.settings.scheduled) return;
+    this.registry = findSchedulerRegistry(this.modules);
+    if (!this.registry?.doesExist('timeout', CLEANUP_JOB)) this.schedule();
   }
 
-  /** Takes the job away and waits for the step that is under way. */
+  /** Ends the job and waits for the step that is under way. */
   async stop(): Promise<void> {
-    if (this.isRegistered() && this.registry?.getTimeout(CLEANUP_JOB) === this.timer) this.unregister();
+    if (this.timer && this.isScheduled(this.timer)) this.unschedule(this.timer);
     this.timer = undefined;
     await this.cleanup.stop();
   }
@@ -61,16 +56,20 @@ export class SessionCleanupSchedule implements OnApplicationBootstrap {
     } catch (error) {
       this.logger.error(`cleanup failed, the next run tries again: ${String(error)}`);
     }
-    if (this.timer !== timer || !this.isRegistered()) return;
-    this.unregister();
+    if (!this.isScheduled(timer)) return;
+    this.unschedule(timer);
     this.schedule();
   }
 
-  private isRegistered(): boolean {
-    return this.registry?.doesExist('timeout', CLEANUP_JOB) ?? false;
+  /** Whether the timer is still the job's: neither stopped nor deleted from the registry. */
+  private isScheduled(timer: NodeJS.Timeout): boolean {
+    if (this.timer !== timer) return false;
+    if (!this.registry) return true;
+    return this.registry.doesExist('timeout', CLEANUP_JOB) && this.registry.getTimeout(CLEANUP_JOB) === timer;
   }
 
-  private unregister(): void {
-    this.registry?.deleteTimeout(CLEANUP_JOB);
+  private unschedule(timer: NodeJS.Timeout): void {
+    if (this.registry) this.registry.deleteTimeout(CLEANUP_JOB);
+    else clearTimeout(timer);
   }
 }

@@ -75,7 +75,6 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
     SessionService,
     HttpSessions,
     SessionCleanup,
-    SessionCleanupSchedule,
     SessionGuard,
     SessionHttpErrors,
     SessionSockets,

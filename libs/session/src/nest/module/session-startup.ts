@@ -2,7 +2,6 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import type { SessionStore } from '../../core/ports/session-store.js';
-import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { listCookieNotices, listCookieWarnings } from '../options/cookie-settings.js';
 import { listCsrfWarnings } from '../options/csrf-settings.js';
 import { listResourceIsolationWarnings } from '../options/resource-isolation-settings.js';
@@ -21,13 +20,11 @@ export class SessionStartup implements OnModuleInit {
   constructor(
     @Inject(SESSION_STORE) private readonly store: SessionStore,
     @Inject(SESSION_SETTINGS) private readonly settings: SessionSettings,
-    private readonly schedule: SessionCleanupSchedule,
     private readonly modules: ModulesContainer,
   ) {}
 
   async onModuleInit(): Promise<void> {
     this.assertOnlyOne();
-    this.schedule.assertSchedulable();
     try {
       await this.store.start();
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { SessionStoreDefinition } from '../../core/ports/store-definition.js';
 import { parseDuration, type Duration } from '../../core/session/duration.js';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertCount, assertKnownOptions } from './option-checks.js';
@@ -13,6 +14,7 @@ export interface SessionCleanupOptions {
 }
 
 export interface CleanupSettings {
+  /** Whether a job runs: not when it is turned off, and not for a store that needs none. */
   readonly scheduled: boolean;
   readonly intervalMs: number;
   readonly batchSize: number;
@@ -23,7 +25,10 @@ export interface CleanupSettings {
 const MAX_INTERVAL_MS = 20 * 86_400_000;
 
 /** @throws {SessionConfigurationError} A value is out of range, or a name is unknown. */
-export function resolveCleanupSettings(cleanup: false | SessionCleanupOptions = {}): CleanupSettings {
+export function resolveCleanupSettings(
+  cleanup: false | SessionCleanupOptions = {},
+  { needsCleanup = true }: Pick<SessionStoreDefinition, 'needsCleanup'> = {},
+): CleanupSettings {
   const given = cleanup === false ? {} : cleanup;
   assertKnownOptions(given, ['interval', 'batchSize', 'timeBudget'], 'cleanup');
   const { interval = '15m', batchSize = 1000, timeBudget = '1m' } = given;
@@ -33,5 +38,5 @@ export function resolveCleanupSettings(cleanup: false | SessionCleanupOptions = 
     throw new SessionConfigurationError('cleanup.interval', `must be at most '20d', but is '${interval}'`);
   }
   const timeBudgetMs = parseDuration(timeBudget, 'cleanup.timeBudget');
-  return { scheduled: cleanup !== false, intervalMs, batchSize, timeBudgetMs };
+  return { scheduled: cleanup !== false && needsCleanup, intervalMs, batchSize, timeBudgetMs };
 }

@@ -96,7 +96,10 @@ export interface SessionModuleOptions {
    * for it with `transport: 'bearer'`. `true` takes the default prefix. Default `false`: the header is not looked at.
    */
   readonly bearer?: boolean | SessionBearerOptions;
-  /** `false`: no scheduled job; `SessionCleanup` still runs on demand. */
+  /**
+   * The job that removes what has expired, for stores that need one: `{ interval: '1h' }`. `false`: no job; `SessionCleanup`
+   * still runs on demand. Default on.
+   */
   readonly cleanup?: false | SessionCleanupOptions;
   /**
    * What is kept, logged and told of clients' addresses. `'truncated'`: the network, /24 of IPv4 and /48 of IPv6.

@@ -92,7 +92,7 @@ export function resolveSessionSettings(given: SessionModuleOptions): SessionSett
     maxIdentityProviderAgeMs: resolveMaxIdentityProviderAge(options),
     redirect: resolveFunction(options, 'redirect'),
     onAnomaly: resolveFunction(options, 'onAnomaly'),
-    cleanup: resolveCleanupSettings(options.cleanup),
+    cleanup: resolveCleanupSettings(options.cleanup, options.store),
     sockets: resolveSocketSettings(options.sockets),
     ipAddresses: resolveIpAddresses(options.ipAddresses),
     ...resolveRetention(options.retention),

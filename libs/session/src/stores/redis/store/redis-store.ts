@@ -56,6 +56,7 @@ export function redisStore(options: RedisStoreOptions): SessionStoreDefinition {
   const { inject, settingsFor } = resolveRedisOptions(options);
   return {
     name: 'redis',
+    needsCleanup: false,
     inject,
     create: ({ logger }, injected) => new RedisSessionStore(settingsFor(logger, injected)),
   };
