@@ -18,7 +18,7 @@ import type { HotSessions } from '#src/core/ports/hot-sessions.js';
 import { RecordingLogger } from '#src/testing/world/recording-logger.js';
 import { PostgresWorld } from '../integration/postgres/world.js';
 import { waitUntil } from '../support/poll.js';
-import { startRedisServer, type RedisServer } from '../support/servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const NEVER_MS = 3_600_000;

@@ -9,7 +9,7 @@ import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-d
 import { redisHotSessions } from '#src/stores/redis/hot/redis-hot.js';
 import { PostgresWorld } from '../integration/postgres/world.js';
 import { waitUntil } from '../support/poll.js';
-import { startRedisServer, type RedisServer } from '../support/servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { keyOf, serviceOn } from './fault-world.js';
 import { tryToken } from './hybrid-operations.js';
 

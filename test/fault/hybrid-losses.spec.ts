@@ -10,7 +10,7 @@ import { assembleHybrid } from '#src/stores/hybrid/store/assemble-hybrid.js';
 import type { HotSweeper } from '#src/stores/hybrid/upkeep/hot-sweeper.js';
 import { PostgresWorld } from '../integration/postgres/world.js';
 import { aroundCalls } from '../support/port-calls.js';
-import { startRedisServer, type RedisServer } from '../support/servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { keyOf, serviceOn } from './fault-world.js';
 import { tryToken } from './hybrid-operations.js';

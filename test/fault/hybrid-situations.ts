@@ -1,6 +1,6 @@
 import type { Session } from 'nest-sessions';
 import type { QueryRunner } from 'typeorm';
-import { startRedisServer, type RedisServer } from '../support/servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { waitUntil } from '../support/poll.js';
 import type { FaultWorld, Sides } from './fault-world.js';
 import type { SituationName } from './hybrid-failure-table.js';

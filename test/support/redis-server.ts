@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { startRedisServer, type RedisServer } from './servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 
 /** The server that `useRedisServer` started; not there before the hooks ran. */
 export type UsedRedisServer = Pick<RedisServer, 'url' | 'port' | 'kill'>;

@@ -1,14 +1,3 @@
-export {
-  findChromium,
-  startRedisCluster,
-  startRedisSentinel,
-  startRedisServer,
-  startTestPostgres as startPostgresServer,
-  type RedisCluster,
-  type RedisSentinelGroup,
-  type RedisServer,
-} from 'local-servers/testing';
-
 /** Returns the address of a server that Jest's set-up started for all specs. */
 export function getServerUrl(name: 'TEST_REDIS_URL' | 'TEST_POSTGRES_URL'): string {
   const url = process.env[name];

@@ -1,5 +1,5 @@
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { findChromium } from '../../support/servers.js';
+import { findChromium } from 'local-servers/testing';
 
 const ARGUMENTS = [
   '--no-sandbox',

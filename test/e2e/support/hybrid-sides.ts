@@ -1,7 +1,7 @@
 import { hybridStore } from 'nest-sessions/hybrid';
 import type { SessionStoreDefinition } from 'nest-sessions';
 import { createTestSchema } from '../../support/postgres.js';
-import { startRedisServer } from '../../support/servers.js';
+import { startRedisServer } from 'local-servers/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { openMigrated } from './e2e-stores.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type Redis } from 'ioredis';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
-import { startRedisCluster, type RedisCluster } from '../../support/servers.js';
+import { startRedisCluster, type RedisCluster } from 'local-servers/testing';
 import { aLiveSession, confirm, HotWorld, listCopiedIds, promote, TOUCH } from './world.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { aLiveSession, confirm, eventually, HotWorld, promote, readUntil } from './world.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from 'nest-sessions';
-import { startRedisServer } from '../../support/servers.js';
+import { startRedisServer } from 'local-servers/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import {
   aLiveSession,

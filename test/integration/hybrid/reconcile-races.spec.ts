@@ -3,7 +3,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { HybridSessionStore } from 'nest-sessions/hybrid';
 import { aTokenHash } from 'nest-sessions/testing';
 import { Gate } from '../../support/barrier.js';
-import { startRedisCluster, startRedisServer, type RedisServer } from '../../support/servers.js';
+import { startRedisCluster, startRedisServer, type RedisServer } from 'local-servers/testing';
 import { END, ReconcileWorld, signIn, signInMany } from './reconcile-world.js';
 
 describe('reconciling while sessions change', () => {

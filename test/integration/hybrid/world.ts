@@ -10,7 +10,7 @@ import type { SessionRecord } from '#src/core/session/session-record.js';
 import type { NewSession } from '#src/core/ports/session-store.js';
 import { waitUntil } from '../../support/poll.js';
 import { PortCalls } from '../../support/port-calls.js';
-import { startRedisServer, type RedisServer } from '../../support/servers.js';
+import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { PostgresWorld } from '../postgres/world.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';

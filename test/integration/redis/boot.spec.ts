@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
 import { openClient } from '#src/stores/redis/connection/redis-connection.js';
 import { eventually, RedisFixture, useRedisFixture } from './fixture.js';
-import { startRedisServer } from '../../support/servers.js';
+import { startRedisServer } from 'local-servers/testing';
 
 describe('the Redis store at boot', () => {
   const { fixture, server } = useRedisFixture();

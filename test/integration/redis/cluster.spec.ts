@@ -11,7 +11,7 @@ import {
   startRedisSentinel,
   type RedisCluster,
   type RedisSentinelGroup,
-} from '../../support/servers.js';
+} from 'local-servers/testing';
 
 const USERS = Array.from({ length: 60 }, (_, i) => `user ${i}`);
 

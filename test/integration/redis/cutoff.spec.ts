@@ -6,7 +6,7 @@ import { CUTOFF_LEASE_MS, CutoffLease } from '#src/stores/redis/connection/cutof
 import { countCalls, eventually, RedisFixture, useRedisFixture, rejection } from './fixture.js';
 import { readWhileLost } from '../service/floor-losses.js';
 import { startProxy } from './proxy.js';
-import { startRedisCluster } from '../../support/servers.js';
+import { startRedisCluster } from 'local-servers/testing';
 
 const END = { reason: 'admin', endedBy: null } as const;
 

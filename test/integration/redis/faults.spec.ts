@@ -7,7 +7,7 @@ import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
 import { eventually, RedisFixture, useRedisFixture, rejection } from './fixture.js';
-import { startRedisServer } from '../../support/servers.js';
+import { startRedisServer } from 'local-servers/testing';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const TIMEOUT_MS = 200;

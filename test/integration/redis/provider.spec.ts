@@ -4,7 +4,7 @@ import type { NewSession, SessionStore } from 'nest-sessions/store';
 import { aNewSession, anAuthentication, aTokenHash } from 'nest-sessions/testing';
 import { RedisFixture, useRedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';
-import { startRedisCluster } from '../../support/servers.js';
+import { startRedisCluster } from 'local-servers/testing';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 const PROVIDER = { issuer: 'https://idp.example', sessionId: 'sid-1' };
