@@ -87,10 +87,23 @@ describe.each(ADAPTERS)('ASVS 5.0 V7, session management, on %s', (adapter) => {
     const { browser } = await signIn(app);
     const seen = new Set([browser.token]);
     for (let times = 0; times < 5; times++) {
-      await browser.post('/sign-in', { userId: 'ada', token: browser.token, id: browser.token });
+      await browser.post('/accounts/sign-in', { userId: 'ada', token: browser.token, id: browser.token });
       seen.add(browser.token);
     }
     expect(seen.size).toBe(6);
+  });
+
+  it('V7.2.2 refuses a request body that an application passes on whole, and leaves the session as it was', async () => {
+    const app = await start();
+    const { browser, id } = await signIn(app);
+    const before = browser.token;
+    for (const field of ['token', 'id', 'sessionId']) {
+      const answer = await browser.post('/sign-in', { userId: 'ada', [field]: before });
+      expect([field, answer.status]).toEqual([field, 500]);
+    }
+    expect(browser.token).toBe(before);
+    expect((await browser.get('/me')).json()).toMatchObject({ id });
+    expect(await app.sessions.listByUser('ada')).toHaveLength(1);
   });
 
   it('V7.2.3 makes tokens of 256 bits of which none repeats and no part is constant', async () => {
