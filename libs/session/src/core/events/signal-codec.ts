@@ -72,6 +72,7 @@ function isTextOrNull(value: unknown): boolean {
 /** The listeners of one store's signals. An error of a listener is logged and does not affect the others. */
 export class SignalListeners {
   private readonly listeners = new Set<SessionSignalListener>();
+  private isInterrupted = false;
 
   constructor(private readonly logger: SessionLogger) {}
 
@@ -100,7 +101,18 @@ export class SignalListeners {
     this.notify((listener) => listener.ended(sessions));
   }
 
+  /** Reports that signals do not arrive, once until `resumed`. */
+  interrupted(problem: string): void {
+    if (this.isInterrupted) return;
+    this.isInterrupted = true;
+    this.logger.warn(
+      `signals of other instances do not arrive (${problem}): open connections of ended sessions close at their next check`,
+    );
+  }
+
   resumed(): void {
+    if (this.isInterrupted) this.logger.log('signals of other instances arrive again');
+    this.isInterrupted = false;
     this.notify((listener) => listener.resumed());
   }
 

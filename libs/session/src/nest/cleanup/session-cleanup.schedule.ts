@@ -1,12 +1,11 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { startJitteredTimeout } from '../../core/support/timers.js';
 import type { CleanupSettings } from '../options/cleanup-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { CLEANUP_JOB, LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { findSchedulerRegistry, type TimeoutRegistry } from './scheduler-registry.js';
 import { SessionCleanup } from './session-cleanup.js';
-
-const JITTER = 0.1;
 
 /**
  * Runs the cleanup for a store that needs it: first one interval after boot, then one interval after each run. Each
@@ -44,8 +43,7 @@ export class SessionCleanupSchedule implements OnApplicationBootstrap {
   }
 
   private schedule(): void {
-    const delayMs = Math.round(this.settings.intervalMs * (1 - JITTER + Math.random() * 2 * JITTER));
-    const timer = setTimeout(() => void this.runAndScheduleNext(timer), delayMs).unref();
+    const timer = startJitteredTimeout(() => void this.runAndScheduleNext(timer), this.settings.intervalMs);
     this.timer = timer;
     this.registry?.addTimeout(CLEANUP_JOB, timer);
   }

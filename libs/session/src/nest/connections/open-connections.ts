@@ -3,6 +3,7 @@ import type { EndNotifier } from '../../core/events/end-notifier.js';
 import { isUnavailable } from '../../core/session/session-errors.js';
 import { SessionService } from '../../core/service/session-service.js';
 import type { Session } from '../../core/session/session.js';
+import { startJitteredTimeout } from '../../core/support/timers.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_SETTINGS } from '../options/session.constants.js';
 
@@ -13,7 +14,6 @@ export interface OpenConnection {
   close(): void;
 }
 
-const JITTER = 0.1;
 /** Sessions looked up at the same time by one check. */
 const MAX_PARALLEL = 32;
 
@@ -110,8 +110,7 @@ export class OpenConnections implements OnModuleDestroy {
   }
 
   private schedule(): NodeJS.Timeout {
-    const delayMs = Math.round(this.intervalMs * (1 - JITTER + Math.random() * 2 * JITTER));
-    return setTimeout(() => void this.checkAndScheduleNext(), delayMs).unref();
+    return startJitteredTimeout(() => void this.checkAndScheduleNext(), this.intervalMs);
   }
 
   private async checkAndScheduleNext(): Promise<void> {

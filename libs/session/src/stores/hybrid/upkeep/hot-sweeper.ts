@@ -1,4 +1,5 @@
 import type { DurableSessions, HotChange } from '../../../core/ports/durable-sessions.js';
+import { JobLoop } from '../../../core/support/timers.js';
 import { isUnavailable } from '../../../core/session/session-errors.js';
 import type { ProviderRevocation, UserRevocation } from '../../../core/ports/session-store.js';
 import type { HybridSides } from '../sides/hybrid-sides.js';
@@ -11,21 +12,25 @@ const BATCH = 200;
  */
 export class HotSweeper {
   private running: Promise<void> | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
+  private readonly loop: JobLoop;
 
   constructor(
     private readonly sides: HybridSides,
-    private readonly intervalMs: number,
-  ) {}
+    intervalMs: number,
+  ) {
+    const onError = (error: unknown) => {
+      // The next sweep meets an outage again, and requests that need the side report it meanwhile.
+      if (!isUnavailable(error)) sides.logger.error(`sweeping hot copies failed: ${String(error)}`);
+    };
+    this.loop = new JobLoop({ intervalMs, run: () => this.sweep(), onError });
+  }
 
   start(): void {
-    this.schedule();
+    this.loop.start();
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    await this.loop.stop();
     await this.running?.catch(() => undefined);
   }
 
@@ -91,22 +96,6 @@ export class HotSweeper {
       if (changes.length > 0) await durable.forgetHotChanges(changes);
       if (changes.length < BATCH) return;
     }
-  }
-
-  private schedule(): void {
-    if (this.stopped) return;
-    const jitteredMs = this.intervalMs * (0.9 + Math.random() * 0.2);
-    this.timer = setTimeout(() => void this.tick(), jitteredMs).unref();
-  }
-
-  private async tick(): Promise<void> {
-    try {
-      await this.sweep();
-    } catch (error) {
-      // An outage is met again at the next tick, and reported by whoever needs the side meanwhile.
-      if (!isUnavailable(error)) this.sides.logger.error(`sweeping hot copies failed: ${String(error)}`);
-    }
-    this.schedule();
   }
 }
 

@@ -1,52 +1,35 @@
-import type { SessionReconciler } from './session-reconciler.js';
 import type { SessionLogger } from '../../../core/support/logger.js';
+import { JobLoop } from '../../../core/support/timers.js';
+import type { SessionReconciler } from './session-reconciler.js';
 
-const JITTER = 0.1;
-/** Longer timeouts would fire at once. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
-
-/**
- * Runs the reconciler one interval after the start and one interval after each run, each varied by a tenth so that
- * instances drift apart. A run that did not reach the end is gone on with by the next.
- */
+/** Runs the reconciler at its interval. The next run resumes where an unfinished one stopped. */
 export class ReconcileSchedule {
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
+  private readonly loop: JobLoop;
   private cursor: string | undefined;
-  private isStopped = false;
 
   constructor(
     private readonly reconciler: SessionReconciler,
-    private readonly settings: { readonly intervalMs: number; readonly logger: SessionLogger },
-  ) {}
+    { intervalMs, logger }: { readonly intervalMs: number; readonly logger: SessionLogger },
+  ) {
+    const onError = (error: unknown) => {
+      this.cursor = undefined;
+      logger.error(`reconciling failed, the next run starts anew: ${String(error)}`);
+    };
+    this.loop = new JobLoop({ intervalMs, run: () => this.run(), onError });
+  }
 
   start(): void {
-    if (this.isStopped) return;
-    const delayMs = this.settings.intervalMs * (1 - JITTER + Math.random() * 2 * JITTER);
-    this.timer = setTimeout(
-      () => {
-        this.running = this.run();
-      },
-      Math.min(delayMs, MAX_TIMEOUT_MS),
-    ).unref();
+    this.loop.start();
   }
 
   /** Waits for the page that a run is at. */
   async stop(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
     this.reconciler.stop();
-    await this.running;
+    await this.loop.stop();
   }
 
   private async run(): Promise<void> {
-    try {
-      const { cursor } = await this.reconciler.run(this.cursor === undefined ? {} : { cursor: this.cursor });
-      this.cursor = cursor;
-    } catch (error) {
-      this.cursor = undefined;
-      this.settings.logger.error(`reconciling failed, the next run starts anew: ${String(error)}`);
-    }
-    this.start();
+    const { cursor } = await this.reconciler.run(this.cursor === undefined ? {} : { cursor: this.cursor });
+    this.cursor = cursor;
   }
 }

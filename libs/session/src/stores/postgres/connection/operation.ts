@@ -1,33 +1,23 @@
+import { Deadline, settleInTime, type LateOutcome } from '../../../core/support/deadline.js';
 import { toSessionError, unavailable } from './postgres-errors.js';
 
-/** One call of the store, which has only so much time. */
-export class Operation {
+/** One call of the store, with its deadline. */
+export class Operation extends Deadline {
   private over = false;
   private readonly listeners = new Set<() => void>();
 
-  private readonly deadlineAtMs: number;
-
-  constructor(readonly timeoutMs: number) {
-    this.deadlineAtMs = performance.now() + timeoutMs;
-  }
-
-  /** Until the caller is told that it failed; not above 0 once that is due. */
-  get remainingMs(): number {
-    return this.deadlineAtMs - performance.now();
-  }
-
-  /** Whether the caller was already told that it failed: nothing new may begin. */
+  /** Whether the caller was told that the operation failed. Nothing new may begin then. */
   get isOver(): boolean {
     return this.over;
   }
 
-  /** @returns A function that takes the listener away again. */
+  /** Adds a listener. Returns a function that removes it. */
   onOver(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
 
-  /** @throws {OperationOverError} */
+  /** @throws {OperationOverError} The caller was told that the operation failed. */
   assertNotOver(): void {
     if (this.over) throw new OperationOverError();
   }
@@ -41,13 +31,11 @@ export class Operation {
 
 export interface OperationSettings<T> {
   readonly timeoutMs: number;
-  /** Told what came of an operation after its caller was told that it failed. */
+  /** Receives the outcome of an operation whose caller was told that it failed. */
   readonly onLate?: (outcome: LateOutcome<T>) => void;
 }
 
-export type LateOutcome<T> = { readonly result: T } | { readonly error: unknown };
-
-/** The caller was told that the operation failed, so nothing more of it is begun. */
+/** The caller was told that the operation failed, so nothing more of it begins. */
 export class OperationOverError extends Error {
   constructor() {
     super('the operation was given up');
@@ -55,37 +43,23 @@ export class OperationOverError extends Error {
 }
 
 /**
- * Gives work a deadline of its own, whatever the pool's options are.
+ * Gives work its own deadline, whatever the pool's options are.
  *
  * @throws {SessionStoreUnavailableError} No answer in time, or none at all.
  * @throws {SessionArgumentError} Postgres refused a value.
  */
-export function runOperation<T>(
+export async function runOperation<T>(
   { timeoutMs, onLate }: OperationSettings<T>,
   work: (operation: Operation) => Promise<T>,
 ): Promise<T> {
   const operation = new Operation(timeoutMs);
-  return new Promise<T>((resolve, reject) => {
-    const giveUp = () => {
-      // Timers count from the start of their turn of the event loop and so fire early. What applies before the deadline
-      // counts, so nobody may give up before it.
-      if (operation.remainingMs > 0) {
-        timer = setTimeout(giveUp, operation.remainingMs);
-        return;
-      }
-      operation.end();
-      reject(unavailable(`no answer within ${timeoutMs} ms`));
-    };
-    let timer = setTimeout(giveUp, timeoutMs);
-    const settle = (outcome: LateOutcome<T>) => {
-      clearTimeout(timer);
-      if (operation.isOver) onLate?.(outcome);
-      else if ('result' in outcome) resolve(outcome.result);
-      else reject(toSessionError(outcome.error));
-    };
-    work(operation).then(
-      (result) => settle({ result }),
-      (error: unknown) => settle({ error }),
-    );
-  });
+  const giveUp = () => {
+    operation.end();
+    return unavailable(`no answer within ${timeoutMs} ms`);
+  };
+  try {
+    return await settleInTime(operation, work(operation), { giveUp, onLate });
+  } catch (error) {
+    throw toSessionError(error);
+  }
 }

@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { SessionError } from '../../../core/session/session-errors.js';
 import type { CreateOutcome } from '../../../core/ports/session-store.js';
 import type { SessionLogger } from '../../../core/support/logger.js';
-import { OperationOverError, type LateOutcome } from '../connection/operation.js';
+import type { LateOutcome } from '../../../core/support/deadline.js';
+import { OperationOverError } from '../connection/operation.js';
 import { isBrokenConnection } from '../connection/postgres-errors.js';
 
 const MAX_ATTEMPTS = 5;

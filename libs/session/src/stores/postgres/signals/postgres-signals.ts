@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EndedSession } from '../../../core/session/session-record.js';
-import { encodeSignals, SignalListeners } from '../../../core/events/signal-codec.js';
-import type { SessionSignalListener, SessionSignals } from '../../../core/ports/session-signals.js';
+import { BackendSignals } from '../../../core/events/backend-signals.js';
+import { encodeSignals } from '../../../core/events/signal-codec.js';
 import type { SessionLogger } from '../../../core/support/logger.js';
 import { runOperation, type Operation } from '../connection/operation.js';
 import { unavailable } from '../connection/postgres-errors.js';
@@ -12,14 +12,14 @@ import { defineStatement } from '../connection/statement.js';
 
 export interface PostgresSignalsSettings {
   readonly operationTimeoutMs: number;
-  /** `false`: a pooler is in between, through which no notification comes back. */
+  /** `false`: a pooler is in between, which delivers no notifications. */
   readonly preparedStatements: boolean;
-  /** Leads past the pooler. */
+  /** A direct connection for listening, without the pooler. */
   readonly listenUrl: string | undefined;
   readonly logger: SessionLogger;
 }
 
-/** What a started store lends. */
+/** What signals use of a started store. */
 export interface SignalsBackend {
   readonly connection: PostgresConnection;
   readonly pool: PostgresPool;
@@ -27,11 +27,11 @@ export interface SignalsBackend {
   readonly table: string;
 }
 
-/** Postgres takes less than 8000. */
+/** Postgres accepts less than 8000. */
 const MAX_PAYLOAD_BYTES = 7_900;
 const MAX_CHANNEL_BYTES = 63;
 
-/** Finds schema and name of a table, because connections with different search paths have to agree on one channel. */
+/** Finds schema and name of a table: connections with different search paths must agree on one channel. */
 const TABLE = defineStatement(
   'signal-table',
   { table: 'text' },
@@ -48,62 +48,38 @@ const NOTIFY = defineStatement(
 /**
  * Signals by NOTIFY on a channel named after schema and table of the sessions, within one database.
  *
- * Sent by the store's pool, after the transaction that ended the sessions and not in it, because transactions that notify
- * commit one after another. Received by a connection of its own, opened for the first listener.
+ * The store's pool sends them after the transaction that ended the sessions, not inside it: transactions that notify commit
+ * one after another.
  */
-export class PostgresSignals implements SessionSignals {
-  private readonly listeners: SignalListeners;
-  private backend: SignalsBackend | undefined;
-  private receiver: SignalReceiver | undefined;
+export class PostgresSignals extends BackendSignals<SignalsBackend> {
   private channel: Promise<string> | undefined;
-  private isStopped = false;
 
   constructor(private readonly settings: PostgresSignalsSettings) {
-    this.listeners = new SignalListeners(settings.logger);
+    super({ logger: settings.logger, unavailable });
   }
 
-  start(backend: SignalsBackend): void {
-    this.backend = backend;
-    if (this.listeners.size > 0) this.listen();
-  }
-
-  async publish(ended: readonly EndedSession[]): Promise<void> {
-    const { backend } = this;
-    if (!backend || this.isStopped) throw unavailable(this.isStopped ? 'it was stopped' : 'it was not started');
+  protected async send(backend: SignalsBackend, ended: readonly EndedSession[]): Promise<void> {
     const channel = await this.findChannel(backend);
     const payloads = encodeSignals(ended, MAX_PAYLOAD_BYTES);
     await this.run((operation) => backend.pool.query(operation, NOTIFY.bind({ channel, payloads })));
   }
 
-  subscribe(listener: SessionSignalListener): () => void {
-    const stop = this.listeners.add(listener);
-    this.listen();
-    return stop;
-  }
-
-  async stop(): Promise<void> {
-    this.isStopped = true;
-    await this.receiver?.close();
-  }
-
-  private listen(): void {
-    const { backend } = this;
-    if (!backend || this.receiver || this.isStopped) return;
+  protected receive(backend: SignalsBackend): SignalReceiver | undefined {
     const { logger, preparedStatements, listenUrl } = this.settings;
     if (!preparedStatements && listenUrl === undefined) {
       logger.warn(
         'signals of other instances do not come through a pooler (preparedStatements: false): open connections of ' +
           'sessions that ended elsewhere close at their next check, unless postgresStore.listenUrl leads past it',
       );
-      return;
+      return undefined;
     }
-    this.receiver = new SignalReceiver({
+    const receiver = new SignalReceiver({
       createClient: () => backend.connection.createClient(listenUrl),
       findChannel: () => this.findChannel(backend),
       listeners: this.listeners,
-      logger,
     });
-    this.receiver.start();
+    receiver.start();
+    return receiver;
   }
 
   private findChannel({ pool, table }: SignalsBackend): Promise<string> {
@@ -122,7 +98,7 @@ export class PostgresSignals implements SessionSignals {
   }
 }
 
-/** Postgres cuts longer names off, and two tables would share a channel. */
+/** Postgres truncates longer names, so that two tables would share a channel. */
 function channelOf({ schema, table }: { schema: string; table: string }): string {
   const name = `nest-sessions:${schema}.${table}`;
   if (Buffer.byteLength(name) <= MAX_CHANNEL_BYTES) return name;

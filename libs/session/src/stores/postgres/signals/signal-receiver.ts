@@ -1,6 +1,7 @@
 import type { ListeningPgClient } from '../connection/postgres-connection.js';
 import type { SignalListeners } from '../../../core/events/signal-codec.js';
-import type { SessionLogger } from '../../../core/support/logger.js';
+import { Deadline, settleInTime } from '../../../core/support/deadline.js';
+import { reconnectDelayMs } from '../../../core/support/timers.js';
 import { describePostgresError } from '../connection/postgres-errors.js';
 
 export interface SignalReceiverParts {
@@ -8,21 +9,18 @@ export interface SignalReceiverParts {
   readonly createClient: () => ListeningPgClient;
   readonly findChannel: () => Promise<string>;
   readonly listeners: SignalListeners;
-  readonly logger: SessionLogger;
 }
 
-const FIRST_RETRY_DELAY_MS = 50;
 const MAX_RETRY_DELAY_MS = 5_000;
-/** A connection that the network forgot looks alive for ever: it is asked so often, and has so long to answer. */
+/** A half-open connection looks alive forever, so a query checks it at this interval, with this timeout. */
 const HEARTBEAT_INTERVAL_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** One connection that listens, replaced by another whenever it is lost. */
+/** A separate connection that listens to the channel. Another one replaces it after every loss. */
 export class SignalReceiver {
   private client: ListeningPgClient | undefined;
   private timer: NodeJS.Timeout | undefined;
   private attempt = 0;
-  private isLost = false;
   private isClosed = false;
 
   constructor(private readonly parts: SignalReceiverParts) {}
@@ -50,8 +48,6 @@ export class SignalReceiver {
     const channel = await this.parts.findChannel();
     await inTime(client.query(`listen "${channel.replaceAll('"', '""')}"`));
     if (client !== this.client) return;
-    if (this.isLost) this.parts.logger.log('signals of other instances arrive again');
-    this.isLost = false;
     this.attempt = 0;
     this.parts.listeners.resumed();
     this.scheduleHeartbeat(client);
@@ -71,23 +67,13 @@ export class SignalReceiver {
     this.client = undefined;
     clearTimeout(this.timer);
     client.end().catch(() => undefined);
-    if (!this.isLost) {
-      this.isLost = true;
-      const problem = error === undefined ? 'the connection ended' : describePostgresError(error);
-      this.parts.logger.warn(
-        `signals of other instances do not arrive (${problem}): open connections of ended sessions close at their next check`,
-      );
-    }
-    const delayMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** this.attempt, MAX_RETRY_DELAY_MS) * (0.5 + Math.random());
-    this.attempt = Math.min(this.attempt + 1, 10);
-    this.timer = setTimeout(() => this.start(), delayMs).unref();
+    this.parts.listeners.interrupted(error === undefined ? 'the connection ended' : describePostgresError(error));
+    this.attempt += 1;
+    this.timer = setTimeout(() => this.start(), reconnectDelayMs(this.attempt, MAX_RETRY_DELAY_MS)).unref();
   }
 }
 
-/** An answer that does not come counts as none. */
+/** A missing answer counts as an error. */
 function inTime<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), ANSWER_TIMEOUT_MS).unref();
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+  return settleInTime(new Deadline(ANSWER_TIMEOUT_MS), answer, { giveUp: () => new Error('no answer') });
 }

@@ -17,6 +17,7 @@ import type {
   TotalRevocation,
   UpdateOutcome,
 } from '../../../core/ports/session-store.js';
+import { Lifecycle } from '../../../core/support/lifecycle.js';
 import { runOperation } from '../connection/operation.js';
 import { unavailable } from '../connection/postgres-errors.js';
 import type { AgedProviderRevocation, AgedUserRevocation } from '../operations/end.js';
@@ -36,24 +37,25 @@ import { assertUserIdOfType } from '../schema/user-id-type.js';
 export class PostgresSessionStore implements SessionStore {
   readonly name = 'postgres';
   readonly signals: PostgresSignals;
-  private parts: PostgresParts | undefined;
-  private starting: Promise<void> | undefined;
-  private stopping: Promise<void> | undefined;
+  private readonly lifecycle: Lifecycle<PostgresParts>;
 
   constructor(protected readonly settings: PostgresSettings) {
     this.signals = new PostgresSignals(settings);
+    this.lifecycle = new Lifecycle({
+      open: () => this.openAndSignal(),
+      close: (parts) => this.close(parts),
+      unavailable,
+    });
   }
 
   /**
-   * Calls at the same time share one attempt; one that failed may be made again.
+   * Opens the store. Calls at the same time share one attempt; a failed attempt may be repeated.
    *
    * @throws {SessionConfigurationError} The tables or the login are not as they must be.
-   * @throws {SessionStoreUnavailableError} Nobody answered, or the store was stopped, be it meanwhile.
+   * @throws {SessionStoreUnavailableError} No answer, or the store was stopped.
    */
-  async start(): Promise<void> {
-    if (!this.stopping) this.starting ??= this.openOnce();
-    await this.starting;
-    if (this.stopping) throw unavailable('it was stopped');
+  start(): Promise<void> {
+    return this.lifecycle.start();
   }
 
   async create(session: NewSession): Promise<CreateOutcome> {
@@ -134,8 +136,7 @@ export class PostgresSessionStore implements SessionStore {
   }
 
   stop(): Promise<void> {
-    this.stopping ??= this.close();
-    return this.stopping;
+    return this.lifecycle.stop();
   }
 
   protected openParts(): Promise<PostgresParts> {
@@ -143,28 +144,25 @@ export class PostgresSessionStore implements SessionStore {
   }
 
   protected open(): PostgresParts {
-    if (this.stopping) throw unavailable('it was stopped');
-    if (!this.parts) throw unavailable('it was not started');
-    return this.parts;
+    return this.lifecycle.use();
   }
 
-  private async openOnce(): Promise<void> {
+  private async openAndSignal(): Promise<PostgresParts> {
+    const parts = await this.openParts();
+    const { connection, pool, tables } = parts;
     try {
-      const { connection, pool, tables } = (this.parts = await this.openParts());
       this.signals.start({ connection, pool, table: tables.sessions });
     } catch (error) {
-      this.starting = undefined;
+      await connection.close();
       throw error;
     }
+    return parts;
   }
 
-  private async close(): Promise<void> {
-    await this.starting?.catch(() => undefined);
-    if (!this.parts) return;
-    const { touches, undelivered, connection } = this.parts;
-    await touches.flush();
+  private async close(parts: PostgresParts | undefined): Promise<void> {
+    await parts?.touches.flush();
     await this.signals.stop();
-    undelivered.stop();
-    await connection.close();
+    parts?.undelivered.stop();
+    await parts?.connection.close();
   }
 }

@@ -1,3 +1,4 @@
+import { Deadline, settleInTime } from '../../../core/support/deadline.js';
 import { toUnavailable, unavailable } from './redis-errors.js';
 
 /** The most operations past their deadline whose command the client still holds. Beyond it, new operations fail. */
@@ -24,14 +25,22 @@ export class DeadlineGate {
    * @throws {SessionStoreUnavailableError} No answer in time, or an error as answer.
    */
   async run<T>(work: GatedWork<T>, onLateResult?: (result: T) => void): Promise<T> {
-    const startedAtMs = performance.now();
-    if (this.abandoned >= MAX_ABANDONED && !this.mayProbe(startedAtMs)) {
+    if (this.abandoned >= MAX_ABANDONED && !this.mayProbe()) {
       throw unavailable(`${this.abandoned} earlier commands have not been answered`);
     }
     return this.hold(async () => {
       try {
-        const deadlineAtMs = startedAtMs + this.timeoutMs;
-        return await this.settleInTime(work(deadlineAtMs), { deadlineAtMs, onLateResult });
+        const deadline = new Deadline(this.timeoutMs);
+        return await settleInTime(deadline, work(deadline.atMs), {
+          giveUp: () => {
+            this.abandoned += 1;
+            return unavailable(`no answer within ${this.timeoutMs} ms`);
+          },
+          onLate: (outcome) => {
+            this.abandoned -= 1;
+            if ('result' in outcome) onLateResult?.(outcome.result);
+          },
+        });
       } catch (error) {
         throw toUnavailable(error);
       }
@@ -57,39 +66,9 @@ export class DeadlineGate {
     });
   }
 
-  private settleInTime<T>(
-    operation: Promise<T>,
-    { deadlineAtMs, onLateResult }: { deadlineAtMs: number; onLateResult?: (result: T) => void },
-  ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      let isLate = false;
-      const giveUp = () => {
-        // Timers count from the start of their turn of the event loop and so fire early. A script that runs before the
-        // deadline applies, so its caller must not give up before.
-        const leftMs = deadlineAtMs - performance.now();
-        if (leftMs > 0) {
-          timer = setTimeout(giveUp, leftMs);
-          return;
-        }
-        isLate = true;
-        this.abandoned += 1;
-        reject(unavailable(`no answer within ${this.timeoutMs} ms`));
-      };
-      let timer = setTimeout(giveUp, this.timeoutMs);
-      const settle = (outcome: () => void) => {
-        clearTimeout(timer);
-        if (isLate) this.abandoned -= 1;
-        outcome();
-      };
-      operation.then(
-        (result) => settle(() => (isLate ? onLateResult?.(result) : resolve(result))),
-        (error: unknown) => settle(() => reject(error)),
-      );
-    });
-  }
-
   /** Lets one operation per deadline through, to notice recovery even if the client never settles the old ones. */
-  private mayProbe(nowMs: number): boolean {
+  private mayProbe(): boolean {
+    const nowMs = performance.now();
     if (nowMs - this.probedAtMs < this.timeoutMs) return false;
     this.probedAtMs = nowMs;
     return true;

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
+import { reconnectDelayMs } from '../../../core/support/timers.js';
 import { assertUsableClient, type RedisClient } from './redis-client.js';
 import { unavailable } from './redis-errors.js';
 
@@ -55,7 +56,7 @@ export async function openClient(
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
+    retryStrategy: (attempt) => reconnectDelayMs(attempt, MAX_RETRY_DELAY_MS),
     // A master that became a replica keeps the connection open: leave it and look up the master again.
     reconnectOnError: (error) => error.message.includes('READONLY'),
     connectionName: 'nest-sessions',

@@ -2,6 +2,7 @@ import type * as Port from '../../../core/ports/hot-sessions.js';
 import type { SessionDataChange, SessionTouch, UpdateOutcome } from '../../../core/ports/session-store.js';
 import { isUnavailable } from '../../../core/session/session-errors.js';
 import type { LiveSession } from '../../../core/session/session-record.js';
+import { Lifecycle } from '../../../core/support/lifecycle.js';
 import { DeadlineGate } from '../connection/deadline-gate.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { touchSession } from '../operations/touch.js';
@@ -28,10 +29,7 @@ export class RedisHotSessions implements Port.HotSessions {
   readonly name = 'redis';
   readonly signals: RedisSignals;
   private readonly gate: DeadlineGate;
-  private connection: HotConnection | undefined;
-  private connecting: Promise<void> | undefined;
-  private stopping: Promise<void> | undefined;
-  private readonly stopped = new AbortController();
+  private readonly lifecycle: Lifecycle<HotConnection>;
   private epoch = 0;
   /** Every instance applies this epoch or a later one. */
   private settledEpoch = 0;
@@ -39,15 +37,19 @@ export class RedisHotSessions implements Port.HotSessions {
   constructor(private readonly settings: RedisSessionStoreSettings) {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
     this.signals = new RedisSignals(settings);
+    this.lifecycle = new Lifecycle({
+      open: () => this.open(),
+      close: (connection) => this.close(connection),
+      unavailable,
+    });
   }
 
   /**
    * @throws {SessionConfigurationError} Wrong credentials, missing permissions, or a server older than 6.2.
-   * @throws {SessionStoreUnavailableError} No answer. The next call connects again.
+   * @throws {SessionStoreUnavailableError} No answer, or it was stopped. After no answer, the next call connects again.
    */
-  async start(): Promise<void> {
-    if (this.stopping) throw unavailable('it was stopped');
-    if (!this.connection) await this.connect();
+  start(): Promise<void> {
+    return this.lifecycle.start();
   }
 
   read(id: string): Promise<Port.HotRead> {
@@ -79,8 +81,8 @@ export class RedisHotSessions implements Port.HotSessions {
     if (epoch <= this.settledEpoch) return;
     this.epoch = Math.max(this.epoch, epoch);
     const raised = await this.run(({ backend }, deadlineAtMs) => backend.raiseCutoff({ epoch }, deadlineAtMs));
-    const { gate, stopped } = this;
-    await this.use().backend.cutoff.outwait(raised, { gate, signal: stopped.signal });
+    const { gate, lifecycle } = this;
+    await this.use().backend.cutoff.outwait(raised, { gate, signal: lifecycle.stopped });
     this.settledEpoch = Math.max(this.settledEpoch, epoch);
   }
 
@@ -124,9 +126,7 @@ export class RedisHotSessions implements Port.HotSessions {
 
   /** Waits for running operations, then closes the client if the store opened it. Idempotent. */
   stop(): Promise<void> {
-    this.stopped.abort();
-    this.stopping ??= this.close();
-    return this.stopping;
+    return this.lifecycle.stop();
   }
 
   private async run<T>(operation: (connection: HotConnection, deadlineAtMs: number) => Promise<T>): Promise<T> {
@@ -135,36 +135,26 @@ export class RedisHotSessions implements Port.HotSessions {
   }
 
   private use(): HotConnection {
-    if (this.stopping) throw unavailable('it was stopped');
-    if (this.connection) return this.connection;
-    this.connect().catch((error: unknown) => {
+    if (!this.lifecycle.isOpen) this.connectInBackground();
+    return this.lifecycle.use('there is no connection yet');
+  }
+
+  private connectInBackground(): void {
+    this.lifecycle.start().catch((error: unknown) => {
       if (!isUnavailable(error)) this.settings.logger.error(`Redis cannot be used: ${String(error)}`);
     });
-    throw unavailable('there is no connection yet');
   }
 
-  private connect(): Promise<void> {
-    this.connecting ??= this.open().finally(() => {
-      this.connecting = undefined;
-    });
-    return this.connecting;
-  }
-
-  private async open(): Promise<void> {
+  private async open(): Promise<HotConnection> {
     const connection = await connectHot(this.settings);
     connection.backend.cutoff.observe(this.epoch);
-    if (this.stopping) {
-      connection.close();
-      return;
-    }
-    this.connection = connection;
     this.signals.start(connection.backend);
+    return connection;
   }
 
-  private async close(): Promise<void> {
-    await this.connecting?.catch(() => undefined);
+  private async close(connection: HotConnection | undefined): Promise<void> {
     await this.gate.idle();
     await this.signals.stop();
-    this.connection?.close();
+    connection?.close();
   }
 }

@@ -1,5 +1,5 @@
 import type { SignalListeners } from '../../../core/events/signal-codec.js';
-import type { SessionLogger } from '../../../core/support/logger.js';
+import { reconnectDelayMs } from '../../../core/support/timers.js';
 import type { RedisClient } from '../connection/redis-client.js';
 import { describeRedisError } from '../connection/redis-errors.js';
 
@@ -17,7 +17,6 @@ interface DuplicableClient {
 export interface SignalSubscriberSettings {
   readonly channel: string;
   readonly listeners: SignalListeners;
-  readonly logger: SessionLogger;
 }
 
 const MAX_RETRY_DELAY_MS = 2_000;
@@ -35,13 +34,12 @@ const OPTIONS = {
   commandTimeout: undefined,
   // A socket timeout would take the silence between two signals for a hung server.
   socketTimeout: undefined,
-  retryStrategy: (attempt: number) => Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS) + Math.random() * 50,
+  retryStrategy: (attempt: number) => reconnectDelayMs(attempt, MAX_RETRY_DELAY_MS),
 };
 
 /** A separate connection that listens to one channel, and listens again after every loss. */
 export class SignalSubscriber {
   private heartbeat: NodeJS.Timeout | undefined;
-  private isLost = false;
   private isClosed = false;
 
   private constructor(
@@ -87,18 +85,11 @@ export class SignalSubscriber {
       this.lose(describeRedisError(error));
       return;
     }
-    if (this.isClosed) return;
-    if (this.isLost) this.settings.logger.log('signals of other instances arrive again');
-    this.isLost = false;
-    this.settings.listeners.resumed();
+    if (!this.isClosed) this.settings.listeners.resumed();
   }
 
   private lose(problem: string): void {
-    if (this.isLost || this.isClosed) return;
-    this.isLost = true;
-    this.settings.logger.warn(
-      `signals of other instances do not arrive (${problem}): open connections of ended sessions close at their next check`,
-    );
+    if (!this.isClosed) this.settings.listeners.interrupted(problem);
   }
 
   private beat(): void {

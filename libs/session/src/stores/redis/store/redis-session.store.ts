@@ -1,8 +1,8 @@
 import type * as Port from '../../../core/ports/session-store.js';
 import type { EndedEverything, EndedSession } from '../../../core/session/session-record.js';
+import { Lifecycle } from '../../../core/support/lifecycle.js';
 import { connectBackend, type BackendSettings } from '../connection/connect-backend.js';
 import { DeadlineGate, type GatedWork } from '../connection/deadline-gate.js';
-import type { RedisBackend } from '../connection/redis-backend.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { createSession } from '../operations/create.js';
 import { revokeAllSessions, revokeEverything, revokeSession } from '../operations/end.js';
@@ -37,29 +37,28 @@ export class RedisSessionStore implements Port.SessionStore {
   readonly name = 'redis';
   readonly signals: RedisSignals;
   private readonly gate: DeadlineGate;
-  private backend: RedisBackend | undefined;
-  private hashes: SessionHashes | undefined;
-  private starting: Promise<void> | undefined;
-  private stopping: Promise<void> | undefined;
-  private readonly stopped = new AbortController();
+  private readonly lifecycle: Lifecycle<SessionHashes>;
 
   constructor(private readonly settings: RedisSessionStoreSettings) {
     this.gate = new DeadlineGate(settings.operationTimeoutMs);
     this.signals = new RedisSignals(settings);
+    this.lifecycle = new Lifecycle({
+      open: () => this.open(),
+      close: (hashes) => this.close(hashes),
+      unavailable,
+    });
   }
 
   /**
    * @throws {SessionConfigurationError} Wrong credentials, missing permissions, or a server older than 6.2.
-   * @throws {SessionStoreUnavailableError} No answer at boot.
+   * @throws {SessionStoreUnavailableError} No answer at boot, or the store was stopped.
    */
-  async start(): Promise<void> {
-    if (this.stopping) throw unavailable('it was stopped');
-    this.starting ??= this.open();
-    await this.starting;
+  start(): Promise<void> {
+    return this.lifecycle.start();
   }
 
   async create(session: Port.NewSession): Promise<Port.CreateOutcome> {
-    return createSession(this.partsOf(this.use()), session);
+    return createSession(this.parts(), session);
   }
 
   find(id: string): Promise<Port.FindOutcome> {
@@ -91,7 +90,7 @@ export class RedisSessionStore implements Port.SessionStore {
   }
 
   async revokeEverything(revocation: Port.TotalRevocation): Promise<EndedEverything> {
-    return revokeEverything(this.partsOf(this.use()), revocation);
+    return revokeEverything(this.parts(), revocation);
   }
 
   listByUser(query: Port.SessionListQuery): Promise<Port.SessionList> {
@@ -100,7 +99,7 @@ export class RedisSessionStore implements Port.SessionStore {
 
   /** Does nothing: keys expire by themselves, and the next operation on a hash drops its expired fields. */
   async cleanUp(): Promise<Port.CleanUpOutcome> {
-    this.use();
+    this.lifecycle.use();
     return { expired: 0, purged: 0, auditPurged: 0, state: 'done' };
   }
 
@@ -109,44 +108,29 @@ export class RedisSessionStore implements Port.SessionStore {
 
   /** Waits for running operations, then closes the client if the store opened it. */
   stop(): Promise<void> {
-    this.stopped.abort();
-    this.stopping ??= this.close();
-    return this.stopping;
+    return this.lifecycle.stop();
   }
 
   private async run<T>(operation: (hashes: SessionHashes, deadlineAtMs: number) => Promise<T>): Promise<T> {
-    const hashes = this.use();
+    const hashes = this.lifecycle.use();
     const work: GatedWork<T> = (deadlineAtMs) => operation(hashes, deadlineAtMs);
     return this.gate.run(work);
   }
 
-  private use(): SessionHashes {
-    if (this.stopping) throw unavailable('it was stopped');
-    if (!this.hashes) throw unavailable('it was not started');
-    return this.hashes;
+  private parts(): OperationParts {
+    return { hashes: this.lifecycle.use(), gate: this.gate, signal: this.lifecycle.stopped };
   }
 
-  private partsOf(hashes: SessionHashes): OperationParts {
-    return { hashes, gate: this.gate, signal: this.stopped.signal };
+  private async open(): Promise<SessionHashes> {
+    const { settings } = this;
+    const backend = await connectBackend(settings, 'before');
+    this.signals.start(backend);
+    return new SessionHashes(backend, new SessionKeys(settings.keyPrefix), settings.logger);
   }
 
-  private async open(): Promise<void> {
-    try {
-      this.backend = await connectBackend(this.settings, 'before');
-      const { backend, settings } = this;
-      const { logger } = settings;
-      this.hashes = new SessionHashes(backend, new SessionKeys(settings.keyPrefix), logger);
-      this.signals.start(backend);
-    } catch (error) {
-      this.starting = undefined;
-      throw error;
-    }
-  }
-
-  private async close(): Promise<void> {
-    await this.starting?.catch(() => undefined);
+  private async close(hashes: SessionHashes | undefined): Promise<void> {
     await this.gate.idle();
     await this.signals.stop();
-    this.backend?.close();
+    hashes?.backend.close();
   }
 }
