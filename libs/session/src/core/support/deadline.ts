@@ -37,17 +37,15 @@ export function settleInTime<T>(deadline: Deadline, work: Promise<T>, handlers: 
       reject(handlers.giveUp());
     };
     let timer = setTimeout(check, deadline.timeoutMs);
+    const settle = (outcome: LateOutcome<T>) => {
+      clearTimeout(timer);
+      if (isLate) handlers.onLate?.(outcome);
+      else if ('result' in outcome) resolve(outcome.result);
+      else reject(outcome.error);
+    };
     work.then(
-      (result) => {
-        clearTimeout(timer);
-        if (isLate) handlers.onLate?.({ result });
-        else resolve(result);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        if (isLate) handlers.onLate?.({ error });
-        else reject(error);
-      },
+      (result) => settle({ result }),
+      (error: unknown) => settle({ error }),
     );
   });
 }

@@ -51,7 +51,9 @@ export class JobLoop {
 
   private schedule(): void {
     if (this.isStopped) return;
-    this.timer = startJitteredTimeout(() => (this.running = this.runOnce()), this.settings.intervalMs);
+    this.timer = startJitteredTimeout(() => {
+      this.running = this.runOnce();
+    }, this.settings.intervalMs);
   }
 
   private async runOnce(): Promise<void> {
