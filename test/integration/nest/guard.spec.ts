@@ -188,7 +188,6 @@ describe('rules on handlers and classes', () => {
 
     const app = await Test.createTestingModule({ imports: [RootModule] }).compile();
     const guard = app.get(SessionGuard);
-    const reflector = app.get(Reflector);
     expect(await guard.canActivate(callOf('ws', Base, 'act'))).toBe(true);
     for (const [type, method] of [
       [Strict, 'act'],
@@ -196,7 +195,7 @@ describe('rules on handlers and classes', () => {
     ] as const) {
       await expect(guard.canActivate(callOf('rpc', type, method))).rejects.toThrow(SessionContextError);
     }
-    expect(findAccessRule(reflector, callOf('http', StricterStill, 'act'))).toEqual({
+    expect(findAccessRule(callOf('http', StricterStill, 'act'))).toEqual({
       access: 'user',
       maxAgeMs: 300_000,
     });
@@ -216,7 +215,7 @@ describe('rules on handlers and classes', () => {
       @AllowPendingFactor()
       waiting(): void {}
     }
-    const ruleOf = (method: string) => findAccessRule(new Reflector(), callOf('http', Nearer, method));
+    const ruleOf = (method: string) => findAccessRule(callOf('http', Nearer, method));
     expect(ruleOf('plain')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 3_600_000 });
     expect(ruleOf('strict')).toEqual({ access: 'user', assuranceLevel: 'aal2', maxAgeMs: 300_000, amr: ['otp'] });
     expect(ruleOf('open')).toEqual({ access: 'public' });

@@ -73,6 +73,11 @@ export class SessionAnomalies {
 
   constructor(private readonly parts: SessionAnomaliesParts) {}
 
+  /** Whether there is a function to ask. Without one, `examine` changes nothing. */
+  get isAsked(): boolean {
+    return this.parts.decide !== undefined;
+  }
+
   /** @throws The error of the application's function. The request fails, and nothing is decided. */
   async examine(token: string, checked: LiveToken, client: SessionClient): Promise<CheckedToken> {
     const { decide, authenticator } = this.parts;

@@ -63,9 +63,10 @@ export class SessionAuthenticator {
       if (endReused) await this.endReused(found);
       return { live: false, reason: 'reuse' };
     }
-    const live = { ...found, secret, tokenState, as: match.as };
-    if (match.as !== 'current' || !match.rehash) return live;
-    return { ...live, rehash: encodeTokenState({ ...tokenState, current: match.rehash }) };
+    const { record, now } = found;
+    if (match.as !== 'current' || !match.rehash) return { live: true, record, now, secret, tokenState, as: match.as };
+    const rehash = encodeTokenState({ ...tokenState, current: match.rehash });
+    return { live: true, record, now, secret, tokenState, as: match.as, rehash };
   }
 
   /** An unreadable record would fail every request of its owner until it expires, so its session is ended and logged. */

@@ -74,9 +74,10 @@ export class SessionService {
     options: { touch?: boolean; rotate?: boolean; client?: SessionClient } = {},
   ): Promise<AuthenticateOutcome> {
     const renewed = await this.parts.renewer.check(token, { issue: options.rotate !== false });
+    const { anomalies } = this.parts;
     const checked =
-      renewed.live && token !== undefined && options.client
-        ? await this.parts.anomalies.examine(token, renewed, options.client)
+      renewed.live && token !== undefined && options.client && anomalies.isAsked
+        ? await anomalies.examine(token, renewed, options.client)
         : renewed;
     if (!checked.live) {
       this.parts.suspiciousTokens.report(checked, options.client);
@@ -85,7 +86,8 @@ export class SessionService {
     const session = toSession(checked);
     // The caller may not be the owner, so this request must not extend the session.
     if (options.touch !== false && !session.awaitsReauthentication) this.parts.touches.record(checked);
-    return { outcome: outcomeOf(session), session, ...(checked.successor && { token: checked.successor }) };
+    const outcome = outcomeOf(session);
+    return checked.successor === undefined ? { outcome, session } : { outcome, session, token: checked.successor };
   }
 
   /**

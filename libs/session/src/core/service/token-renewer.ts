@@ -49,7 +49,13 @@ export class TokenRenewer {
    */
   async check(token: string | undefined, options: { issue: boolean }): Promise<CheckedToken> {
     const checked = await this.parts.authenticator.check(token);
-    return checked.live && token !== undefined ? this.renew(token, checked, options) : checked;
+    if (!checked.live || token === undefined || this.isUpToDate(checked)) return checked;
+    return this.renew(token, checked, options);
+  }
+
+  /** Whether there is nothing to write, and no other token to hand out. */
+  private isUpToDate({ tokenState: { successor, previous } }: LiveToken): boolean {
+    return this.parts.policy.rotateEveryMs === undefined && !successor && !previous;
   }
 
   /**

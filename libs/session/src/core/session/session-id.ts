@@ -29,6 +29,11 @@ export function isSessionId(text: unknown): text is string {
   return typeof text === 'string' && SESSION_ID.test(text);
 }
 
+/** Returns whether 16 bytes are those of a session id: version 8, RFC variant. Further bytes are ignored. */
+export function isSessionIdBytes(bytes: Uint8Array): boolean {
+  return (bytes[6] ?? 0) >> 4 === 8 && (bytes[8] ?? 0) >> 6 === 2;
+}
+
 /** Returns the 62-bit user reference of an id as 16 hex digits. Two users may share one: compare user ids as well. */
 export function userReferenceOf(sessionId: string): string {
   return sessionId.slice(19, 23) + sessionId.slice(24);
@@ -39,7 +44,7 @@ export function userReferenceFor(userId: string): string {
   return userReferenceOf(createSessionId(userId, 0));
 }
 
-/** Formats 16 bytes as an id. For bytes from outside, the caller checks the result with `isSessionId`. */
+/** Formats the first 16 bytes as an id. For bytes from outside, the caller checks them with `isSessionIdBytes`. */
 export function formatSessionId(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

@@ -15,15 +15,26 @@ export class Deadline {
 /** How work ended whose caller was told that it failed. */
 export type LateOutcome<T> = { readonly result: T } | { readonly error: unknown };
 
-export interface DeadlineHandlers<T> {
+/** What becomes of work that has a deadline. One object may serve many calls. */
+export interface DeadlineRules {
   /** Called when the deadline passes first. Returns the error for the caller. */
-  readonly giveUp: () => Error;
-  /** Called when the work ends after that. */
-  readonly onLate?: (outcome: LateOutcome<T>) => void;
+  giveUp(): Error;
+  /** Converts an error of the work for the caller. */
+  toError(error: unknown): Error;
+  /** Called when the work ends, before the caller is told. */
+  settled?(isLate: boolean): void;
 }
 
-/** Settles as the work does, or rejects when the deadline passes first. Never rejects before the deadline. */
-export function settleInTime<T>(deadline: Deadline, work: Promise<T>, handlers: DeadlineHandlers<T>): Promise<T> {
+/**
+ * Starts work and settles as it does, or rejects when the deadline passes first. Never rejects before the deadline.
+ *
+ * @param onLate - Receives the outcome of work that ends after its deadline.
+ */
+export function settleInTime<T>(
+  deadline: Deadline,
+  start: () => Promise<T>,
+  { rules, onLate }: { readonly rules: DeadlineRules; readonly onLate?: (outcome: LateOutcome<T>) => void },
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let isLate = false;
     const check = () => {
@@ -34,18 +45,21 @@ export function settleInTime<T>(deadline: Deadline, work: Promise<T>, handlers: 
         return;
       }
       isLate = true;
-      reject(handlers.giveUp());
+      reject(rules.giveUp());
     };
     let timer = setTimeout(check, deadline.timeoutMs);
     const settle = (outcome: LateOutcome<T>) => {
       clearTimeout(timer);
-      if (isLate) handlers.onLate?.(outcome);
+      rules.settled?.(isLate);
+      if (isLate) onLate?.(outcome);
       else if ('result' in outcome) resolve(outcome.result);
-      else reject(outcome.error);
+      else reject(rules.toError(outcome.error));
     };
-    work.then(
-      (result) => settle({ result }),
-      (error: unknown) => settle({ error }),
-    );
+    const fail = (error: unknown) => settle({ error });
+    try {
+      start().then((result) => settle({ result }), fail);
+    } catch (error) {
+      fail(error);
+    }
   });
 }

@@ -1,7 +1,7 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { SessionConfigurationError } from '../session/session-errors.js';
 import type { SessionAbsence } from '../session/session-record.js';
-import { formatSessionId, isSessionId, sessionIdBytes } from '../session/session-id.js';
+import { formatSessionId, isSessionIdBytes, sessionIdBytes } from '../session/session-id.js';
 
 /** A token: base64url of 16 bytes id and 32 bytes secret, exactly 64 characters. */
 const TOKEN = /^[A-Za-z0-9_-]{64}$/;
@@ -83,11 +83,10 @@ export class SessionTokens {
   parse(token: unknown): ParsedToken | TokenRejection {
     if (typeof token !== 'string' || !TOKEN.test(token)) return 'malformed';
     const bytes = Buffer.from(token, 'base64url');
-    const sessionId = formatSessionId(bytes.subarray(0, ID_BYTES));
-    if (!isSessionId(sessionId)) return 'malformed';
+    if (!isSessionIdBytes(bytes)) return 'malformed';
     const secret = bytes.subarray(ID_BYTES);
     if (this.keys.length > 0 && !this.hasValidMac(bytes.subarray(0, ID_BYTES), secret)) return 'forged';
-    return { sessionId, secret };
+    return { sessionId: formatSessionId(bytes), secret };
   }
 
   /**
@@ -97,11 +96,10 @@ export class SessionTokens {
    *   `undefined` when the secret is wrong.
    */
   verify(secret: Uint8Array, storedHash: Uint8Array): { readonly rehash: Uint8Array } | 'current' | undefined {
-    const [newest, ...older] = this.keys;
-    const current = hashSecret(secret, newest);
+    const current = hashSecret(secret, this.keys[0]);
     if (equalHashes(current, storedHash)) return 'current';
-    for (const key of older) {
-      if (equalHashes(hashSecret(secret, key), storedHash)) return { rehash: current };
+    for (let older = 1; older < this.keys.length; older++) {
+      if (equalHashes(hashSecret(secret, this.keys[older]), storedHash)) return { rehash: current };
     }
     return undefined;
   }
@@ -118,7 +116,7 @@ function tokenMac(key: Buffer, id: Uint8Array, secret: Uint8Array): Buffer {
 }
 
 function hashSecret(secret: Uint8Array, key: Buffer | undefined): Buffer {
-  if (!key) return createHash('sha256').update(secret).digest();
+  if (!key) return hash('sha256', secret, 'buffer');
   return createHmac('sha256', key).update(HASH_LABEL).update(secret).digest();
 }
 

@@ -22,13 +22,16 @@ export type TokenMatch =
   /** Succeeded by another one, after its grace: evidence of a stolen copy (RFC 9700, 4.14.2). */
   | { readonly as: 'reused' };
 
+const CURRENT: TokenMatch = { as: 'current' };
+
 /** Returns `undefined` for an unknown secret, which may be a guess and is not evidence of reuse. */
 export function matchToken(
   state: TokenState,
   { tokens, secret, now }: { tokens: SessionTokens; secret: Uint8Array; now: Date },
 ): TokenMatch | undefined {
   const verdict = tokens.verify(secret, state.current);
-  if (verdict) return verdict === 'current' ? { as: 'current' } : { as: 'current', rehash: verdict.rehash };
+  if (verdict === 'current') return CURRENT;
+  if (verdict) return { as: 'current', rehash: verdict.rehash };
   const { successor, previous, retired } = state;
   if (successor && tokens.verify(secret, successor.hash)) return { as: 'successor' };
   if (previous && tokens.verify(secret, previous.hash)) {

@@ -14,9 +14,9 @@ export interface SessionShortfall extends SessionRequirement {
 /** @returns `undefined` when the session meets all of it. */
 export function findShortfall(
   session: Session,
-  required: SessionRequirement & { readonly maxIdentityProviderAgeMs?: number },
+  { maxAgeMs, amr, assuranceLevel }: SessionRequirement,
+  maxIdentityProviderAgeMs: number | undefined,
 ): SessionShortfall | undefined {
-  const { maxAgeMs, amr, assuranceLevel, maxIdentityProviderAgeMs } = required;
   const isMissingLevel = assuranceLevel !== undefined && !reaches(session.assuranceLevel, assuranceLevel);
   const isStale =
     maxAgeMs !== undefined &&

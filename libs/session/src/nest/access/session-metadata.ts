@@ -1,5 +1,4 @@
 import { SetMetadata, type ExecutionContext } from '@nestjs/common';
-import type { Reflector } from '@nestjs/core';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import type { AssuranceLevel } from '../../core/session/session-record.js';
 
@@ -68,19 +67,52 @@ export function setClosing(): ClassOrMethodDecorator {
   return decorate((target) => Reflect.defineMetadata(CLOSING_KEY, true, target));
 }
 
+/** What the decorators of a handler and its class say. Read once for each handler: decorators do not change. */
+interface HandlerMarks {
+  readonly rule: AccessRule | undefined;
+  readonly isTouching: boolean;
+  readonly closesWithSession: boolean;
+  readonly isCsrfExempt: boolean;
+  readonly allowsEmbedding: boolean;
+}
+
+type Target = object;
+
+const knownMarks = new WeakMap<Target, WeakMap<Target, HandlerMarks>>();
+
+function marksOf(context: ExecutionContext): HandlerMarks {
+  const [handler, type] = [context.getHandler(), context.getClass()];
+  const known = knownMarks.get(type)?.get(handler);
+  if (known) return known;
+  const hasOwn = (key: string) => [handler, type].some((target) => Reflect.hasOwnMetadata(key, target));
+  const marks: HandlerMarks = {
+    rule: readAccessRule(handler, type),
+    isTouching: findMark(TOUCH_KEY, { handler, type }) ?? true,
+    closesWithSession: [SSE_KEY, CLOSING_KEY].some((key) => findMark(key, { handler, type }) ?? false),
+    isCsrfExempt: hasOwn(EXEMPT_KEY),
+    allowsEmbedding: hasOwn(EMBEDDING_KEY),
+  };
+  const ofType = knownMarks.get(type) ?? new WeakMap<Target, HandlerMarks>();
+  knownMarks.set(type, ofType.set(handler, marks));
+  return marks;
+}
+
 /**
  * The rule of the handler, or else of its class. What a handler requires adds to what its class requires, and wins where
  * both speak of the same thing; what opens a handler or class wins over requirements further out, and the other way
  * round. A class inherits what protects it, but not what opens its base class: the handlers that it adds were not looked
  * at when that was written.
  */
-export function findAccessRule(reflector: Reflector, context: ExecutionContext): AccessRule | undefined {
-  const [handler, type] = [context.getHandler(), context.getClass()];
-  const allowance = reflector.get<SessionAllowance | undefined>(ACCESS_KEY, handler);
+export function findAccessRule(context: ExecutionContext): AccessRule | undefined {
+  return marksOf(context).rule;
+}
+
+function readAccessRule(handler: Target, type: Target): AccessRule | undefined {
+  const allowance = Reflect.getMetadata(ACCESS_KEY, handler) as SessionAllowance | undefined;
   if (allowance) return { access: allowance };
-  const own = reflector.get<SessionRequirement | undefined>(REQUIREMENT_KEY, handler);
+  const own = Reflect.getMetadata(REQUIREMENT_KEY, handler) as SessionRequirement | undefined;
   if (!own && Reflect.hasOwnMetadata(ACCESS_KEY, type)) {
-    return { access: reflector.get<SessionAllowance>(ACCESS_KEY, type) };
+    return { access: Reflect.getOwnMetadata(ACCESS_KEY, type) as SessionAllowance };
   }
   const inherited = requirementOf(type);
   return own || inherited ? { access: 'user', ...inherited, ...own } : undefined;
@@ -96,26 +128,26 @@ function requirementOf(type: object | null): SessionRequirement | undefined {
 
 /** Whether a request to the handler counts as activity. */
 export function isTouching(context: ExecutionContext): boolean {
-  return findMark(TOUCH_KEY, context) ?? true;
+  return marksOf(context).isTouching;
 }
 
 /** Whether the response is cut off when its session ends. */
 export function closesWithSession(context: ExecutionContext): boolean {
-  return [SSE_KEY, CLOSING_KEY].some((key) => findMark(key, context) ?? false);
-}
-
-/** The mark of the handler, or else of its class or a base class. */
-function findMark(key: string, context: ExecutionContext): boolean | undefined {
-  const own = Reflect.getMetadata(key, context.getHandler()) as boolean | undefined;
-  return own ?? (Reflect.getMetadata(key, context.getClass()) as boolean | undefined);
+  return marksOf(context).closesWithSession;
 }
 
 export function isCsrfExempt(context: ExecutionContext): boolean {
-  return [context.getHandler(), context.getClass()].some((target) => Reflect.hasOwnMetadata(EXEMPT_KEY, target));
+  return marksOf(context).isCsrfExempt;
 }
 
 export function allowsEmbedding(context: ExecutionContext): boolean {
-  return [context.getHandler(), context.getClass()].some((target) => Reflect.hasOwnMetadata(EMBEDDING_KEY, target));
+  return marksOf(context).allowsEmbedding;
+}
+
+/** The mark of the handler, or else of its class or a base class. */
+function findMark(key: string, { handler, type }: { handler: Target; type: Target }): boolean | undefined {
+  const own = Reflect.getMetadata(key, handler) as boolean | undefined;
+  return own ?? (Reflect.getMetadata(key, type) as boolean | undefined);
 }
 
 function contradiction(name: string): SessionConfigurationError {

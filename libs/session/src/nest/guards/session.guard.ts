@@ -12,6 +12,9 @@ import { SessionSockets } from '../sockets/session-sockets.js';
 import { toWsException } from '../sockets/ws-exception.js';
 import { SessionContextError } from '../access/session-context.error.js';
 
+/** The rule of handlers without one. */
+const ANY_USER: AccessRule = { access: 'user' };
+
 /**
  * Lets calls with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`, before controllers, GraphQL
  * resolvers and handlers of gateways.
@@ -35,7 +38,7 @@ export class SessionGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const rule = this.findRule(context) ?? { access: 'user' };
+    const rule = this.findRule(context) ?? ANY_USER;
     if (rule.access === 'public') return true;
     if (context.getType() !== 'ws') return this.isAllowed(context, rule);
     try {
@@ -47,7 +50,7 @@ export class SessionGuard implements CanActivate {
 
   /** Who may call the handler: by its decorators, or else those of its class. */
   protected findRule(context: ExecutionContext): AccessRule | undefined {
-    return findAccessRule(this.reflector, context);
+    return findAccessRule(context);
   }
 
   /** The live session of the call, also one that awaits another proof of its user. Rejects with a 503 exception when the store does not answer. */
@@ -79,10 +82,7 @@ export class SessionGuard implements CanActivate {
     }
     if (rule.access === 'anonymous') return undefined;
     if (session.userId === null) return { reason: 'unauthenticated' };
-    const required = findShortfall(session, {
-      ...rule,
-      maxIdentityProviderAgeMs: this.settings.maxIdentityProviderAgeMs,
-    });
+    const required = findShortfall(session, rule, this.settings.maxIdentityProviderAgeMs);
     return required && { reason: 'reauth_required', session, required };
   }
 

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
 import type { Session } from '../../core/session/session.js';
+import { CallMemo } from '../request/call-memo.js';
 import { findCallKey } from '../request/http-call.js';
 import type { HttpSession } from './http-session.interface.js';
 
@@ -19,8 +20,8 @@ export interface ProvidedSessions {
 }
 
 // Nest injects nothing into parameter decorators, so the way from a call to its application is kept here, by the call's key.
-const sources = new WeakMap<object, SessionSource>();
-const provided = new WeakMap<object, ProvidedSessions>();
+const sources = new CallMemo<SessionSource>();
+const provided = new CallMemo<ProvidedSessions>();
 /** The applications that run in this process. */
 const running = new Set<SessionSource>();
 

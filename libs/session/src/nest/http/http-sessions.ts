@@ -18,7 +18,8 @@ import { CsrfProtection } from '../cross-site/csrf-protection.js';
 import { ResourceIsolation } from '../cross-site/resource-isolation.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
-import { findCallKey, findHttpCall } from '../request/http-call.js';
+import { CallMemo } from '../request/call-memo.js';
+import { findCallKey, findHttpCall, findRequestKey } from '../request/http-call.js';
 import { HttpExchange } from '../request/http-exchange.js';
 import { SessionTransports } from '../transport/session-transports.js';
 import { addRunning, enterSource, nameOf, removeRunning, type SessionSource } from './current-sessions.js';
@@ -37,7 +38,7 @@ export interface RequestRecord extends CheckedRequest {
 /** Hands out the one `HttpSession` of each request to guards, decorators and interceptors. */
 @Injectable()
 export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationShutdown {
-  private readonly records = new WeakMap<object, RequestRecord>();
+  private readonly records = new CallMemo<RequestRecord>();
   private readonly parts: RequestSessionParts;
 
   constructor(
@@ -76,6 +77,9 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
 
   /** @internal The record of the request. Nothing is checked yet. */
   recordOf(context: ExecutionContext): RequestRecord {
+    const requestKey = findRequestKey(context);
+    const entered = requestKey && this.records.get(requestKey);
+    if (entered) return entered;
     const call = findHttpCall(context);
     const key = call?.key ?? findCallKey(context) ?? context;
     const known = this.records.get(key);

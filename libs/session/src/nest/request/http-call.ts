@@ -78,8 +78,17 @@ export function findHttpCall(host: ArgumentsHost): HttpCall | undefined {
   return { request, response: host.getArgByIndex<OutgoingResponse>(1), key: request.raw ?? request, isUpgraded: false };
 }
 
+/** The key of a call over HTTP, without the rest of it; `undefined` for any other kind of call. */
+export function findRequestKey(host: ArgumentsHost): object | undefined {
+  if (host.getType() !== 'http') return undefined;
+  const request = host.getArgByIndex<unknown>(0);
+  return isRequest(request) ? (request.raw ?? request) : undefined;
+}
+
 /** The same object for every guard and decorator of a call, HTTP or not: a request, a GraphQL context, a socket. */
 export function findCallKey(host: ArgumentsHost): object | undefined {
+  const requestKey = findRequestKey(host);
+  if (requestKey) return requestKey;
   const call = findHttpCall(host);
   if (call) return call.key;
   const given = host.getArgByIndex<unknown>(host.getType<string>() === 'graphql' ? GRAPHQL_CONTEXT_INDEX : 0);

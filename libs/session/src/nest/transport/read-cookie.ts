@@ -14,17 +14,38 @@ const MAX_VALUES = 3;
  * no-break space, stay other names. Only SP and HTAB are trimmed (RFC 6265bis 5.6). The same value twice is one cookie.
  */
 export function readCookie(header: string | readonly string[] | undefined, name: string): CookieReading {
-  const values = new Set<string>();
-  for (const line of [header ?? []].flat()) {
-    for (const pair of line.split(';')) {
-      const equals = pair.indexOf('=');
-      if (equals === -1 || trimBlanks(pair.slice(0, equals)) !== name) continue;
-      if (values.size < MAX_VALUES) values.add(trimBlanks(pair.slice(equals + 1)));
-    }
-  }
+  const values: string[] = [];
+  if (typeof header === 'string') collectValues(header, { name, values });
+  else for (const line of header ?? []) collectValues(line, { name, values });
   const [value] = values;
-  if (value === undefined) return { found: 'none' };
-  return values.size === 1 ? { found: 'one', value } : { found: 'ambiguous', values: [...values] };
+  if (value === undefined) return NO_COOKIE;
+  return values.length === 1 ? { found: 'one', value } : { found: 'ambiguous', values };
+}
+
+const NO_COOKIE: CookieReading = { found: 'none' };
+
+/** Adds the different values of the name in one header. One pass, whatever the header looks like. */
+function collectValues(header: string, { name, values }: { name: string; values: string[] }): void {
+  let equals = -1;
+  for (let start = 0; start < header.length;) {
+    if (equals < start) equals = header.indexOf('=', start);
+    if (equals === -1) return;
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon === -1 ? header.length : semicolon;
+    if (equals < end && values.length < MAX_VALUES && isBetween(header, name, { start, end: equals })) {
+      const value = trimBlanks(header.slice(equals + 1, end));
+      if (!values.includes(value)) values.push(value);
+    }
+    start = end + 1;
+  }
+}
+
+/** Whether nothing but the name, and blanks around it, is there. */
+function isBetween(header: string, name: string, { start, end }: { start: number; end: number }): boolean {
+  let [first, last] = [start, end];
+  while (first < last && isBlank(header.charCodeAt(first))) first += 1;
+  while (last > first && isBlank(header.charCodeAt(last - 1))) last -= 1;
+  return last - first === name.length && header.startsWith(name, first);
 }
 
 function trimBlanks(text: string): string {

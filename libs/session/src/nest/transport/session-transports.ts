@@ -46,8 +46,13 @@ export class SessionTransports {
   }
 }
 
+const NO_BEARER: BearerReading = { found: 'none' };
+
 /** A request has one session at most; if it could be read as two, neither is believed (RFC 6750 2, RFC 9110 5.3). */
-export function resolveCredentials(cookie: CookieReading, bearer: BearerReading = { found: 'none' }): CarriedTokens {
+export function resolveCredentials(cookie: CookieReading, bearer: BearerReading = NO_BEARER): CarriedTokens {
+  if (cookie.found === 'one' && bearer.found === 'none') {
+    return { transport: 'cookie', token: cookie.value, rejectedTokens: [] };
+  }
   const inCookies = cookie.found === 'ambiguous' ? cookie.values : cookie.found === 'one' ? [cookie.value] : [];
   const inHeaders = bearer.found === 'ambiguous' ? bearer.tokens : bearer.found === 'one' ? [bearer.token] : [];
   const transport = cookie.found === 'none' ? undefined : 'cookie';

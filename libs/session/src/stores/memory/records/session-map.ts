@@ -1,6 +1,10 @@
 import type { JsonObject } from '../../../core/session/session-data.js';
 import { isUnexpired } from '../../../core/session/session-policy.js';
-import type { SessionAuthentication, SessionRecord } from '../../../core/session/session-record.js';
+import type {
+  IdentityProviderSession,
+  SessionAuthentication,
+  SessionRecord,
+} from '../../../core/session/session-record.js';
 
 /** A session as the map holds it, with `data` as JSON text, so that no caller shares an object with the store. */
 export type StoredSession = Omit<SessionRecord, 'data'> & { readonly data: string };
@@ -62,11 +66,41 @@ export class SessionMap {
 
 /** Copies a session for the caller. A date that the caller changes must not extend the stored session. */
 export function toRecord(session: StoredSession): SessionRecord {
-  return { ...structuredClone(session), data: JSON.parse(session.data) as JsonObject };
+  return {
+    id: session.id,
+    userId: session.userId,
+    tokenHash: new Uint8Array(session.tokenHash),
+    data: JSON.parse(session.data) as JsonObject,
+    version: session.version,
+    createdAt: new Date(session.createdAt),
+    lastSeenAt: new Date(session.lastSeenAt),
+    expiresAt: new Date(session.expiresAt),
+    absoluteExpiresAt: new Date(session.absoluteExpiresAt),
+    authenticatedAt: copyDate(session.authenticatedAt),
+    amr: [...session.amr],
+    assuranceLevel: session.assuranceLevel,
+    awaitsSecondFactor: session.awaitsSecondFactor,
+    identityProvider: copyProvider(session.identityProvider),
+    ipAddress: session.ipAddress,
+    userAgent: session.userAgent,
+    device: session.device,
+  };
 }
 
 /** Copies what is known of the sign-in out of a larger object. */
 export function copyAuthentication(session: SessionAuthentication): SessionAuthentication {
-  const { amr, assuranceLevel, awaitsSecondFactor, identityProvider } = session;
-  return structuredClone({ amr, assuranceLevel, awaitsSecondFactor, identityProvider });
+  return {
+    amr: [...session.amr],
+    assuranceLevel: session.assuranceLevel,
+    awaitsSecondFactor: session.awaitsSecondFactor,
+    identityProvider: copyProvider(session.identityProvider),
+  };
+}
+
+function copyProvider(provider: IdentityProviderSession | null): IdentityProviderSession | null {
+  return provider && { ...provider, authenticatedAt: copyDate(provider.authenticatedAt) };
+}
+
+function copyDate(date: Date | null): Date | null {
+  return date && new Date(date);
 }

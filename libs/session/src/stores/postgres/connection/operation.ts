@@ -1,8 +1,8 @@
-import { Deadline, settleInTime, type LateOutcome } from '../../../core/support/deadline.js';
+import { Deadline, settleInTime, type DeadlineRules, type LateOutcome } from '../../../core/support/deadline.js';
 import { toSessionError, unavailable } from './postgres-errors.js';
 
 /** One call of the store, with its deadline. */
-export class Operation extends Deadline {
+export class Operation extends Deadline implements DeadlineRules {
   private over = false;
   private readonly listeners = new Set<() => void>();
 
@@ -22,10 +22,15 @@ export class Operation extends Deadline {
     if (this.over) throw new OperationOverError();
   }
 
-  end(): void {
+  giveUp(): Error {
     this.over = true;
     for (const listener of this.listeners) listener();
     this.listeners.clear();
+    return unavailable(`no answer within ${this.timeoutMs} ms`);
+  }
+
+  toError(error: unknown): Error {
+    return toSessionError(error);
   }
 }
 
@@ -48,18 +53,10 @@ export class OperationOverError extends Error {
  * @throws {SessionStoreUnavailableError} No answer in time, or none at all.
  * @throws {SessionArgumentError} Postgres refused a value.
  */
-export async function runOperation<T>(
+export function runOperation<T>(
   { timeoutMs, onLate }: OperationSettings<T>,
   work: (operation: Operation) => Promise<T>,
 ): Promise<T> {
   const operation = new Operation(timeoutMs);
-  const giveUp = () => {
-    operation.end();
-    return unavailable(`no answer within ${timeoutMs} ms`);
-  };
-  try {
-    return await settleInTime(operation, work(operation), { giveUp, onLate });
-  } catch (error) {
-    throw toSessionError(error);
-  }
+  return settleInTime(operation, () => work(operation), { rules: operation, onLate });
 }

@@ -74,6 +74,8 @@ export class SignalReceiver {
 }
 
 /** A missing answer counts as an error. */
+const ANSWER_RULES = { giveUp: () => new Error('no answer'), toError: (error: unknown) => error as Error };
+
 function inTime<T>(answer: Promise<T>): Promise<T> {
-  return settleInTime(new Deadline(ANSWER_TIMEOUT_MS), answer, { giveUp: () => new Error('no answer') });
+  return settleInTime(new Deadline(ANSWER_TIMEOUT_MS), () => answer, { rules: ANSWER_RULES });
 }

@@ -58,15 +58,20 @@ export class CutoffLease {
     return this.highest;
   }
 
+  /** Returns the value of less than a second ago, or a higher one; `undefined` when it has to be read first. */
+  known(): number | undefined {
+    const ageMs = this.askedAt ? ageOf(this.askedAt) : Infinity;
+    if (ageMs >= CUTOFF_LEASE_MS) return undefined;
+    // After a failure the lease runs on. Once it expires, the next operation reads again and reports the error.
+    if (ageMs > CUTOFF_LEASE_MS / 2) this.ask().catch(() => undefined);
+    return this.highest;
+  }
+
   /** Returns the value of less than a second ago, or a higher one. */
   async current(): Promise<number> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const ageMs = this.askedAt ? ageOf(this.askedAt) : Infinity;
-      if (ageMs < CUTOFF_LEASE_MS) {
-        // After a failure the lease runs on. Once it expires, the next operation reads again and reports the error.
-        if (ageMs > CUTOFF_LEASE_MS / 2) this.ask().catch(() => undefined);
-        return this.highest;
-      }
+      const known = this.known();
+      if (known !== undefined) return known;
       await this.ask();
     }
     throw unavailable('the revocation cutoff could not be read in time');

@@ -1,4 +1,4 @@
-import { Deadline, settleInTime } from '../../../core/support/deadline.js';
+import { Deadline, settleInTime, type DeadlineRules, type LateOutcome } from '../../../core/support/deadline.js';
 import { toUnavailable, unavailable } from './redis-errors.js';
 
 /** The most operations past their deadline whose command the client still holds. Beyond it, new operations fail. */
@@ -11,7 +11,7 @@ export type GatedWork<T> = (deadlineAtMs: number) => Promise<T>;
  * Gives every operation its own deadline, whatever the client's options are. Stops adding commands to a client that
  * never settles them.
  */
-export class DeadlineGate {
+export class DeadlineGate implements DeadlineRules {
   private running = 0;
   private abandoned = 0;
   private probedAtMs = -Infinity;
@@ -24,26 +24,15 @@ export class DeadlineGate {
    * @param onLateResult - Called with a result that comes after the operation was rejected.
    * @throws {SessionStoreUnavailableError} No answer in time, or an error as answer.
    */
-  async run<T>(work: GatedWork<T>, onLateResult?: (result: T) => void): Promise<T> {
+  run<T>(work: GatedWork<T>, onLateResult?: (result: T) => void): Promise<T> {
     if (this.abandoned >= MAX_ABANDONED && !this.mayProbe()) {
-      throw unavailable(`${this.abandoned} earlier commands have not been answered`);
+      return Promise.reject(unavailable(`${this.abandoned} earlier commands have not been answered`));
     }
-    return this.hold(async () => {
-      try {
-        const deadline = new Deadline(this.timeoutMs);
-        return await settleInTime(deadline, work(deadline.atMs), {
-          giveUp: () => {
-            this.abandoned += 1;
-            return unavailable(`no answer within ${this.timeoutMs} ms`);
-          },
-          onLate: (outcome) => {
-            this.abandoned -= 1;
-            if ('result' in outcome) onLateResult?.(outcome.result);
-          },
-        });
-      } catch (error) {
-        throw toUnavailable(error);
-      }
+    const deadline = new Deadline(this.timeoutMs);
+    this.running += 1;
+    return settleInTime(deadline, () => work(deadline.atMs), {
+      rules: this,
+      ...(onLateResult && { onLate: (outcome: LateOutcome<T>) => 'result' in outcome && onLateResult(outcome.result) }),
     });
   }
 
@@ -53,8 +42,7 @@ export class DeadlineGate {
     try {
       return await work();
     } finally {
-      this.running -= 1;
-      if (this.running === 0) this.onIdle?.();
+      this.end();
     }
   }
 
@@ -64,6 +52,26 @@ export class DeadlineGate {
       this.onIdle = resolve;
       if (this.running === 0) resolve();
     });
+  }
+
+  giveUp(): Error {
+    this.abandoned += 1;
+    this.end();
+    return unavailable(`no answer within ${this.timeoutMs} ms`);
+  }
+
+  toError(error: unknown): Error {
+    return toUnavailable(error);
+  }
+
+  settled(isLate: boolean): void {
+    if (isLate) this.abandoned -= 1;
+    else this.end();
+  }
+
+  private end(): void {
+    this.running -= 1;
+    if (this.running === 0) this.onIdle?.();
   }
 
   /** Lets one operation per deadline through, to notice recovery even if the client never settles the old ones. */

@@ -60,7 +60,7 @@ export class RedisBackend {
     this.assertConnected();
     const reply = await this.hmget(key, ...fields);
     if (!Array.isArray(reply)) throw new TypeError('HMGET did not answer with an array');
-    return reply.map((value: unknown) => (typeof value === 'string' ? value : null));
+    return reply as (string | null)[];
   }
 
   /** Lists the names of all fields of a hash. */

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { SessionConfigurationError } from '../../../core/session/session-errors.js';
 
 /**
@@ -18,6 +19,8 @@ export interface RedisClient {
 
 /** Members that only some clients have. */
 interface RedisClientExtras {
+  /** The socket of a client with one connection. A Cluster has one for each node. */
+  readonly stream?: Pick<Writable, 'cork' | 'uncork' | 'writableCorked'>;
   createBuiltinCommand?(name: string): { string: (...args: string[]) => Promise<unknown> };
   nodes?(role: 'master'): RedisClient[];
 }
@@ -34,10 +37,28 @@ export type RedisCommand = (...args: string[]) => Promise<unknown>;
 /**
  * Returns a function that sends one kind of command outside automatic pipelines. Pipelines halve throughput here, and
  * before ioredis 5.11 a Cluster's sent EVALSHA to the node that its digest hashes to (redis/ioredis#2109).
+ *
+ * Commands of one turn of the event loop leave by one system call, as in a pipeline, but each is answered and fails for
+ * itself. The socket holds them back until the turn's promises have settled, which costs no other delay.
  */
 export function bindCommand(client: RedisClient, name: string): RedisCommand {
   const builtin = (client as RedisClientExtras).createBuiltinCommand?.(name).string;
-  return builtin ? builtin.bind(client) : (...args) => client.call(name, ...args);
+  const send = builtin ? builtin.bind(client) : (...args: string[]) => client.call(name, ...args);
+  return (...args) => {
+    gatherWrites(client);
+    return send(...args);
+  };
+}
+
+function gatherWrites(client: RedisClient): void {
+  const { stream } = client as RedisClientExtras;
+  if (stream?.writableCorked !== 0) return;
+  stream.cork();
+  process.nextTick(uncork, stream);
+}
+
+function uncork(stream: Pick<Writable, 'uncork'>): void {
+  stream.uncork();
 }
 
 /** Lists the connections to the masters: all of a Cluster's, or the client itself. */

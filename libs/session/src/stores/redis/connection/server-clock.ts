@@ -56,6 +56,12 @@ export class ServerClock {
     private readonly local: LocalTime = LOCAL_TIME,
   ) {}
 
+  /** Returns the latest that the servers' time can be now; `undefined` when it has to be measured first. */
+  knownLatestMs(): number | undefined {
+    const { sync } = this;
+    return sync && this.isBelievable(sync) ? this.local.monotonicMs() + sync.highMs : undefined;
+  }
+
   /** Returns the latest that the servers' time can be now. */
   async latestMs(): Promise<number> {
     const { highMs } = await this.offset();

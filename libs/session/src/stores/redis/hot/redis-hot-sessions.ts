@@ -129,9 +129,8 @@ export class RedisHotSessions implements Port.HotSessions {
     return this.lifecycle.stop();
   }
 
-  private async run<T>(operation: (connection: HotConnection, deadlineAtMs: number) => Promise<T>): Promise<T> {
-    const connection = this.use();
-    return this.gate.run((deadlineAtMs) => operation(connection, deadlineAtMs));
+  private run<T>(operation: (connection: HotConnection, deadlineAtMs: number) => Promise<T>): Promise<T> {
+    return this.gate.run((deadlineAtMs) => operation(this.use(), deadlineAtMs));
   }
 
   private use(): HotConnection {

@@ -7,15 +7,15 @@ import type { SessionHashes } from './session-hashes.js';
  */
 export async function findSession(hashes: SessionHashes, id: string): Promise<FindOutcome> {
   const { cutoff, clock } = hashes.backend;
-  await cutoff.current();
+  if (cutoff.known() === undefined) await cutoff.current();
   const fields = await hashes.readFields(id);
   if (!fields) return { live: false, reason: 'undecodable' };
-  const [value = null, activity = null] = fields;
-  if (value === null) return { live: false, reason: 'unknown' };
+  const [value, activity] = fields;
+  if (typeof value !== 'string') return { live: false, reason: 'unknown' };
   const record = decodeRecord(id, value, activity);
   if (!record) return { live: false, reason: 'undecodable' };
   if (record.createdAt.getTime() < cutoff.seen) return { live: false, reason: 'ended' };
-  const nowMs = await clock.latestMs();
+  const nowMs = clock.knownLatestMs() ?? (await clock.latestMs());
   const expiresAtMs = Math.min(record.expiresAt.getTime(), record.absoluteExpiresAt.getTime());
   return nowMs < expiresAtMs ? { live: true, record, now: new Date(nowMs) } : { live: false, reason: 'expired' };
 }

@@ -79,8 +79,12 @@ export function encodeRecord(record: SessionRecord): string {
  *
  * @returns `undefined` when a value is broken or in a newer format.
  */
-export function decodeRecord(id: string, value: string, activity: string | null): SessionRecord | undefined {
-  if (activity === null) return undefined;
+export function decodeRecord(
+  id: string,
+  value: string,
+  activity: string | null | undefined,
+): SessionRecord | undefined {
+  if (typeof activity !== 'string') return undefined;
   const [header = '', details = '', authentication = '', data = ''] = value.split('\n', 4);
   const [format, version, hash = '', createdAt, absoluteExpiresAt, authenticatedAt, user = ''] = header.split('|');
   const [lastSeenAt, expiresAt] = activity.split('|');
@@ -89,6 +93,7 @@ export function decodeRecord(id: string, value: string, activity: string | null)
     const tokenHash = Buffer.from(hash, 'base64url');
     if (tokenHash.byteLength < TOKEN_HASH_BYTES || tokenHash.byteLength > MAX_TOKEN_STATE_BYTES) return undefined;
     const { ip, ua, device } = parseObject(details);
+    const { amr, assuranceLevel, awaitsSecondFactor, identityProvider } = parseAuthentication(authentication);
     return {
       id,
       userId: decodeUserId(user),
@@ -100,7 +105,10 @@ export function decodeRecord(id: string, value: string, activity: string | null)
       expiresAt: parseInstant(expiresAt),
       absoluteExpiresAt: parseInstant(absoluteExpiresAt),
       authenticatedAt: authenticatedAt === '' ? null : parseInstant(authenticatedAt),
-      ...parseAuthentication(authentication),
+      amr,
+      assuranceLevel,
+      awaitsSecondFactor,
+      identityProvider,
       ipAddress: textOrNull(ip),
       userAgent: textOrNull(ua),
       device: textOrNull(device),

@@ -2,7 +2,7 @@ import type * as Port from '../../../core/ports/session-store.js';
 import type { EndedEverything, EndedSession } from '../../../core/session/session-record.js';
 import { Lifecycle } from '../../../core/support/lifecycle.js';
 import { connectBackend, type BackendSettings } from '../connection/connect-backend.js';
-import { DeadlineGate, type GatedWork } from '../connection/deadline-gate.js';
+import { DeadlineGate } from '../connection/deadline-gate.js';
 import { unavailable } from '../connection/redis-errors.js';
 import { createSession } from '../operations/create.js';
 import { revokeAllSessions, revokeEverything, revokeSession } from '../operations/end.js';
@@ -111,10 +111,8 @@ export class RedisSessionStore implements Port.SessionStore {
     return this.lifecycle.stop();
   }
 
-  private async run<T>(operation: (hashes: SessionHashes, deadlineAtMs: number) => Promise<T>): Promise<T> {
-    const hashes = this.lifecycle.use();
-    const work: GatedWork<T> = (deadlineAtMs) => operation(hashes, deadlineAtMs);
-    return this.gate.run(work);
+  private run<T>(operation: (hashes: SessionHashes, deadlineAtMs: number) => Promise<T>): Promise<T> {
+    return this.gate.run((deadlineAtMs) => operation(this.lifecycle.use(), deadlineAtMs));
   }
 
   private parts(): OperationParts {

@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { inspect } from 'node:util';
+import { CallMemo } from './call-memo.js';
+
+describe('CallMemo', () => {
+  it('remembers one value for each key, the latest, apart from other memos', () => {
+    const [memo, other] = [new CallMemo<string>(), new CallMemo<string>()];
+    const [a, b] = [{}, {}];
+    memo.set(a, 'first');
+    memo.set(a, 'second');
+    other.set(a, 'other');
+    expect([memo.get(a), memo.get(b), other.get(a), other.get(b)]).toEqual(['second', undefined, 'other', undefined]);
+  });
+
+  it('does not take a copy or an heir of a key for the key', () => {
+    const memo = new CallMemo<string>();
+    const key = { path: '/' };
+    memo.set(key, 'mine');
+    const heir = Object.create(key) as object;
+    for (const another of [{ ...key }, Object.assign({}, key), heir]) {
+      expect(memo.get(another)).toBeUndefined();
+      memo.set(another, 'theirs');
+      expect([memo.get(another), memo.get(key)]).toEqual(['theirs', 'mine']);
+    }
+  });
+
+  it.each([
+    ['frozen', Object.freeze({})],
+    ['sealed', Object.seal({})],
+    ['not extensible', Object.preventExtensions({})],
+  ])('remembers for a key that is %s', (_, key) => {
+    const memo = new CallMemo<string>();
+    expect(memo.get(key)).toBeUndefined();
+    memo.set(key, 'value');
+    expect(memo.get(key)).toBe('value');
+    expect(memo.get(Object.freeze({}))).toBeUndefined();
+  });
+
+  it('shows nothing in logs and JSON', () => {
+    const memo = new CallMemo<{ secret: string }>();
+    const key = { path: '/' };
+    memo.set(key, { secret: 'hidden' });
+    expect(inspect(key, { depth: 9, showHidden: true })).not.toContain('hidden');
+    expect(JSON.stringify(key)).toBe('{"path":"/"}');
+    expect(Object.keys(key)).toEqual(['path']);
+  });
+});
