@@ -3,7 +3,7 @@ import type { SessionEventMap } from './session-events.js';
 
 export type AuditLevel = 'info' | 'warn' | 'critical';
 
-/** One event as a flat object of JSON values, with the same fields for every event. `null`: not known, or nobody. */
+/** One event as a flat object of JSON values, with the same fields for every event. `null`: unknown, or none. */
 export interface AuditRecord {
   /** ISO 8601, UTC. */
   readonly at: string;

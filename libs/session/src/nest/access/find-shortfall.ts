@@ -3,15 +3,15 @@ import { isFresh } from '../../core/session/session-policy.js';
 import type { Session } from '../../core/session/session.js';
 import type { SessionRequirement } from './session-metadata.js';
 
-/** What a session is asked for and does not have. */
+/** The requirements that a session does not meet. */
 export interface SessionShortfall extends SessionRequirement {
-  /** The sign-in at the identity provider is too old: the user has to go there again. */
+  /** The sign-in at the identity provider is too old: the user must sign in there again. */
   readonly isIdentityProviderDue?: true;
-  /** `onAnomaly` stopped the session: its user has to prove as much as at a sign-in. */
+  /** `onAnomaly` stopped the session: it requires the same proof as a sign-in. */
   readonly isInDoubt?: true;
 }
 
-/** @returns `undefined` when the session meets all of it. */
+/** Returns the requirements that the session does not meet; `undefined` when it meets all. */
 export function findShortfall(
   session: Session,
   { maxAgeMs, amr, assuranceLevel }: SessionRequirement,

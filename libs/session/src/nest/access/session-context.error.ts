@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../../core/session/session-errors.js';
 
-/** `SessionGuard` stands before a handler of a kind that it cannot find a session for. The call was refused. */
+/** `SessionGuard` guards a handler of a kind for which it cannot find a session. The call was refused. */
 export class SessionContextError extends SessionError {
   readonly code = 'SESSION_CONTEXT';
 

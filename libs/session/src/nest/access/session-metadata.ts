@@ -8,33 +8,33 @@ const TOUCH_KEY = 'nest-sessions:touch';
 const CLOSING_KEY = 'nest-sessions:closing';
 const EXEMPT_KEY = 'nest-sessions:csrf-exempt';
 const EMBEDDING_KEY = 'nest-sessions:allow-embedding';
-/** Where Nest's `@Sse()` leaves its mark. */
+/** The metadata key of Nest's `@Sse()`. */
 const SSE_KEY = '__sse__';
 
-/** What `@Public()`, `@AllowAnonymous()`, `@AllowPendingFactor()` and `@AllowReauthentication()` let in. */
+/** The sessions that `@Public()`, `@AllowAnonymous()`, `@AllowPendingFactor()` and `@AllowReauthentication()` allow. */
 export type SessionAllowance = 'public' | 'anonymous' | 'pending-factor' | 'reauthentication';
 
-/** What a session has to be good for. */
+/** The requirements that a session must meet. */
 export interface SessionRequirement {
-  /** The user proved who they are less than this long ago. */
+  /** The maximum time since the user authenticated, in ms. */
   readonly maxAgeMs?: number;
-  /** All of these were among the methods of that time. */
+  /** Methods that this authentication must have used, all of them. */
   readonly amr?: readonly string[];
-  /** The level that the session has reached at least. */
+  /** The lowest level that the session must have reached. */
   readonly assuranceLevel?: AssuranceLevel;
-  /** An action that was confirmed for this one time. */
+  /** An action that must have been confirmed. Each confirmation counts once. */
   readonly confirmation?: string;
 }
 
-/** Who may call a handler. Without a rule: whoever is signed in with a live session. */
+/** The rule for callers of a handler. Without a rule, any signed-in user may call it. */
 export interface AccessRule extends SessionRequirement {
-  /** `user`: whoever is signed in and meets the requirement. */
+  /** `user`: any signed-in user whose session meets the requirements. */
   readonly access: SessionAllowance | 'user';
 }
 
 type ClassOrMethodDecorator = ClassDecorator & MethodDecorator;
 
-/** Opens a class or handler; a second decorator on it would leave open which one counts. */
+/** Opens a class or handler. Throws when a second decorator contradicts the first. */
 export function allowAccess(allowance: SessionAllowance): ClassOrMethodDecorator {
   return decorate((target, name) => {
     if (Reflect.hasOwnMetadata(ACCESS_KEY, target)) throw contradiction(name);
@@ -43,7 +43,7 @@ export function allowAccess(allowance: SessionAllowance): ClassOrMethodDecorator
   });
 }
 
-/** Adds to what a class or handler asks for. The same thing asked for twice on one of them is a mistake. */
+/** Adds a requirement to a class or handler. Throws when it has the same requirement already. */
 export function requireOfSession(requirement: SessionRequirement): ClassOrMethodDecorator {
   return decorate((target, name) => {
     if (Reflect.hasOwnMetadata(ACCESS_KEY, target)) throw contradiction(name);
@@ -67,7 +67,7 @@ export function setClosing(): ClassOrMethodDecorator {
   return decorate((target) => Reflect.defineMetadata(CLOSING_KEY, true, target));
 }
 
-/** What the decorators of a handler and its class say. Read once for each handler: decorators do not change. */
+/** The metadata of a handler and its class, read once: decorators do not change. */
 interface HandlerMarks {
   readonly rule: AccessRule | undefined;
   readonly isTouching: boolean;
@@ -98,10 +98,11 @@ function marksOf(context: ExecutionContext): HandlerMarks {
 }
 
 /**
- * The rule of the handler, or else of its class. What a handler requires adds to what its class requires, and wins where
- * both speak of the same thing; what opens a handler or class wins over requirements further out, and the other way
- * round. A class inherits what protects it, but not what opens its base class: the handlers that it adds were not looked
- * at when that was written.
+ * Returns the rule of the handler, or else of its class.
+ *
+ * Requirements of a handler add to those of its class and replace those of the same kind. An allowance on a handler
+ * replaces the requirements of its class, and requirements on a handler replace an allowance of its class. A class inherits
+ * requirements of its base class but no allowance, which was given without knowing the handlers of the subclass.
  */
 export function findAccessRule(context: ExecutionContext): AccessRule | undefined {
   return marksOf(context).rule;
@@ -118,7 +119,7 @@ function readAccessRule(handler: Target, type: Target): AccessRule | undefined {
   return own || inherited ? { access: 'user', ...inherited, ...own } : undefined;
 }
 
-/** What a class and those that it extends require together. */
+/** Collects the requirements of a class and its base classes. */
 function requirementOf(type: object | null): SessionRequirement | undefined {
   if (type === null || type === Function.prototype) return undefined;
   const base = requirementOf(Object.getPrototypeOf(type) as object | null);
@@ -126,12 +127,12 @@ function requirementOf(type: object | null): SessionRequirement | undefined {
   return own || base ? { ...base, ...own } : undefined;
 }
 
-/** Whether a request to the handler counts as activity. */
+/** Returns whether a request to the handler counts as activity. */
 export function isTouching(context: ExecutionContext): boolean {
   return marksOf(context).isTouching;
 }
 
-/** Whether the response is cut off when its session ends. */
+/** Returns whether the response is cut off when its session ends. */
 export function closesWithSession(context: ExecutionContext): boolean {
   return marksOf(context).closesWithSession;
 }
@@ -144,7 +145,7 @@ export function allowsEmbedding(context: ExecutionContext): boolean {
   return marksOf(context).allowsEmbedding;
 }
 
-/** The mark of the handler, or else of its class or a base class. */
+/** Returns the mark of the handler, or else of its class or a base class. */
 function findMark(key: string, { handler, type }: { handler: Target; type: Target }): boolean | undefined {
   const own = Reflect.getMetadata(key, handler) as boolean | undefined;
   return own ?? (Reflect.getMetadata(key, type) as boolean | undefined);

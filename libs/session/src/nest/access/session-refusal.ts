@@ -5,23 +5,23 @@ import { HttpExchange } from '../request/http-exchange.js';
 import { isSameOriginPath } from '../request/return-to.js';
 import type { SessionShortfall } from './find-shortfall.js';
 
-/** Why `SessionGuard` does not let a request in. */
+/** The reason why `SessionGuard` refuses a request. */
 export type SessionRefusal =
   | { readonly reason: 'unauthenticated' }
   | { readonly reason: 'second_factor_required'; readonly session: Session }
   | { readonly reason: 'reauth_required'; readonly session: Session; readonly required: SessionShortfall };
 
-/** What the option `redirect` is asked about. */
+/** The argument of the option `redirect`. */
 export type SessionPageRefusal = SessionRefusal & {
-  /** Path and query of the page that was asked for, safe to come back to; `/` where it is not. */
+  /** Path and query of the requested page, safe to return to. `/` when they are not safe. */
   readonly path: string;
 };
 
 export type SessionRedirect = (refusal: SessionPageRefusal) => string | undefined;
 
 /**
- * 401 with a machine-readable reason, without a word on why a session is not live: that is in the debug log only. 303 to
- * the page that the application names, for requests by which a browser wants to show a page.
+ * Creates the answer to a refused request: 401 with a machine-readable reason, or for page requests 303 to the page that
+ * `redirect` returns. Only the debug log says why a session is not live.
  */
 export function refusalException(
   refusal: SessionRefusal,
@@ -29,13 +29,13 @@ export function refusalException(
 ): HttpException {
   const exchange = HttpExchange.of(host);
   if (redirect) {
-    // What is shown depends on who asks for it and how.
+    // The response depends on these headers, so caches must know.
     if (!exchange.isAnswered) exchange.addVary('Cookie', 'Accept', 'Sec-Fetch-Mode');
     const target = exchange.isPageRequest ? redirect({ ...refusal, path: exchange.path }) : undefined;
     if (target !== undefined) return redirection(exchange, target);
   }
   const answer = answerTo(refusal);
-  // RFC 9470 names these parameters; a scheme that browsers do not know makes them show no dialogue.
+  // RFC 9470 names these parameters. Browsers show no dialog for a scheme that they do not know.
   if (!exchange.isAnswered) exchange.setHeader('www-authenticate', answer.challenge);
   return new UnauthorizedException(answer.body);
 }

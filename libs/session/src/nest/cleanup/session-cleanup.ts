@@ -5,7 +5,7 @@ import type { CleanupSettings } from '../options/cleanup-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../options/session.constants.js';
 
-/** What one run did. */
+/** The result of one run. */
 export interface SessionCleanupResult {
   /** Sessions found expired and marked as ended. */
   readonly expired: number;
@@ -14,13 +14,13 @@ export interface SessionCleanupResult {
   /** Audit rows removed after their retention. */
   readonly auditPurged: number;
   readonly batches: number;
-  /** `done`: nothing left; `time`: the budget is spent or the application stops; `busy`: another instance is at it. */
+  /** `done`: nothing is left. `time`: the budget is spent or the application stops. `busy`: another instance cleans up. */
   readonly stoppedBy: 'done' | 'time' | 'busy';
 }
 
 const PROGRESS_INTERVAL_MS = 10_000;
 
-/** Removes what is over, in bounded steps. Expired sessions are refused whether or not it runs. */
+/** Removes ended and expired sessions, in bounded steps. Expired sessions are refused whether or not it runs. */
 @Injectable()
 export class SessionCleanup {
   private readonly logger = new Logger(LOG_CONTEXT);
@@ -36,8 +36,13 @@ export class SessionCleanup {
   }
 
   /**
-   * Cleans up until nothing is left, `cleanup.timeBudget` is spent, or another instance turns out to be at it. A run that
-   * is under way is joined. Rejects with what the store rejects with; what was removed until then stays removed.
+   * Cleans up until nothing is left, `cleanup.timeBudget` is spent, or another instance turns out to clean up. Joins a run
+   * that is under way.
+   *
+   * @example
+   * const { expired, purged } = await this.cleanup.run();
+   *
+   * @throws The store's error. Rows removed until then stay removed.
    */
   run(): Promise<SessionCleanupResult> {
     return (this.running ??= this.sweep().finally(() => {
@@ -45,7 +50,7 @@ export class SessionCleanup {
     }));
   }
 
-  /** Ends a run after its current step, and waits for that. No run begins afterwards. */
+  /** Ends a run after its current step and waits for it. No run begins afterwards. */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.running?.catch(() => undefined);

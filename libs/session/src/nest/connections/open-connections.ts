@@ -7,10 +7,10 @@ import { startJitteredTimeout } from '../../core/support/timers.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_SETTINGS } from '../options/session.constants.js';
 
-/** Something that stays open in a session's name. */
+/** A connection that stays open for a session. */
 export interface OpenConnection {
   readonly session: Pick<Session, 'id' | 'userId'>;
-  /** Closes it at once. Called once at most. */
+  /** Closes the connection at once. Called at most once. */
   close(): void;
 }
 
@@ -18,10 +18,10 @@ export interface OpenConnection {
 const MAX_PARALLEL = 32;
 
 /**
- * Closes what is open in the name of a session that ended: as soon as this instance hears of it, and by looking all of
- * them up from time to time, for ends that nobody was told of: signals that were lost, sessions that expired (ASVS 7.4.1).
+ * Closes the open connections of sessions that ended (ASVS 7.4.1). It does so when a signal arrives, and by regular checks
+ * of all open sessions, which find lost signals and expired sessions.
  *
- * A store that does not answer closes nothing.
+ * An outage of the store closes no connection.
  */
 @Injectable()
 export class OpenConnections implements OnModuleDestroy {
@@ -41,7 +41,7 @@ export class OpenConnections implements OnModuleDestroy {
     this.intervalMs = settings.sockets.recheckIntervalMs;
   }
 
-  /** How many connections are held. */
+  /** Number of open connections. */
   get size(): number {
     let size = 0;
     for (const connections of this.bySession.values()) size += connections.size;
@@ -49,9 +49,9 @@ export class OpenConnections implements OnModuleDestroy {
   }
 
   /**
-   * Holds a connection whose session was just found live. If its end was heard of in the meantime, it is closed at once.
+   * Adds a connection whose session was just found live. Closes it at once if the session's end was announced meanwhile.
    *
-   * @returns A function to call when the connection is gone.
+   * @returns A function to call when the connection has closed.
    */
   add(connection: OpenConnection): () => void {
     const { id } = connection.session;
@@ -66,7 +66,7 @@ export class OpenConnections implements OnModuleDestroy {
     };
   }
 
-  /** Begins to listen. Whoever does so before looking a session up misses no end of it. */
+  /** Starts to listen for ends. Call it before looking a session up, so that none of its ends is missed. */
   listen(): void {
     if (this.isStopped) return;
     this.stopListening ??= this.core.endNotifier.listen({
@@ -77,14 +77,14 @@ export class OpenConnections implements OnModuleDestroy {
     });
   }
 
-  /** Looks up every session once and closes what belongs to those that are over. Joins a check that is under way. */
+  /** Checks every session once and closes the connections of those that ended. Joins a check that is under way. */
   recheck(): Promise<void> {
     return (this.checking ??= this.checkAll().finally(() => {
       this.checking = undefined;
     }));
   }
 
-  /** What a check that is under way has looked up already may have ended since. */
+  /** Checks again after a check that is under way: sessions that it has looked up already may have ended since. */
   private async recheckAnew(): Promise<void> {
     await this.checking;
     await this.recheck();
@@ -119,13 +119,13 @@ export class OpenConnections implements OnModuleDestroy {
   }
 
   private async checkAll(): Promise<void> {
-    // A session that comes later was looked up later.
+    // Sessions that are added later were looked up later.
     const waiting = [...this.bySession.values()].flatMap(([connection]) => connection ?? []);
     const work = async () => {
       for (let next = waiting.pop(); next && !this.isStopped; next = waiting.pop()) {
         const { session } = next;
         const found = await this.service.recheck(session, { touch: false });
-        // One that awaits its second factor may wait for it on an open response; one that came to be in doubt may not.
+        // A pending second factor may be awaited on an open response. After an anomaly nothing stays open.
         if (!found || found.awaitsReauthentication) this.close(session.id);
       }
     };

@@ -5,12 +5,12 @@ import type { IsolationRejection } from '../../core/events/security-events.js';
 import type { HttpExchange } from '../request/http-exchange.js';
 
 /**
- * One request with the verdicts on it. A verdict depends on the request alone, so it is found once and holds for every
- * handler of the request; whether a handler is exempt is asked for each handler.
+ * One request with its verdicts. A verdict depends on the request alone, so it is computed once and holds for every handler
+ * of the request. Exemptions are checked for each handler.
  */
 export interface CheckedRequest {
   readonly exchange: HttpExchange;
-  /** `undefined` until it was asked for. */
+  /** `undefined` until it was computed. */
   csrfVerdict?: CsrfRejection['refusal'] | 'fine';
   isolationVerdict?: IsolationRejection['refusal'] | 'fine';
   isCsrfReported?: boolean;
@@ -19,7 +19,7 @@ export interface CheckedRequest {
 
 const MAX_LENGTH = 200;
 
-/** What every event about a refused request says. */
+/** Returns the fields of every event about a refused request. */
 export function describeRequest(exchange: HttpExchange, toStoredIpAddress: IpAddressForm) {
   return {
     method: exchange.method ?? null,
@@ -31,12 +31,12 @@ export function describeRequest(exchange: HttpExchange, toStoredIpAddress: IpAdd
   };
 }
 
-/** What a header said, for events and the log. `null`: nothing. */
+/** Returns a header's value for events and logs, shortened. `null` when absent. */
 export function excerpt(value: string | readonly string[] | undefined): string | null {
   return value === undefined ? null : [value].flat().join(', ').slice(0, MAX_LENGTH);
 }
 
-/** JSON in printable ASCII: a header can forge no line of the log and send no command to a terminal. */
+/** Quotes as JSON in printable ASCII, so that a header cannot forge log lines or control a terminal. */
 export function quote(value: string | null): string {
   const escape = (one: string) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replaceAll(/[^\u0020-\u007e]/g, escape);

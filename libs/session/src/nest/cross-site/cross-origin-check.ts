@@ -7,20 +7,20 @@ export interface CrossOriginRequest {
 }
 
 /**
- * `cross-site`: the browser says so, or sent something that is not in its standard. `foreign-origin`: the origin is not
- * the application's own. `no-origin`: nothing tells where the request is from.
+ * `cross-site`: the browser said so, or sent a value outside its standard. `foreign-origin`: the origin is not the
+ * application's own. `no-origin`: the request has no sign of its origin.
  */
 export type CrossOriginRefusal = 'cross-site' | 'foreign-origin' | 'no-origin';
 
-/** Methods that must not change anything (RFC 9110 9.2.1). TRACE is not among them: nobody needs it. */
+/** Methods that must not change anything (RFC 9110 9.2.1). TRACE is left out: no application needs it. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Whether a browser was made to send the request by somebody else's page. Go's `http.CrossOriginProtection`: what the
- * browser itself says in `Sec-Fetch-Site`, or else `Origin` against `Host`.
+ * Returns why a request counts as sent by another site's page; `undefined` when it does not. As in Go's
+ * `http.CrossOriginProtection`, the browser's `Sec-Fetch-Site` decides, or else `Origin` compared with `Host`.
  *
- * Goes by method and these headers only: content type, `X-HTTP-Method-Override`, `Referer` and `X-Forwarded-Host` are what
- * others can choose, or what only a proxy's configuration makes true.
+ * Only the method and these headers count. Attackers can choose the content type, `X-HTTP-Method-Override`, `Referer` and
+ * `X-Forwarded-Host`, or these depend on the configuration of a proxy.
  */
 export function checkCrossOrigin(
   { method, headers }: CrossOriginRequest,
@@ -43,12 +43,12 @@ export function isSafeMethod(method: string): boolean {
   return SAFE_METHODS.has(method);
 }
 
-/** HTTP/2 has `:authority`, a name that no HTTP/1 request can carry. */
+/** HTTP/2 has `:authority` instead, a name that no HTTP/1 request can carry. */
 function readHost(headers: CrossOriginRequest['headers']): string {
   return readHeader(headers, ':authority') || readHeader(headers, 'host');
 }
 
-/** Empty when absent. Several are joined as Node.js does it, which makes them a value that nothing accepts. */
+/** Returns an empty text when absent. Several values are joined as Node.js does, which no check accepts. */
 export function readHeader(headers: CrossOriginRequest['headers'], name: string): string {
   return [headers[name] ?? []].flat().join(', ');
 }

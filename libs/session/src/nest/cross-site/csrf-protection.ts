@@ -11,7 +11,7 @@ import { isGraphqlMutation } from '../request/http-call.js';
 import { describeRequest, quote, type CheckedRequest } from './checked-request.js';
 import { checkCrossOrigin, isSafeMethod } from './cross-origin-check.js';
 
-/** Refuses unsafe requests that another site made a browser send, before a guard or a handler gets their session. */
+/** Refuses unsafe requests of other sites before a guard or handler gets their session. */
 @Injectable()
 export class CsrfProtection {
   private readonly logger = new Logger(LOG_CONTEXT);
@@ -29,7 +29,7 @@ export class CsrfProtection {
   }
 
   /**
-   * Checks the request for one of its handlers, without a call to the store. The verdict on the request is found once.
+   * Checks the request for one of its handlers, without a store call. The verdict is computed once per request.
    *
    * @throws {ForbiddenException} Another site sent the request and the handler is not exempt.
    */
@@ -40,7 +40,7 @@ export class CsrfProtection {
     this.refuse(verdict, { request, context });
   }
 
-  /** Whether the handler needs a CSRF token from this request, if there is a session to protect. */
+  /** Returns whether the handler requires a CSRF token from this request, if it has a session to protect. */
   needsToken(context: ExecutionContext, { exchange }: CheckedRequest): boolean {
     if (this.settings?.token !== 'required' || exchange.method === undefined) return false;
     return !isSafeMethod(exchange.method) && !isCsrfExempt(context);
@@ -62,7 +62,7 @@ export class CsrfProtection {
 
   private judge(context: ExecutionContext, request: CheckedRequest): CsrfRejection['refusal'] | 'fine' {
     const { method, headers } = request.exchange;
-    // Not remembered: operations may share a context that holds no request.
+    // Not remembered: several operations may share a context without a request.
     if (method === undefined || !this.settings) return isGraphqlMutation(context) ? 'no-request' : 'fine';
     return (request.csrfVerdict = checkCrossOrigin({ method, headers }, this.origins) ?? 'fine');
   }
@@ -76,7 +76,7 @@ export class CsrfProtection {
     request.isCsrfReported = request.exchange.isFound;
     const rejection: CsrfRejection = { ...verdict, ...describeRequest(request.exchange, this.toStoredIpAddress) };
     const { refusal, isEnforced, method, origin, secFetchSite } = rejection;
-    // The handler's name instead of the address, which may hold secrets.
+    // The handler's name instead of the URL, which may contain secrets.
     this.logger.warn(
       `csrf ${isEnforced ? 'refused' : 'would refuse'} ${quote(method)} ${context.getClass().name}.${context.getHandler().name}: ` +
         `${refusal}, Sec-Fetch-Site ${quote(secFetchSite)}, Origin ${quote(origin)}`,

@@ -6,15 +6,15 @@ const MAC_BYTES = 32;
 const CSRF_TOKEN = /^[A-Za-z0-9_-]{86}$/;
 
 /**
- * A CSRF token of a session: a MAC under the session's own token, so nothing is stored and a new session token ends it.
- * Says nothing about the session token, and looks different each time, so that compressed pages do not leak it (BREACH).
+ * Makes a CSRF token of a session: a MAC under the session's token. Nothing is stored, and a new session token invalidates
+ * it. It does not reveal the session token, and it differs each time, so that compressed pages do not leak it (BREACH).
  */
 export function mintCsrfToken(sessionToken: string): string {
   const mask = randomBytes(MAC_BYTES);
   return Buffer.concat([mask, xor(mask, macOf(sessionToken))]).toString('base64url');
 }
 
-/** Whether `mintCsrfToken` made it for this session token. Compares in constant time. */
+/** Returns whether `mintCsrfToken` made it for this session token. Compares in constant time. */
 export function isCsrfTokenOf(sessionToken: string, given: unknown): boolean {
   if (typeof given !== 'string' || !CSRF_TOKEN.test(given)) return false;
   const bytes = Buffer.from(given, 'base64url');

@@ -10,10 +10,10 @@ import type { HttpExchange } from '../request/http-exchange.js';
 import { describeRequest, excerpt, quote, type CheckedRequest } from './checked-request.js';
 import { isSafeMethod, readHeader, type CrossOriginRequest } from './cross-origin-check.js';
 
-/** What the verdict depends on, for caches. */
+/** The headers that decide, for the `Vary` header. */
 const ISOLATION_HEADERS = ['Sec-Fetch-Site', 'Sec-Fetch-Mode', 'Sec-Fetch-Dest', 'Origin'] as const;
 
-/** Keeps what a session sees from becoming a part of other sites' pages (ASVS 3.5.8), with the option `resourceIsolation`. */
+/** Keeps other sites from embedding or fetching responses that depend on a session (ASVS 3.5.8), by the option `resourceIsolation`. */
 @Injectable()
 export class ResourceIsolation {
   private readonly logger = new Logger(LOG_CONTEXT);
@@ -31,8 +31,7 @@ export class ResourceIsolation {
   }
 
   /**
-   * Checks the request for one of its handlers, without a call to the store. WebSocket handshakes have a check of their
-   * own.
+   * Checks the request for one of its handlers, without a store call. WebSocket handshakes have their own check.
    *
    * @throws {ForbiddenException} Another site's page embeds or fetches the response and the handler does not allow it.
    */
@@ -50,7 +49,7 @@ export class ResourceIsolation {
     throw new ForbiddenException({ statusCode: 403, error: 'cross_site_refused', message });
   }
 
-  /** Marks allowed responses as well: a browser must not take one from its cache for the page of another site. */
+  /** Marks allowed responses as well: a browser must not serve them from its cache to another site's page. */
   private mark(exchange: HttpExchange): void {
     if (exchange.isAnswered) return;
     exchange.setHeader('cross-origin-resource-policy', 'same-origin');
@@ -79,11 +78,10 @@ export class ResourceIsolation {
 }
 
 /**
- * Decides whether another site's page embeds or fetches the response: the resource isolation policy of W3C Fetch Metadata,
- * for the methods that `checkCrossOrigin` leaves alone. Links from any site are allowed, because they open a page of their
- * own.
+ * Returns how another site's page uses the response; `undefined` when it does not. This is the resource isolation policy of
+ * W3C Fetch Metadata, for the methods that `checkCrossOrigin` allows. Links from any site are allowed.
  *
- * Browsers that send no `Sec-Fetch-Site` are allowed: for them there is `Cross-Origin-Resource-Policy`.
+ * Browsers without `Sec-Fetch-Site` are allowed: `Cross-Origin-Resource-Policy` protects those.
  */
 export function checkIsolation(
   { method, headers }: CrossOriginRequest,
@@ -93,7 +91,7 @@ export function checkIsolation(
   const site = readHeader(headers, 'sec-fetch-site');
   if (site === '' || site === 'same-origin' || site === 'none') return undefined;
   const mode = readHeader(headers, 'sec-fetch-mode');
-  // By what is allowed, not by what is refused: frames and objects navigate too, to destinations of their own.
+  // A list of what is allowed: frames and objects navigate too, with other destinations.
   if (method === 'GET' && mode === 'navigate' && readHeader(headers, 'sec-fetch-dest') === 'document') return undefined;
   if (mode !== 'cors') return 'embedded';
   const origin = parseOrigin(readHeader(headers, 'origin'));

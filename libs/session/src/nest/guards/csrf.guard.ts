@@ -9,8 +9,8 @@ const TOKEN_HEADER = 'x-csrf-token';
 const TOKEN_FIELD = '_csrf';
 
 /**
- * Stands before every handler of the application, public ones included: a sign-in that another site made a browser send
- * would sign the visitor in as somebody else (login CSRF).
+ * Checks every request of the application, even to public handlers: a sign-in that another site made a browser send would
+ * sign the visitor in to an account of the attacker (login CSRF).
  */
 @Injectable()
 export class CsrfGuard implements CanActivate {
@@ -31,7 +31,7 @@ export class CsrfGuard implements CanActivate {
     return !this.protection.needsToken(context, request) || this.checkToken(context, request);
   }
 
-  /** Calls the store only when the token is wrong, to see whether there is a session that it would have to protect. */
+  /** Calls the store only when the token is wrong, to find out whether there is a session to protect. */
   private async checkToken(context: ExecutionContext, request: RequestRecord): Promise<boolean> {
     const isProven = request.exchange.response !== undefined && (await this.isProven(context, request));
     if (!isProven) this.protection.refuse('no-token', { request, context });
@@ -40,7 +40,7 @@ export class CsrfGuard implements CanActivate {
 
   private async isProven(context: ExecutionContext, request: RequestRecord): Promise<boolean> {
     const session = this.httpSessions.open(context, request);
-    // Without a session cookie there is nothing that a browser would send along by itself.
+    // Browsers send only cookies by themselves.
     if (session.transport === 'bearer' || session.isCsrfToken(readToken(request))) return true;
     try {
       return (await session.findLive()) === undefined;

@@ -16,16 +16,30 @@ import { SessionContextError } from '../access/session-context.error.js';
 const ANY_USER: AccessRule = { access: 'user' };
 
 /**
- * Lets calls with a live session in: as `APP_GUARD` or by `@UseGuards(SessionGuard)`, before controllers, GraphQL
- * resolvers and handlers of gateways.
+ * Allows a call only with a live session of a signed-in user. Guards controllers, GraphQL resolvers and gateways.
  *
- * No live session is 401, as is one without a user unless the handler is `@AllowAnonymous()`, one that awaits a second
- * factor unless it is `@AllowPendingFactor()`, one that awaits another proof after an anomaly unless it is
- * `@AllowReauthentication()`, and one that falls short of what the handler requires; a store that does not answer is 503
- * with `Retry-After`, and the cookie stays. Pages may be redirected instead by the option `redirect`.
- * Gateways tell it their clients as a `WsException` with the same body, and a client without a live session is closed.
- * Handlers of any other kind are refused unless they are `@Public()`. Subclasses change single steps; what
- * they need themselves they inject as properties, so that the constructor stays this one.
+ * It answers 401 without a live session. It also answers 401
+ * - to an anonymous session, except on handlers marked `@AllowAnonymous()`,
+ * - while a second factor is pending, except on handlers marked `@AllowPendingFactor()`,
+ * - after an anomaly, except on handlers marked `@AllowReauthentication()`,
+ * - when the session does not meet a requirement such as `@RequireFreshSession('10m')`.
+ *
+ * It answers 503 with `Retry-After` when the store does not answer; the cookie stays. The option `redirect` redirects pages
+ * instead of answering 401. The client of a gateway gets a `WsException` with the same body and is closed without a live
+ * session. Handlers of any other kind are refused, except those marked `@Public()`.
+ *
+ * Subclasses override single steps. They inject what they need as properties, so that the constructor stays the same.
+ *
+ * @example
+ * @UseGuards(SessionGuard)
+ * @Controller('account')
+ * class AccountController {}
+ *
+ * @example
+ * // Every handler of the application, except those marked @Public():
+ * providers: [{ provide: APP_GUARD, useExisting: SessionGuard }]
+ *
+ * @see The section "First five minutes" of the README.
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
@@ -48,12 +62,16 @@ export class SessionGuard implements CanActivate {
     }
   }
 
-  /** Who may call the handler: by its decorators, or else those of its class. */
+  /** Returns the rule of the handler's decorators, or else of its class's. */
   protected findRule(context: ExecutionContext): AccessRule | undefined {
     return findAccessRule(context);
   }
 
-  /** The live session of the call, also one that awaits another proof of its user. Rejects with a 503 exception when the store does not answer. */
+  /**
+   * Finds the live session of the call, even one that awaits another proof of its user.
+   *
+   * @throws {ServiceUnavailableException} The store does not answer.
+   */
   protected async findSession(context: ExecutionContext): Promise<Session | undefined> {
     try {
       if (context.getType() === 'ws') {
@@ -70,7 +88,7 @@ export class SessionGuard implements CanActivate {
     }
   }
 
-  /** What the session is not good enough for; `undefined` when it is. */
+  /** Returns why the session does not meet the rule; `undefined` when it does. */
   protected findRefusal(session: Session | undefined, rule: AccessRule): SessionRefusal | undefined {
     if (!session) return { reason: 'unauthenticated' };
     if (session.awaitsSecondFactor) {
@@ -86,12 +104,12 @@ export class SessionGuard implements CanActivate {
     return required && { reason: 'reauth_required', session, required };
   }
 
-  /** A condition of your own on a live session, such as a role. `false` answers 403. Default `true`. */
+  /** Checks a condition of your own on a live session, such as a role. `false` answers 403. Default `true`. */
   protected isAccepted(_session: Session, _context: ExecutionContext): boolean | Promise<boolean> {
     return true;
   }
 
-  /** Throws the answer: 401, or 303 where the option `redirect` names a page for it. `false` would answer 403. */
+  /** Throws the answer: 401, or 303 when the option `redirect` returns a page. Returning `false` would answer 403. */
   protected refuse(refusal: SessionRefusal, context: ExecutionContext): boolean {
     throw refusalException(refusal, { host: context, redirect: this.settings.redirect });
   }

@@ -3,12 +3,12 @@ import { ModulesContainer } from '@nestjs/core';
 import { SessionError } from '../../core/session/session-errors.js';
 
 export interface ApplicationFilter {
-  /** What its `@Catch()` names; empty: everything. */
+  /** The types that its `@Catch()` names. Empty: everything. */
   readonly catches: readonly Type<unknown>[];
   readonly answer: (exception: unknown, host: ArgumentsHost) => unknown;
 }
 
-/** Where Nest's `@Catch()` keeps its arguments. */
+/** The metadata key of Nest's `@Catch()`. */
 const CATCH_KEY = '__filterCatchExceptions__';
 
 /** The filters that the application provides as `APP_FILTER`. */
@@ -19,9 +19,9 @@ export class ApplicationFilters {
   constructor(private readonly modules: ModulesContainer) {}
 
   /**
-   * A filter made for session errors, or for one kind of them.
+   * Finds a filter for session errors, or for one kind of them.
    *
-   * @param asking - The filter that asks, which is one of them itself.
+   * @param asking - The calling filter, which is provided in the same way.
    */
   findForSessionError(error: SessionError, asking: ExceptionFilter): ApplicationFilter | undefined {
     return this.list(asking).find(({ catches }) =>
@@ -29,14 +29,14 @@ export class ApplicationFilters {
     );
   }
 
-  /** Whichever filter takes this exception, catch-all ones included. */
+  /** Finds a filter for this exception, catch-all filters included. */
   findFor(exception: unknown, asking: ExceptionFilter): ApplicationFilter | undefined {
     return this.list(asking).find(
       ({ catches }) => catches.length === 0 || catches.some((type) => exception instanceof type),
     );
   }
 
-  /** In the order in which Nest asks them. */
+  /** Lists them in the order in which Nest calls them. */
   private list(asking: ExceptionFilter): readonly ApplicationFilter[] {
     return (this.known ??= [...this.modules.values()]
       .flatMap((module) => [...module.providers.values()])

@@ -5,27 +5,27 @@ import { CallMemo } from '../request/call-memo.js';
 import { findCallKey } from '../request/http-call.js';
 import type { HttpSession } from './http-session.interface.js';
 
-/** What parameter decorators ask of the application that handles a call: its `HttpSessions`. */
+/** The `HttpSessions` of the application that handles a call, as parameter decorators see it. */
 export interface SessionSource {
   get(context: ExecutionContext): HttpSession;
   getAccepted(context: ExecutionContext): Session;
 }
 
-/** What `provideSession` puts in place of the sessions of a call. */
+/** The sessions that `provideSession` provides for a call. */
 export interface ProvidedSessions {
-  /** What `@CurrentSession()` injects. */
+  /** The session for `@CurrentSession()`. */
   readonly session?: Session;
-  /** What `@CurrentHttpSession()` injects. */
+  /** The session for `@CurrentHttpSession()`. */
   readonly http?: HttpSession;
 }
 
-// Nest injects nothing into parameter decorators, so the way from a call to its application is kept here, by the call's key.
+// Nest injects nothing into parameter decorators, so they look up the application of a call here.
 const sources = new CallMemo<SessionSource>();
 const provided = new CallMemo<ProvidedSessions>();
 /** The applications that run in this process. */
 const running = new Set<SessionSource>();
 
-/** Ties a call to the application whose guards it passes. Another one that gets the same request takes its place. */
+/** Ties a call to the application whose guards it passes. Another application that gets the same request replaces it. */
 export function enterSource(key: object, source: SessionSource): void {
   sources.set(key, source);
 }
@@ -50,7 +50,7 @@ export function getSource(
 ): SessionSource {
   const entered = key && sources.get(key);
   if (entered) return entered;
-  // Handlers that Nest calls without guards, such as reference resolvers of a federated graph.
+  // Nest calls some handlers without guards, such as reference resolvers of a federated graph.
   const [only, ...others] = running;
   if (only && others.length === 0) return only;
   throw new SessionArgumentError(
@@ -61,7 +61,7 @@ export function getSource(
 
 /**
  * Provides the sessions that `@CurrentSession()` and `@CurrentHttpSession()` inject into the handlers of one call, for tests
- * that override `SessionGuard`. What is left out stays as it is.
+ * that override `SessionGuard`. Omitted ones stay unchanged.
  *
  * @example
  * Test.createTestingModule({ controllers: [AccountController] })
@@ -73,7 +73,7 @@ export function getSource(
  *     },
  *   });
  *
- * @throws {SessionArgumentError} There is nothing to tie the sessions to: no request, GraphQL context or socket.
+ * @throws {SessionArgumentError} The context has no request, GraphQL context or socket.
  * @see The section "Testing controllers" of the README.
  */
 export function provideSession(context: ExecutionContext, sessions: ProvidedSessions): void {

@@ -27,7 +27,7 @@ import type { HttpSession } from './http-session.interface.js';
 import type { RequestSessionParts } from './request-authentication.js';
 import { RequestSession } from './request-session.js';
 
-/** One request of this application: its verdicts and its session, shared by guards, interceptors and decorators. */
+/** One request with its verdicts and its session. Guards, interceptors and decorators share it. */
 export interface RequestRecord extends CheckedRequest {
   readonly key: object;
   session?: RequestSession;
@@ -35,7 +35,7 @@ export interface RequestRecord extends CheckedRequest {
   accepted?: Session;
 }
 
-/** Hands out the one `HttpSession` of each request to guards, decorators and interceptors. */
+/** Gives guards, decorators and interceptors the one `HttpSession` of each request. */
 @Injectable()
 export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationShutdown {
   private readonly records = new CallMemo<RequestRecord>();
@@ -67,15 +67,19 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
   }
 
   /**
+   * Returns the `HttpSession` of a request.
+   *
+   * @example
+   * const session = await this.httpSessions.get(context).current();
+   *
    * @param context - Of an HTTP request, or of a GraphQL operation whose context holds one.
-   * @throws {ForbiddenException} Another site sent the request. Guards of the application may come before `CsrfGuard`;
-   *   no session is handed out to them either. With `resourceIsolation`: another site's page embeds the answer.
+   * @throws {ForbiddenException} Another site sent the request. This also protects guards that run before `CsrfGuard`. With `resourceIsolation`: another site's page embeds the answer.
    */
   get(context: ExecutionContext): HttpSession {
     return this.open(context);
   }
 
-  /** @internal The record of the request. Nothing is checked yet. */
+  /** @internal Returns the record of the request. Nothing is checked yet. */
   recordOf(context: ExecutionContext): RequestRecord {
     const requestKey = findRequestKey(context);
     const entered = requestKey && this.records.get(requestKey);
@@ -98,7 +102,7 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
     return record;
   }
 
-  /** @internal The first step of every call: from here on parameter decorators find this application by the request. */
+  /** @internal The first step of every call. From now on, parameter decorators find this application by the request. */
   enter(context: ExecutionContext): RequestRecord {
     const record = this.recordOf(context);
     enterSource(record.key, this);
@@ -107,7 +111,7 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
 
   /** @internal As `get`, for a request whose record is at hand. */
   open(context: ExecutionContext, record: RequestRecord = this.recordOf(context)): RequestSession {
-    // For every handler: resolvers of one request may differ in their exemptions.
+    // Checked for every handler: resolvers of one request may have different exemptions.
     this.isolation.check(context, record);
     this.csrf.check(context, record);
     return (record.session ??= new RequestSession(this.parts, {
@@ -116,19 +120,19 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
     }));
   }
 
-  /** Says which session a guard accepted, for `@CurrentSession()`. */
+  /** Records which session a guard accepted, for `@CurrentSession()`. */
   accept(context: ExecutionContext, session: Session): void {
     const record = this.recordOf(context);
     record.accepted = session;
     this.responses.hold(context, { session, exchange: record.exchange });
   }
 
-  /** Uses up a confirmation, for guards, which do not know `SessionService`. */
+  /** Uses up a confirmation, as `SessionService.takeConfirmation`. */
   takeConfirmation(session: Session, action: string): Promise<boolean> {
     return this.service.takeConfirmation(session, action);
   }
 
-  /** Emits `step-up-required` for a session that a guard refused. The client of a socket is not known. */
+  /** Emits `step-up-required` for a session that a guard refused. The client of a socket is unknown. */
   emitStepUpRequired(
     context: ExecutionContext,
     { session, reason }: Exclude<SessionRefusal, { reason: 'unauthenticated' }>,

@@ -20,7 +20,7 @@ export interface RequestSessionParts {
   readonly comparesClients: boolean;
 }
 
-/** Who one request is from: its credentials, and the live session that they name, looked up once. */
+/** The credentials of one request and the live session that they name, looked up once. */
 export class RequestAuthentication {
   readonly exchange: HttpExchange;
   readonly client: RequestClient;
@@ -37,12 +37,12 @@ export class RequestAuthentication {
     this.#touch = touch;
   }
 
-  /** The live session of the request, also one that awaits another proof of its user. One call to the store per request. */
+  /** Finds the live session of the request, even one that awaits another proof. One store call per request. */
   findLive(): Promise<Session | undefined> {
     return (this.#session ??= this.#authenticate());
   }
 
-  /** The session to end at a sign-out. A failing `onAnomaly` must not prevent signing out. */
+  /** Finds the session to end at a sign-out. A failing `onAnomaly` must not prevent signing out. */
   async findToEnd(): Promise<Session | undefined> {
     try {
       return await this.findLive();
@@ -57,7 +57,7 @@ export class RequestAuthentication {
     return checked.outcome === 'absent' ? undefined : checked.session;
   }
 
-  /** Hands the new token to the client. From now on the request has this session. */
+  /** Sends the new token to the client. From now on the request has this session. */
   adopt(created: CreatedSession, transport?: SessionTransport): Promise<Session> {
     this.credentials.adopt(created, transport);
     return this.hold(created.session);
@@ -83,7 +83,7 @@ export class RequestAuthentication {
     const rotate = this.#canDeliver();
     const checked = await service.authenticate(token, { touch: this.#touch, rotate, client: this.client });
     if (checked.outcome !== 'absent') {
-      // The token that it came with still works for a while, so a response that left meanwhile does no harm.
+      // The presented token still works for a while, so a response that was sent meanwhile does no harm.
       if (checked.token !== undefined && this.#canDeliver()) this.credentials.succeed(checked.session, checked.token);
       return checked.session;
     }
@@ -91,7 +91,7 @@ export class RequestAuthentication {
     return undefined;
   }
 
-  /** Whether this response can still take a new token to its client. A bearer token needs the handler for that. */
+  /** Whether this response can still carry a new token. A bearer token needs the handler for that. */
   #canDeliver(): boolean {
     return this.credentials.isSetByResponse && !this.exchange.isAnswered && !this.exchange.isAbandoned;
   }

@@ -49,7 +49,7 @@ export class RequestSession implements HttpSession {
     return this.#request.credentials.carriedBy;
   }
 
-  /** The live session of the request, also one that awaits another proof of its user. */
+  /** Finds the live session of the request, even one that awaits another proof. */
   findLive(): Promise<Session | undefined> {
     return this.#request.findLive();
   }
@@ -110,7 +110,7 @@ export class RequestSession implements HttpSession {
           client: this.#request.client,
         });
         ended = changed.ended.length;
-        // The token was replaced before this looked at it, by whomever: whose it was is known from the request.
+        // Another request replaced the token first. The user is known from this request.
         if (!changed.rotated && changed.reason === 'absent' && endedBy !== undefined) {
           ended += (await this.#service.revokeAll(endedBy, { reason: 'credential-change', endedBy })).length;
         }
@@ -133,7 +133,7 @@ export class RequestSession implements HttpSession {
     try {
       const session = await this.#request.findToEnd();
       let isEnded = session !== undefined && (await this.#endByLogout(session));
-      // Of two tokens it cannot be told which one is the visitor's, but whoever holds a token may end its session.
+      // It is unknown which of two tokens is the visitor's, but the holder of a token may end its session.
       for (const token of this.#request.credentials.rejectedTokens) {
         const other = await this.#request.findByToken(token);
         if (other) isEnded = (await this.#endByLogout(other)) || isEnded;

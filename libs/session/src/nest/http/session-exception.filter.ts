@@ -6,11 +6,11 @@ import { findHttpCall } from '../request/http-call.js';
 import { SessionHttpErrors } from './session-http-errors.js';
 
 /**
- * Answers session errors that handlers, guards and pipes let through.
+ * Answers session errors that handlers, guards and pipes throw.
  *
- * Filters bound to a handler or controller and those of `useGlobalFilters` come before this one and see the session error
- * itself. Those given as `APP_FILTER` Nest would ask after this one, so it asks them: one that catches session errors gets
- * the error, one that catches everything or `HttpException` gets the HTTP exception.
+ * Filters of a handler, a controller and `useGlobalFilters` run before this one and see the session error itself. Nest would
+ * call filters provided as `APP_FILTER` after this one, so it calls them itself: a filter for session errors gets the error,
+ * a filter for everything or for `HttpException` gets the HTTP exception.
  */
 @Catch(SessionError)
 export class SessionExceptionFilter extends BaseExceptionFilter {
@@ -28,7 +28,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter {
     const answer = findHttpCall(host) ? (this.errors.findException(error, host) ?? error) : error;
     const general = this.applicationFilters.findFor(answer, this);
     if (general) return general.answer(answer, host);
-    // GraphQL's driver makes its errors of what is thrown, HTTP exceptions among it.
+    // The GraphQL driver converts thrown errors, HTTP exceptions included.
     if (!isHttp) throw answer;
     // oxlint-disable-next-line promise/valid-params -- not a promise
     return super.catch(answer, host);

@@ -22,10 +22,15 @@ const RETRY_AFTER_SECONDS = 5;
 const OUTAGE_LOG_INTERVAL_MS = 10_000;
 
 /**
- * What session errors are over HTTP. `SessionModule` answers with it; inject it into a catch-all exception filter of your
- * own to answer alike.
+ * Converts session errors to HTTP exceptions. `SessionModule` uses it for its answers. Inject it into a catch-all exception
+ * filter of your own to give the same answers.
  *
- * Bodies are `{ statusCode, error, message }` and tell a client what it can act on, never whose session it was about.
+ * Bodies are `{ statusCode, error, message }`. They say what a client can act on, and nothing about the session.
+ *
+ * @example
+ * catch(error: unknown, host: ArgumentsHost) {
+ *   super.catch(this.sessionErrors.findException(error, host) ?? error, host);
+ * }
  */
 @Injectable()
 export class SessionHttpErrors {
@@ -33,8 +38,8 @@ export class SessionHttpErrors {
   private outageLoggedAtMs = -Infinity;
 
   /**
-   * The exception to answer with, its headers already set on the response. `undefined` for anything that is the
-   * application's fault (`SessionArgumentError`) or no session error at all: 500 is right for those.
+   * Returns the exception to answer with, and sets its headers on the response. `undefined` for errors of the application
+   * (`SessionArgumentError`) and other errors, which are a 500.
    */
   findException(error: unknown, host: ArgumentsHost): HttpException | undefined {
     if (error instanceof SessionStoreUnavailableError) return this.unavailable(error, host);

@@ -39,7 +39,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleO
   .setFactoryMethodName('createSessionOptions')
   .build();
 
-/** All providers but the start; not global, see `SessionShutdown`. */
+/** All providers except the start. Not global, see `SessionShutdown`. */
 @Module({
   providers: [
     { provide: SESSION_SETTINGS, inject: [SESSION_OPTIONS], useFactory: resolveSessionSettings },
@@ -111,13 +111,13 @@ function provideStore(
   };
 }
 
-/** The factory chose the store after Nest had put its providers in order, too late to inject anything more. */
+/** The factory returned the store after Nest resolved the providers: too late to inject anything more. */
 function assertNothingToInject({ store }: SessionSettings): void {
   if (store.inject.length === 0) return;
   const tokens = store.inject.map((token) => (typeof token === 'function' ? token.name : String(token))).join(', ');
   throw new SessionConfigurationError(
     'store',
-    `asks for ${tokens} to be injected, which forRootAsync cannot do for it: inject that into the factory and hand it on, ` +
+    `needs ${tokens}, which forRootAsync cannot inject into it. Inject it into the factory and pass it on, ` +
       'as in "inject: [DataSource], useFactory: (dataSource) => ({ store: postgresStore({ dataSource }) })"',
   );
 }

@@ -7,11 +7,11 @@ import { SessionCleanupSchedule } from '../cleanup/session-cleanup.schedule.js';
 import { LOG_CONTEXT, SESSION_CORE, SESSION_STORE } from '../options/session.constants.js';
 
 /**
- * Stops in two steps. When shutdown begins: no more cleanup, gathered touches written. After the server has answered its
- * last request: touches written again, other instances told of what ended, store stopped.
+ * Stops in two steps. When shutdown begins, it stops the cleanup and writes gathered touches. After the server has answered
+ * its last request, it writes touches again, notifies other instances of the last ends, and stops the store.
  *
- * Nest shuts down importing modules before imported and global ones, so this belongs to a module that is not global: the
- * store stops before `TypeOrmModule`, which is global, closes its data source.
+ * It belongs to a module that is not global. Nest shuts down importing modules before imported and global ones, so the store
+ * stops before the global `TypeOrmModule` closes its data source.
  */
 @Injectable()
 export class SessionShutdown implements OnModuleDestroy, OnApplicationShutdown {

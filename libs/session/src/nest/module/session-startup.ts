@@ -10,8 +10,8 @@ import { reportDeviations } from '../policy/report-deviations.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../options/session.constants.js';
 
 /**
- * Starts the store before the application listens. It belongs to the global module, whose hooks Nest calls first, so that
- * other modules find sessions usable in their own `onModuleInit`.
+ * Starts the store before the application listens. It belongs to the global module, whose hooks Nest calls first, so other
+ * modules can use sessions in their own `onModuleInit`.
  */
 @Injectable()
 export class SessionStartup implements OnModuleInit {
@@ -47,7 +47,7 @@ export class SessionStartup implements OnModuleInit {
     if (startups.length === 1) return;
     throw new SessionConfigurationError(
       'SessionModule',
-      `is set up ${startups.length} times: call forRoot() or forRootAsync() once, in the root module. Being global it need not be imported elsewhere; without isGlobal, import the same dynamic module`,
+      `is set up ${startups.length} times. Call forRoot() or forRootAsync() once, in the root module. It is global, so other modules need not import it; with isGlobal: false, import the same dynamic module`,
     );
   }
 }

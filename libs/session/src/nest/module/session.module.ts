@@ -8,20 +8,46 @@ import type {
 import { SessionCoreModule } from './session-core.module.js';
 
 /**
- * Server-side sessions. Set it up once, in the root module; being global it need not be imported elsewhere.
+ * Server-side sessions. Set it up once, in the root module. It is global, so other modules need not import it.
  *
- * Boot fails with `SessionConfigurationError` when an option is wrong, and with what the store says when it cannot be used.
+ * Boot fails with `SessionConfigurationError` when an option is wrong, and with the store's own error when the store cannot
+ * be used.
+ *
+ * @example
+ * @Module({
+ *   imports: [
+ *     SessionModule.forRoot({
+ *       store: redisStore({ url: 'redis://localhost:6379' }),
+ *       idleTimeout: '30m',
+ *       absoluteTimeout: '12h',
+ *     }),
+ *   ],
+ * })
+ * class AppModule {}
+ *
+ * @see The section "First five minutes" of the README.
  */
 @Module({})
 // eslint-disable-next-line typescript/no-extraneous-class -- Nest configures modules by static methods
 export class SessionModule {
-  /** With a store that names providers, such as a `DataSource`, Nest injects them; they must be global or have no scope. */
+  /** Nest injects the providers that the store names, such as a `DataSource`. They must be global and singletons. */
   static forRoot(options: SessionModuleRootOptions): DynamicModule {
     const { isGlobal, rest } = takeIsGlobal(options);
     return surround(SessionCoreModule.forRoot(rest), isGlobal);
   }
 
-  /** The store must not name providers here: inject them into the factory and hand them to the store. */
+  /**
+   * Takes the options from a factory. Inject the store's dependencies into the factory and pass them to the store.
+   *
+   * @example
+   * SessionModule.forRootAsync({
+   *   inject: [ConfigService, DataSource],
+   *   useFactory: (config: ConfigService, dataSource: DataSource) => ({
+   *     store: postgresStore({ dataSource }),
+   *     idleTimeout: config.get('IDLE_TIMEOUT'),
+   *   }),
+   * });
+   */
   static forRootAsync(options: SessionModuleAsyncOptions): DynamicModule {
     const { isGlobal, rest } = takeIsGlobal(options);
     return surround(SessionCoreModule.forRootAsync(rest), isGlobal);

@@ -17,7 +17,7 @@ export interface BearerSettings {
 
 const DEFAULT_PREFIX = 'nss_';
 
-/** @throws {SessionConfigurationError} The prefix could not be told from what follows it. */
+/** @throws {SessionConfigurationError} The prefix could not be distinguished from the token after it. */
 export function resolveBearerSettings(bearer: boolean | SessionBearerOptions = false): BearerSettings | undefined {
   if (bearer === false) return undefined;
   if (bearer === true) return { prefix: DEFAULT_PREFIX };

@@ -8,7 +8,7 @@ export interface SessionCookieOptions {
    * cookie from a script. Default `'__Host-session'`, `'__Secure-session'` with a `domain`, or `'session'` without `secure`.
    */
   readonly name?: string;
-  /** Shares the cookie with all hosts below this one, such as `'example.com'`, which is logged at boot. Default the host only. */
+  /** Shares the cookie with all hosts below this one, such as `'example.com'`. Logged at boot. Default: this host only. */
   readonly domain?: string;
   /**
    * `false` leaves out `Secure` and the name's prefix, for development over plain http on localhost. Refused when `NODE_ENV`
@@ -28,7 +28,7 @@ export interface SessionCookieOptions {
 
 export interface CookieSettings {
   readonly name: string;
-  /** `undefined`: the cookie goes to the host that set it only. */
+  /** `undefined`: browsers send the cookie only to the host that set it. */
   readonly domain: string | undefined;
   readonly sameSite: 'lax' | 'strict' | 'none';
   readonly secure: boolean;
@@ -42,7 +42,7 @@ const MAX_COOKIE_BYTES = 4096;
 /** `token` of RFC 9110: no control character, blank, `=`, `;` or other separator (CVE-2024-47764). */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
-/** Longest first. Browsers compare them without case and enforce what they promise. */
+/** Longest first. Browsers compare them without case and enforce their rules. */
 const PREFIXES = ['__Host-Http-', '__Host-', '__Secure-', '__Http-'];
 
 /** @throws {SessionConfigurationError} Browsers would refuse the cookie, or it would be weaker than its name says. */
@@ -75,7 +75,7 @@ export function resolveCookieSettings(cookie: SessionCookieOptions = {}): Cookie
   return { name, domain, sameSite, persistent, partitioned, secure };
 }
 
-/** What to say at boot of a cookie that works but protects less than the default. */
+/** Lists the warnings at boot for a cookie that protects less than the default. */
 export function listCookieWarnings({ name, sameSite, secure }: CookieSettings): string[] {
   const warnings: string[] = [];
   if (!secure)
@@ -89,7 +89,7 @@ export function listCookieWarnings({ name, sameSite, secure }: CookieSettings): 
   return warnings;
 }
 
-/** What to say at boot of a cookie that was widened on purpose. */
+/** Lists the notices at boot for a cookie that was widened on purpose. */
 export function listCookieNotices({ name, domain }: CookieSettings): string[] {
   if (domain === undefined) return [];
   return [`the session cookie "${name}" goes to every host below ${domain}, and each of them can set one (ASVS 3.3.3)`];

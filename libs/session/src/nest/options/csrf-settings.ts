@@ -1,6 +1,6 @@
 import { assertKnownOptions, assertOneOf } from './option-checks.js';
 
-/** Protection against unsafe requests of other sites, for `SessionModuleOptions.csrf`. Which sites are others is `origins`. */
+/** Protection against unsafe requests of other sites, for `SessionModuleOptions.csrf`. See `origins` for the trusted ones. */
 export interface SessionCsrfOptions {
   /** `'enforce'` refuses them; `'log-only'` logs and emits them but lets them through, for a trial run. Default `'enforce'`. */
   readonly mode?: 'enforce' | 'log-only';
@@ -17,7 +17,8 @@ export interface CsrfSettings {
 }
 
 /**
- * @returns `undefined`: protection is off.
+ * Returns `undefined` when protection is off.
+ *
  * @throws {SessionConfigurationError} A name or a value is unknown.
  */
 export function resolveCsrfSettings(csrf: false | SessionCsrfOptions = {}): CsrfSettings | undefined {
@@ -29,7 +30,7 @@ export function resolveCsrfSettings(csrf: false | SessionCsrfOptions = {}): Csrf
   return { mode, token };
 }
 
-/** What to say at boot when requests of other sites come through. */
+/** Lists the warnings at boot when requests of other sites are allowed. */
 export function listCsrfWarnings(settings: CsrfSettings | undefined): string[] {
   if (!settings) return ['csrf is false: other sites can make browsers send requests, a sign-in among them'];
   if (settings.mode === 'enforce') return [];

@@ -14,7 +14,7 @@ interface HashedIpAddresses {
 
 export interface IpAddressSettings {
   readonly mode: IpAddressMode;
-  /** Every client address passes this before it is stored, logged or told. The key is out of reach inside it. */
+  /** Converts every client address before it is stored, logged or emitted. The function hides the key. */
   readonly toStored: IpAddressForm;
 }
 

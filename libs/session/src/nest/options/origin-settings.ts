@@ -3,26 +3,25 @@ import { assertKnownOptions, assertOneOf, describeValue } from './option-checks.
 import { formatOrigin, isWebOrigin, parseOrigin, type Origin, type OriginRules } from './origin.js';
 
 /**
- * Which pages may act in a user's name, for `SessionModuleOptions.origins`: for requests (`csrf`), for reading
- * (`resourceIsolation`) and for sockets. Origins are `scheme://host[:port]`; an app's own scheme, such as
- * `'capacitor://localhost'` or `'tauri://localhost'`, is one too.
+ * Origins whose pages may use a visitor's session, for `SessionModuleOptions.origins`. Applies to unsafe requests (`csrf`),
+ * reads (`resourceIsolation`) and sockets. An origin is `scheme://host[:port]`, custom schemes of apps included, such as
+ * `'capacitor://localhost'` or `'tauri://localhost'`.
  */
 export interface SessionOriginOptions {
   /**
-   * Names the origins at which browsers see the application, such as `['https://app.example.com']`: needed behind a proxy
-   * that changes `Host`. Browsers that do not send `Sec-Fetch-Site` are held to those of http and https, scheme included.
-   * An origin of an app's own scheme counts as trusted, because to browsers it is always another site. Default: whatever
-   * host the request names.
+   * The public origins of the application, such as `['https://app.example.com']`. Required behind a proxy that changes
+   * `Host`. Browsers without `Sec-Fetch-Site` must send one of them as `Origin`, scheme included. An origin with an app's
+   * custom scheme counts as trusted, because to browsers it is always cross-site. Default: the host that the request names.
    */
   readonly public?: readonly string[];
   /**
-   * Names other origins whose pages may send unsafe requests, read by CORS in spite of `resourceIsolation`, and open
-   * sockets, such as `['https://partner.example', 'https://localhost']`. Default none.
+   * Other origins whose pages may send unsafe requests, read by CORS despite `resourceIsolation`, and open sockets, such as
+   * `['https://partner.example', 'https://localhost']`. Default: none.
    */
   readonly trusted?: readonly string[];
   /**
-   * Decides about unsafe requests with neither `Sec-Fetch-Site` nor `Origin` and about socket handshakes without `Origin`,
-   * as clients other than browsers send: `'allow'` or `'reject'`. Default `'allow'`.
+   * Allows or rejects unsafe requests with neither `Sec-Fetch-Site` nor `Origin`, and socket handshakes without `Origin`.
+   * Clients other than browsers send them. Default `'allow'`.
    */
   readonly onMissing?: 'allow' | 'reject';
 }

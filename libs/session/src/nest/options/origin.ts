@@ -1,17 +1,17 @@
-/** An origin in the one spelling that compares: lower case, IPv6 shortened, default port left out. */
+/** An origin in canonical form: lower case, IPv6 shortened, no default port. */
 export interface Origin {
-  /** Such as `https`, or an application's own, such as `capacitor`. */
+  /** Such as `https`, or an app's custom scheme such as `capacitor`. */
   readonly scheme: string;
   /** Host name and port. */
   readonly host: string;
 }
 
-/** Nothing except what browsers send: no userinfo, path, percent escape or list. */
+/** Only what browsers send: no user info, path, percent escape or list. */
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?$/;
 
 /**
- * Takes `scheme://host[:port]` apart. `undefined` for anything else, `null` included. `URL.origin` is of no use here: it is
- * `'null'` for every scheme of an application's own.
+ * Parses `scheme://host[:port]`. Returns `undefined` for anything else, including `null`. `URL.origin` does not work here: it
+ * is `'null'` for the custom scheme of an app.
  */
 export function parseOrigin(text: string): Origin | undefined {
   const [lower, scheme] = ORIGIN.exec(text.toLowerCase()) ?? [];
@@ -27,22 +27,22 @@ export function isWebOrigin({ scheme }: Origin): boolean {
   return scheme === 'http' || scheme === 'https';
 }
 
-/** Which origins are the application's own or trusted, for requests and handshakes alike. */
+/** The application's own and trusted origins, for requests and handshakes. */
 export interface OriginRules {
-  /** Where browsers see the application, in the spelling of `formatOrigin`. `undefined`: at the request's own host. */
+  /** The application's public origins, as `formatOrigin` writes them. `undefined`: the request's own host. */
   readonly public: ReadonlySet<string> | undefined;
-  /** Others that may act in the user's name, and public ones of an application's own scheme. */
+  /** Other origins whose pages may use a visitor's session, and public ones with a custom scheme. */
   readonly trusted: ReadonlySet<string>;
-  /** What becomes of a request that does not say where it is from, which no current browser sends. */
+  /** Decides about a request without a sign of its origin, which no current browser sends. */
   readonly onMissing: 'allow' | 'reject';
 }
 
-/** Whether an origin may act in its visitor's name although the browser calls it another site. */
+/** Returns whether an origin may use its visitor's session although the browser calls it cross-site. */
 export function isTrustedOrigin(origin: Origin, { trusted }: Pick<OriginRules, 'trusted'>): boolean {
   return trusted.size > 0 && trusted.has(formatOrigin(origin));
 }
 
-/** Whether an origin is the host that a request was sent to. The scheme is not compared: a proxy that ends TLS hides it. */
+/** Returns whether an origin is the host of the request. A proxy that ends TLS hides the scheme, so it is not compared. */
 export function isOriginOfHost(origin: Origin, host: string): boolean {
   return isWebOrigin(origin) && parseOrigin(`${origin.scheme}://${host}`)?.host === origin.host;
 }

@@ -4,7 +4,7 @@ import { describeValue } from './option-checks.js';
 /** `undefined`: off. */
 export type ResourceIsolationMode = 'enforce' | 'log-only' | undefined;
 
-/** @throws {SessionConfigurationError} It is none of the choices. */
+/** @throws {SessionConfigurationError} Not one of the allowed values. */
 export function resolveResourceIsolation(given: boolean | 'log-only' = false): ResourceIsolationMode {
   if (given === 'log-only') return given;
   if (typeof given === 'boolean') return given ? 'enforce' : undefined;

@@ -13,102 +13,116 @@ import type { SessionRetentionOptions } from './retention-settings.js';
 import type { SessionRotationOptions } from './rotation-settings.js';
 import type { SessionSocketOptions } from './socket-settings.js';
 
-/** What `SessionModule` is told. Every value is checked at boot; an unknown name is refused. */
+/**
+ * The options of `SessionModule`. Boot fails on an unknown name or an invalid value.
+ *
+ * @example
+ * SessionModule.forRoot({
+ *   store: redisStore({ url: 'redis://localhost:6379' }),
+ *   idleTimeout: '30m',
+ *   absoluteTimeout: '12h',
+ *   maxSessionsPerUser: 20,
+ * });
+ *
+ * @see The section "Options" of the README.
+ */
 export interface SessionModuleOptions {
-  /** `memoryStore()`, `redisStore()`, `postgresStore()`, or one of your own. */
+  /** `memoryStore()`, `redisStore()`, `postgresStore()`, `hybridStore()`, or your own. */
   readonly store: SessionStoreDefinition;
   /**
-   * A published set of limits. It gives the defaults of the timeouts that it limits, options given beside it win, and one
-   * that is looser is warned of at boot. Default none.
+   * Sets defaults from a published standard, such as `'aal2'`. Explicit options win; anything looser than the standard logs
+   * a warning at boot. Default: none.
    */
   readonly profile?: SessionProfile;
   /**
-   * Why an option may be looser than the profile, by its name: `{ idleTimeout: 'kiosks in locked rooms' }`. Silences the
-   * warning and is shown by `SessionPolicyDescription`. Default none.
+   * Justifies options that are looser than the profile, by name: `{ idleTimeout: 'kiosks in locked rooms' }`. Silences the
+   * warning and appears in `SessionPolicyDescription`. Default: none.
    */
   readonly justifications?: Readonly<Partial<Record<JustifiableOption, string>>>;
-  /** A session ends this long after it was last seen. Default `'30m'`. */
+  /** Idle timeout: a session expires this long after its last activity. Default `'30m'`. */
   readonly idleTimeout?: Duration;
-  /** A session ends this long after the user proved who they are, whatever they do. Default `'12h'`. */
+  /** Absolute timeout: maximum lifetime since the last authentication. Only reauthentication resets it. Default `'12h'`. */
   readonly absoluteTimeout?: Duration;
-  /** How long a session that was begun with `awaitsSecondFactor` may wait for it. Default `'10m'`. */
+  /** Maximum lifetime of a session whose second factor is pending. Default `'10m'`. */
   readonly secondFactorTimeout?: Duration;
   /**
-   * How long ago the user may have authenticated at the identity provider that a session rests on (ASVS 7.6.1). After that
-   * `SessionGuard` answers `reauth_required` until `reauthenticate` brings a newer `identityProvider.authenticatedAt`; a
-   * session whose provider did not tell when counts as too old. Default no limit of its own.
+   * Maximum time since the user authenticated at the identity provider, such as `'8h'` (ASVS 7.6.1). After it,
+   * `SessionGuard` answers `reauth_required` until `reauthenticate` passes a newer `identityProvider.authenticatedAt`. A
+   * session whose provider gave no time counts as too old. Default: no limit.
    */
   readonly maxIdentityProviderAge?: Duration;
   /**
-   * Where `SessionGuard` sends a browser that asked for a page and may not see it: a path of this site, or `undefined` for
-   * the usual 401. Not called for API requests. Default always 401.
+   * Returns the page to redirect to when `SessionGuard` refuses a page request: a path of this site, such as `'/sign-in'`,
+   * or `undefined` for the usual 401. Not called for API requests. Default: always 401.
    */
   readonly redirect?: SessionRedirect;
   /**
-   * What to do when a signed-in session is used by another browser, system or network than before (ASVS 8.2.4): asked
-   * once for each such client, before the request goes on, with what is new about it. `'allow'`, `'notify'` (event
-   * `anomaly`), `'step-up'` (refused until `reauthenticate`) or `'revoke'`. What it throws fails the request. Default: no
-   * client is compared.
+   * Decides what happens when another browser, system or network uses a signed-in session (ASVS 8.2.4). Called once for each
+   * such client, before the request continues, with the changes. Returns `'allow'`, `'notify'` (emits `anomaly`), `'step-up'`
+   * (refused until `reauthenticate`) or `'revoke'`. May be asynchronous; an error fails the request. Default: clients are not
+   * compared.
    */
   readonly onAnomaly?: DecideAnomaly;
-  /** Activity is written at most once in this time. Default the smaller of `'1m'` and a tenth of `idleTimeout`. */
+  /** Activity is stored at most once per this interval. Default: `'1m'`, or a tenth of `idleTimeout` if that is shorter. */
   readonly touchInterval?: Duration;
-  /** Rotates tokens periodically (RFC 9700, 4.14.2): `{ every: '15m' }`. Default off: tokens change at sign-in, `reauthenticate` and `rotate` only. */
+  /** Rotates tokens periodically (RFC 9700, 4.14.2): `{ every: '15m' }`. Default off: tokens change only at sign-in, `reauthenticate` and `rotate`. */
   readonly rotation?: SessionRotationOptions;
-  /** The most live sessions of one user. Default no limit. */
+  /** Maximum number of live sessions of one user, such as `20`. Default: no limit. */
   readonly maxSessionsPerUser?: number;
   /**
-   * What one session more does: end the oldest, those that await their second factor first, or fail with
-   * `SessionLimitReachedError`. Default `'revoke-oldest'`.
+   * The effect of a sign-in at the limit. `'revoke-oldest'` ends the oldest session, and sessions awaiting a second factor
+   * first. `'reject'` fails with `SessionLimitReachedError`. Default `'revoke-oldest'`.
    */
   readonly onLimit?: 'revoke-oldest' | 'reject';
-  /** The most bytes of a session's data as JSON in UTF-8. Default 4096. */
+  /** Maximum size of a session's data, in bytes of JSON in UTF-8. Default 4096. */
   readonly maxDataBytes?: number;
   /**
-   * Secrets of at least 32 bytes, newest first: tokens are stored as HMAC-SHA-256 and forged ones are refused without
-   * asking the store. Default none: tokens are stored as SHA-256.
+   * Secrets of at least 32 bytes, newest first. Tokens are stored as HMAC-SHA-256, and forged tokens are refused without a
+   * store call. Default: none, and tokens are stored as SHA-256.
    */
   readonly tokenKeys?: readonly (string | Uint8Array)[];
+  /** The session cookie, such as `{ sameSite: 'strict' }`. */
   readonly cookie?: SessionCookieOptions;
   /**
-   * Which pages may act in a user's name besides the request's own host, for requests and sockets alike:
-   * `{ public: ['https://app.example.com'] }`. Default none.
+   * Origins whose pages may use a visitor's session, beside the request's own host. Applies to requests and sockets:
+   * `{ public: ['https://app.example.com'] }`. Default: none.
    */
   readonly origins?: SessionOriginOptions;
   /**
-   * Protection of every handler against unsafe requests (neither GET, HEAD nor OPTIONS) that other sites make a browser
-   * send: they get 403. On by default; `false` turns it off.
+   * Protects every handler against cross-site request forgery: unsafe requests of other sites (except GET, HEAD and OPTIONS)
+   * get 403. Default on; `false` turns it off.
    */
   readonly csrf?: false | SessionCsrfOptions;
   /**
-   * Refuses with 403 what pages of other sites want for themselves of what a session sees: images, scripts, frames, and
-   * reading by CORS but from `origins.trusted` (ASVS 3.5.8). Links of other sites lead in. `'log-only'` logs it and lets
-   * it through. Default `false`.
+   * Returns 403 when another site embeds or fetches a response that depends on the session: images, scripts, frames, and
+   * CORS requests except from `origins.trusted` (ASVS 3.5.8). Top-level navigation is still allowed. `'log-only'` only logs
+   * them. Default `false`.
    */
   readonly resourceIsolation?: boolean | 'log-only';
   /**
-   * What browsers are told to delete when the visitor signs out of a session that a cookie carried (`Clear-Site-Data`,
-   * over https only). `'cookies'` are all those of the registrable domain. Default nothing.
+   * Data that browsers delete at a sign-out (header `Clear-Site-Data`, over https only), such as `['storage']`. `'cookies'`
+   * means all cookies of the registrable domain. Default: none.
    */
   readonly clearSiteData?: readonly ClearSiteData[];
   /**
-   * Lets clients that are no browsers carry their session in `Authorization: Bearer` instead of a cookie; a sign-in asks
-   * for it with `transport: 'bearer'`. `true` takes the default prefix. Default `false`: the header is not looked at.
+   * Allows clients other than browsers to send their token as `Authorization: Bearer`. A sign-in issues one with
+   * `transport: 'bearer'`. `true` uses the default prefix. Default `false`: the header is ignored.
    */
   readonly bearer?: boolean | SessionBearerOptions;
   /**
-   * The job that removes what has expired, for stores that need one: `{ interval: '1h' }`. `false`: no job; `SessionCleanup`
-   * still runs on demand. Default on.
+   * The job that removes expired and ended sessions, for stores that need it: `{ interval: '1h' }`. `false` runs no job;
+   * `SessionCleanup.run()` still works. Default on.
    */
   readonly cleanup?: false | SessionCleanupOptions;
   /**
-   * What is kept, logged and told of clients' addresses. `'truncated'`: the network, /24 of IPv4 and /48 of IPv6.
-   * `{ mode: 'hashed', key }`: a pseudonym under a key of at least 32 bytes, itself an address of `fd00::/8`. `'none'`:
-   * nothing. Default `'full'`.
+   * The form in which clients' addresses are stored, logged and emitted. `'truncated'`: the network, /24 of IPv4 and /48 of
+   * IPv6. `{ mode: 'hashed', key }`: a pseudonym under a key of at least 32 bytes, as an address of `fd00::/8`. `'none'`: no
+   * address. Default `'full'`.
    */
   readonly ipAddresses?: IpAddressOption;
-  /** How long ended sessions and audit rows are kept, by stores that keep them: `{ sessions: '30d', audit: '365d' }`. */
+  /** How long a store with a history keeps ended sessions and audit rows: `{ sessions: '30d', audit: '365d' }`. */
   readonly retention?: SessionRetentionOptions;
+  /** WebSockets and server-sent events: `{ recheckInterval: '10s' }`. */
   readonly sockets?: SessionSocketOptions;
 }
 
@@ -131,7 +145,7 @@ export type JustifiableOption =
   | 'cookie.sameSite'
   | 'cookie.secure';
 
-/** For `useClass` and `useExisting` of `SessionModule.forRootAsync`. */
+/** Implement it for `useClass` and `useExisting` of `SessionModule.forRootAsync`. */
 export interface SessionOptionsFactory {
   createSessionOptions(): SessionModuleOptions | Promise<SessionModuleOptions>;
 }

@@ -33,7 +33,7 @@ export interface SessionSettings extends RetentionSettings {
   /** `undefined`: sessions travel in cookies only. */
   readonly bearer: BearerSettings | undefined;
   readonly clearSiteData: readonly ClearSiteData[];
-  /** `undefined`: the identity provider's sign-in may be as old as the session. */
+  /** `undefined`: no limit of its own. */
   readonly maxIdentityProviderAgeMs: number | undefined;
   readonly redirect: SessionModuleOptions['redirect'];
   readonly onAnomaly: SessionModuleOptions['onAnomaly'];

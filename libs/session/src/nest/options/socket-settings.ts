@@ -2,11 +2,11 @@ import { parseDuration, type Duration } from '../../core/session/duration.js';
 import { SessionConfigurationError } from '../../core/session/session-errors.js';
 import { assertKnownOptions } from './option-checks.js';
 
-/** Open connections: WebSockets and server-sent events, for `SessionModuleOptions.sockets`. Who may open one is `origins`. */
+/** Open connections (WebSockets and server-sent events), for `SessionModuleOptions.sockets`. See `origins` for who may open one. */
 export interface SessionSocketOptions {
   /**
-   * Looks the sessions of open connections up about this often, for ends that this instance was not told of: from `'100ms'`
-   * to `'1h'`, such as `'10s'`. Default `'30s'`.
+   * Interval at which the sessions of open connections are checked, for ends whose signal was lost: from `'100ms'` to
+   * `'1h'`, such as `'10s'`. Default `'30s'`.
    */
   readonly recheckInterval?: Duration;
 }

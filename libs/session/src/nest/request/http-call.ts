@@ -6,12 +6,12 @@ export interface IncomingRequest {
   readonly headers: RequestHeaders;
   readonly method?: string;
   readonly url?: string;
-  /** Express: the address before a router took its part away. */
+  /** Express: the URL before a router removed its own part. */
   readonly originalUrl?: string;
-  /** The adapter's own answer, which follows its trust proxy setting (ASVS 4.1.3). */
+  /** As the adapter reports it, which follows its trust proxy setting (ASVS 4.1.3). */
   readonly ip?: string;
   readonly body?: unknown;
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, as received. */
   readonly rawHeaders?: readonly string[];
   /** Node's request, on Fastify. */
   readonly raw?: { readonly rawHeaders?: readonly string[] };
@@ -37,10 +37,10 @@ export interface FastifyResponse {
 
 export type OutgoingResponse = NodeResponse | FastifyResponse;
 
-/** The request behind the call of a handler, and the response that will answer it. */
+/** The request that led to a handler's call, and its response. */
 export interface HttpCall {
   readonly request: IncomingRequest;
-  /** `undefined`: there is none, or the GraphQL context does not hold it. */
+  /** `undefined` when there is none, or the GraphQL context does not hold it. */
   readonly response: OutgoingResponse | undefined;
   /** The same object for every guard, interceptor and decorator of this call: Node's own request, where there is a response. */
   readonly key: object;
@@ -49,8 +49,8 @@ export interface HttpCall {
 }
 
 /**
- * What GraphQL drivers put into the context of an operation: Apollo `req` with `res` or `reply`, Yoga `request`, Mercurius
- * `reply` alone, which knows its request. Express links a request to its response.
+ * The GraphQL context of an operation. Apollo has `req` with `res` or `reply`, Yoga has `request`, and Mercurius has only
+ * `reply`, which knows its request. Express links a request to its response.
  */
 interface GraphqlContext {
   readonly req?: unknown;
@@ -67,12 +67,12 @@ interface GraphqlInfo {
 const GRAPHQL_CONTEXT_INDEX = 2;
 const GRAPHQL_INFO_INDEX = 3;
 
-/** `undefined` when something else than an HTTP request led to the call, or the GraphQL context does not hold the request. */
+/** Returns `undefined` when the call did not come from an HTTP request, or the GraphQL context does not hold the request. */
 export function findHttpCall(host: ArgumentsHost): HttpCall | undefined {
   const type: string = host.getType();
   if (type === 'graphql') return findGraphqlCall(host.getArgByIndex<unknown>(GRAPHQL_CONTEXT_INDEX));
   if (type !== 'http') return undefined;
-  // Other packages call handlers of theirs by Nest's default type, with arguments of their own.
+  // Other packages call their handlers with Nest's default type and other arguments.
   const request = host.getArgByIndex<unknown>(0);
   if (!isRequest(request)) return undefined;
   return { request, response: host.getArgByIndex<OutgoingResponse>(1), key: request.raw ?? request, isUpgraded: false };
@@ -108,11 +108,11 @@ function findGraphqlCall(context: unknown): HttpCall | undefined {
   const isUpgraded = String(request.headers.upgrade).toLowerCase() === 'websocket';
   const found = isUpgraded ? undefined : [res, reply, (request as GraphqlContext).res].find(isObject);
   const response = found as OutgoingResponse | undefined;
-  // A request that outlives its answer must not keep what was found for its first operation.
+  // Without a response the request may serve several operations, and each must look up its session again.
   return { request, response, key: response ? (request.raw ?? request) : context, isUpgraded };
 }
 
-/** With headers by name, as Node has them: those of the Fetch API would look as if there were none. */
+/** Requires headers by name, as Node has them. The `Headers` of the Fetch API would look empty. */
 function isRequest(value: unknown): value is IncomingRequest {
   if (!isObject(value)) return false;
   const { headers } = value as { readonly headers?: unknown };

@@ -11,8 +11,8 @@ import {
 import { safeReturnTo } from './return-to.js';
 
 /**
- * The client closed the connection before its answer, as a double click does: nobody could take a new cookie, so none
- * was made. What the client holds still works. With `onAnomaly` also when it was gone before its address was read.
+ * The client closed the connection before its response, as a double click does. It could not have received a new cookie, so
+ * none was made, and its old one still works. With `onAnomaly`, also when it left before its address was read.
  */
 export class SessionClientGoneError extends SessionError {
   readonly code = 'SESSION_CLIENT_GONE';
@@ -20,7 +20,7 @@ export class SessionClientGoneError extends SessionError {
 
 const NO_REQUEST: IncomingRequest = { headers: {} };
 
-/** One request and its response, alike on Express and Fastify, for controllers and GraphQL resolvers. */
+/** One request and its response, with the same members on Express and Fastify, for controllers and GraphQL resolvers. */
 export class HttpExchange {
   readonly #request: IncomingRequest;
   readonly #response: OutgoingResponse | undefined;
@@ -59,7 +59,7 @@ export class HttpExchange {
     return this.#request.headers.cookie;
   }
 
-  /** Every `Authorization` header: Node itself keeps only the first of several. */
+  /** Every `Authorization` header. Node's own `headers` keep only the first. */
   get authorizationHeaders(): readonly string[] {
     const { headers, raw, rawHeaders = raw?.rawHeaders ?? [] } = this.#request;
     if (headers.authorization === undefined) return [];
@@ -76,12 +76,12 @@ export class HttpExchange {
     return typeof value === 'string' ? value : null;
   }
 
-  /** Path and query as they were asked for, if a browser that is sent there comes back here; else `/`. */
+  /** Path and query of the request, if a redirect to them stays on this site; else `/`. */
   get path(): string {
     return safeReturnTo(this.#request.originalUrl ?? this.#request.url);
   }
 
-  /** Whether a browser asks for a page that it wants to show, as far as can be told. */
+  /** Whether a browser requests a page to show, as far as the headers say. */
   get isPageRequest(): boolean {
     const { method = '', headers } = this.#request;
     const mode = headers['sec-fetch-mode'];
@@ -89,14 +89,14 @@ export class HttpExchange {
     return String(headers.accept ?? '').includes('text/html') && (mode === undefined || mode === 'navigate');
   }
 
-  /** Whether it is too late to set a header, or there is no response to set it on. */
+  /** Whether it is too late to set a header, or there is no response. */
   get isAnswered(): boolean {
     const response = this.#response;
     if (!response) return true;
     return isNodeResponse(response) ? response.headersSent : response.sent || response.raw.headersSent;
   }
 
-  /** Whether the client closed the connection, so that no answer reaches it. */
+  /** Whether the client closed the connection before the response. */
   get isAbandoned(): boolean {
     const response = this.#response;
     if (!response) return false;
@@ -105,8 +105,8 @@ export class HttpExchange {
   }
 
   /**
-   * @throws {SessionClientGoneError} The client hung up.
-   * @throws {SessionArgumentError} It is too late to hand over a token.
+   * @throws {SessionClientGoneError} The client closed the connection.
+   * @throws {SessionArgumentError} It is too late to send a token.
    */
   assertAnswerable(): void {
     if (this.isAbandoned) {
@@ -119,13 +119,13 @@ export class HttpExchange {
     );
   }
 
-  /** The values that the response has under this name so far. */
+  /** Lists the values of a response header so far. */
   listHeader(name: string): string[] {
     const value = this.#response?.getHeader(name);
     return value === undefined ? [] : [value].flat().map(String);
   }
 
-  /** Says what the answer depends on, beside what it says already. */
+  /** Adds names to the `Vary` header. */
   addVary(...names: readonly string[]): void {
     const known = this.listHeader('vary').flatMap((value) => value.split(',').map((name) => name.trim()));
     const lower = new Set(known.map((name) => name.toLowerCase()));
@@ -134,7 +134,7 @@ export class HttpExchange {
     this.setHeader('vary', [...known, ...added].join(', '));
   }
 
-  /** Replaces whatever the response has under this name. */
+  /** Sets a response header and replaces all earlier values. */
   setHeader(name: string, value: string | readonly string[]): void {
     const response = this.#response;
     if (!response) return;
@@ -145,7 +145,7 @@ export class HttpExchange {
     // Fastify's header() would append to Set-Cookie.
     response.removeHeader(name);
     response.header(name, value);
-    // Also for a handler that hijacks the reply and answers by its raw response; otherwise Fastify's own value wins.
+    // For handlers that hijack the reply and write to the raw response. Otherwise Fastify's own value wins.
     response.raw.setHeader(name, value);
   }
 
@@ -158,6 +158,6 @@ export class HttpExchange {
 }
 
 function isNodeResponse(response: NodeResponse | FastifyResponse): response is NodeResponse {
-  // Not by setHeader, which is a usual decoration of Fastify's reply, for the sake of Express middleware.
+  // `setHeader` would prove nothing: many applications decorate Fastify's reply with it for Express middleware.
   return !('raw' in response);
 }

@@ -1,7 +1,7 @@
 import type { SessionClient } from '../../core/client/client-details.js';
 import { SessionClientGoneError, type HttpExchange } from './http-exchange.js';
 
-/** Who sent a request, as it was when its session was first asked for: a closed connection tells no address any more. */
+/** The sender of a request, read when its session is first needed: a closed connection has no address any more. */
 export class RequestClient implements SessionClient {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
@@ -12,13 +12,11 @@ export class RequestClient implements SessionClient {
   }
 
   /**
-   * @throws {SessionClientGoneError} It hung up before its address was read. To pass for a client whose address is not
-   *   known, and is therefore not compared, it would be enough to hang up on purpose.
+   * @throws {SessionClientGoneError} The client closed the connection before its address was read. Unknown addresses are
+   *   not compared, so closing on purpose must not count as one.
    */
   assertComparable(): void {
     if (this.ipAddress !== null || !this.exchange.isAbandoned) return;
-    throw new SessionClientGoneError(
-      'the client closed the connection, so nobody can tell where the request came from',
-    );
+    throw new SessionClientGoneError('the client closed the connection, so the origin of the request is unknown');
   }
 }

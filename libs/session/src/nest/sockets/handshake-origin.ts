@@ -3,11 +3,11 @@ import { formatOrigin, isOriginOfHost, isTrustedOrigin, parseOrigin, type Origin
 export type HandshakeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
- * Whether a page that opened a socket may do so in its visitor's name (ASVS 4.4.2). Browsers send cookies with WebSocket
- * handshakes from anywhere and no CORS stands in the way, so this always has to be asked.
+ * Returns whether the page that opened a socket may use its visitor's session (ASVS 4.4.2). Browsers send cookies with
+ * WebSocket handshakes from any site, and CORS does not apply, so every handshake is checked.
  *
- * `Origin` must name the host that the request was sent to, or be one of those allowed. `X-Forwarded-Host` is not read:
- * anybody may send it. Without `Origin` the client is no browser, unless `Sec-Fetch-Site` says otherwise.
+ * `Origin` must name the host of the request or be an allowed origin. `X-Forwarded-Host` is ignored, because any client can
+ * send it. A handshake without `Origin` does not come from a browser, unless `Sec-Fetch-Site` says so.
  */
 export function isTrustedHandshake(headers: HandshakeHeaders, rules: OriginRules): boolean {
   const { origin, host, 'sec-fetch-site': site } = headers;

@@ -11,15 +11,15 @@ import { LOG_CONTEXT, SESSION_SETTINGS } from '../options/session.constants.js';
 import { isTrustedHandshake, type HandshakeHeaders } from './handshake-origin.js';
 import { toSocketClient, type Refusal, type SocketClient } from './socket-client.js';
 
-/** What is known of one client. */
+/** The state of one client. */
 interface KnownSocket {
   readonly client: SocketClient;
   session?: Session;
   /** The handshake being authenticated. */
   opening?: Promise<Session | undefined>;
-  /** Takes it out of what is closed with its session. */
+  /** Removes it from the connections that close with the session. */
   release?: () => void;
-  /** Closed, by whomever. */
+  /** Whether the connection has closed. */
   isOver: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface AcceptSocketOptions {
   readonly allowAnonymous?: boolean;
 }
 
-// For parameter decorators, which Nest injects nothing into.
+// Nest injects nothing into parameter decorators, so they look up clients here.
 const latest = new WeakMap<object, KnownSocket>();
 
 const UNAUTHENTICATED: Refusal = { statusCode: 401, error: 'unauthenticated', message: 'Unauthorized' };
@@ -37,10 +37,10 @@ const UNAVAILABLE: Refusal = { statusCode: 503, error: 'sessions_unavailable', m
 const BROKEN: Refusal = { statusCode: 500, error: 'internal_error', message: 'Internal server error' };
 
 /**
- * The sessions of WebSocket clients, of socket.io and of ws.
+ * The sessions of WebSocket clients, for socket.io and ws.
  *
- * A client's handshake is authenticated once. From then on its session is looked up by id, for every message that passes
- * `SessionGuard`, because its cookie may have been rotated since. When the session ends the client is closed.
+ * The handshake of a client is authenticated once. After that, `SessionGuard` looks its session up by id for every message,
+ * because the cookie may have been rotated since. When the session ends, the client is closed.
  */
 @Injectable()
 export class SessionSockets {
@@ -58,27 +58,33 @@ export class SessionSockets {
   }
 
   /**
-   * Whether the page that opens a socket may do so in its visitor's name, by `Origin`: for `allowRequest` of socket.io and
-   * `verifyClient` of ws, which can refuse before there is a socket. `accept` and `SessionGuard` ask it in any case.
+   * Returns whether the `Origin` of a handshake may use its visitor's session. `accept` and `SessionGuard` check this
+   * themselves. Call it in `allowRequest` of socket.io or `verifyClient` of ws to refuse before the socket opens.
    */
   isTrusted(headers: HandshakeHeaders): boolean {
     return isTrustedHandshake(headers, this.origins);
   }
 
   /**
-   * Lets a client with a live session in and closes any other: for `handleConnection` of a gateway. Never rejects.
+   * Accepts a client with a live session and closes any other. Call it in `handleConnection` of a gateway. Never rejects.
    *
-   * Refused clients are sent an `exception` and closed, by ws with 4401 (no live session), 4403 (another site's page) or
-   * 1013 (the store does not answer: try again).
+   * A refused client receives an `exception` and is closed. With ws the code is 4401 (no live session), 4403 (page of
+   * another site) or 1013 (the store does not answer, try again).
    *
-   * @param request - Second argument of `handleConnection`: needed for ws, ignored for socket.io.
+   * @example
+   * async handleConnection(client: WebSocket, request: IncomingMessage) {
+   *   const session = await this.sockets.accept(client, request);
+   *   if (session) this.clients.set(client, session.userId);
+   * }
+   *
+   * @param request - The second argument of `handleConnection`. Required for ws, ignored for socket.io.
    * @returns `undefined` when the client was closed.
    */
   async accept(client: object, request?: unknown, options: AcceptSocketOptions = {}): Promise<Session | undefined> {
     let socket: KnownSocket | undefined;
     try {
       socket = this.open(client, request);
-      // Gateways that share a server are all told of each connection.
+      // Nest calls every gateway of a server for each connection.
       const session = socket.session
         ? await this.current(client, { touch: true })
         : await this.authenticate(socket, { touch: true });
@@ -95,10 +101,10 @@ export class SessionSockets {
   }
 
   /**
-   * The live session of a client that sent a message. One that has none any more is closed.
+   * Finds the live session of a client that sent a message. Closes a client whose session has ended.
    *
-   * @throws {SessionStoreUnavailableError} Not known; the client stays.
-   * @throws {SessionArgumentError} A client of ws that was not accepted.
+   * @throws {SessionStoreUnavailableError} The store does not answer. The client stays connected.
+   * @throws {SessionArgumentError} A ws client that was never accepted.
    */
   async current(client: object, { touch }: { touch: boolean }): Promise<Session | undefined> {
     const socket = this.open(client);
@@ -115,7 +121,7 @@ export class SessionSockets {
     return undefined;
   }
 
-  /** The session that was found for this client's latest message. */
+  /** Returns the session of this client's latest message. */
   findAccepted(client: object): Session | undefined {
     return acceptedOf(this.known.get(client));
   }
@@ -133,7 +139,7 @@ export class SessionSockets {
     const opened: KnownSocket = { client: socket, isOver: false };
     this.known.set(client, opened);
     latest.set(client, opened);
-    // At once: a client may be gone before its handshake is authenticated.
+    // Before anything else: a client may leave before its handshake is authenticated.
     socket.onceClosed(() => {
       opened.isOver = true;
       opened.release?.();
@@ -184,7 +190,7 @@ export class SessionSockets {
   }
 }
 
-/** The session of the client that sent this message; `undefined` for calls of another kind, too. */
+/** Returns the session of the client that sent this message; `undefined` for other kinds of calls. */
 export function findAcceptedOfSocket(context: ExecutionContext): Session | undefined {
   return context.getType() === 'ws' ? acceptedOf(latest.get(context.getArgByIndex<object>(0))) : undefined;
 }

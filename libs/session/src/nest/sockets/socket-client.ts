@@ -1,16 +1,16 @@
 import type { HandshakeHeaders } from './handshake-origin.js';
 
-/** What a client is told when it is turned away, as exceptions of gateways are told. */
+/** The `exception` that a refused client receives. */
 export interface Refusal {
   readonly statusCode: number;
   readonly error: string;
   readonly message: string;
 }
 
-/** A connected client, alike on socket.io and ws. */
+/** A connected client, with the same members for socket.io and ws. */
 export interface SocketClient {
   readonly headers: HandshakeHeaders;
-  /** Tells the client why, then closes. Idempotent. */
+  /** Sends the reason to the client and closes it. Idempotent. */
   refuse(refusal: Refusal): void;
   onceClosed(listener: () => void): void;
 }
@@ -30,18 +30,18 @@ interface WsClient {
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** Codes of closed WebSockets: 4000 to 4999 are an application's own (RFC 6455 7.4.2), these follow HTTP. */
+/** Close codes of WebSockets. 4000 to 4999 belong to applications (RFC 6455 7.4.2); these follow HTTP. */
 const CLOSE_CODES: Readonly<Record<number, number>> = { 401: 4401, 403: 4403, 503: 1013 };
 const INTERNAL_ERROR = 1011;
 const OPEN = 1;
-/** How long a client has to answer the closing handshake before it is cut off. */
+/** Time for a client to answer the closing handshake before its connection is destroyed. */
 const CLOSE_TIMEOUT_MS = 500;
 
 /**
- * Recognised by shape, so that neither package is needed here.
+ * Wraps a client of socket.io or ws. It recognises them by their members, so that neither package is needed here.
  *
- * @param request - The HTTP request of the handshake, which ws hands to `handleConnection` and does not keep.
- * @returns `undefined` when it is neither, or when its handshake is not known.
+ * @param request - The HTTP request of the handshake, which ws passes to `handleConnection` and does not keep.
+ * @returns `undefined` for anything else, or when the handshake is unknown.
  */
 export function toSocketClient(client: unknown, request?: unknown): SocketClient | undefined {
   if (isSocketIo(client)) {
@@ -61,7 +61,7 @@ export function toSocketClient(client: unknown, request?: unknown): SocketClient
       if (client.readyState !== OPEN) return;
       client.send(JSON.stringify({ event: 'exception', data: { status: 'error', ...refusal } }));
       client.close(CLOSE_CODES[refusal.statusCode] ?? INTERNAL_ERROR, refusal.error);
-      // Nothing is sent any more, but the client would keep the connection for as long as it does not answer.
+      // A client that never answers the closing handshake would keep the connection open.
       setTimeout(() => client.terminate(), CLOSE_TIMEOUT_MS).unref();
     },
     onceClosed: (listener) => void client.once('close', listener),

@@ -1,9 +1,9 @@
 import { HttpException } from '@nestjs/common';
 
-/** `@nestjs/websockets`, an optional peer: whoever has gateways has it, and nobody else loads it. */
+/** Loads `@nestjs/websockets`, an optional peer that every application with gateways has. */
 const loadWebsockets = () => import('@nestjs/websockets').catch(() => undefined);
 
-/** What a gateway's client is told in place of an HTTP answer; other errors stay what they are. */
+/** Converts an `HttpException` to the exception that Nest sends to a gateway's client. Returns other errors unchanged. */
 export async function toWsException(error: unknown): Promise<unknown> {
   if (!(error instanceof HttpException)) return error;
   const websockets = await loadWebsockets();

@@ -5,7 +5,7 @@ import type { ClearSiteData } from '../options/session-module-options.interface.
 import type { HttpExchange } from '../request/http-exchange.js';
 import type { SessionTransport } from './session-transport.interface.js';
 
-/** Keeps a new token until the handler takes it for its body; a client that was told to drop one drops it itself. */
+/** Keeps a new token until the handler takes it for the response body. */
 export class BearerTransport implements SessionTransport {
   readonly name = 'bearer';
   #undelivered: string | undefined;
@@ -27,7 +27,7 @@ export class BearerTransport implements SessionTransport {
     this.exchange.setHeader('clear-site-data', formatClearSiteData(clearSiteData));
   }
 
-  /** The new token, once. */
+  /** Returns the new token, once. */
   take(): string | undefined {
     const token = this.#undelivered;
     this.#undelivered = undefined;

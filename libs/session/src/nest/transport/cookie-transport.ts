@@ -12,12 +12,12 @@ export interface CookieTransportParts {
   readonly clearSiteData: readonly ClearSiteData[];
 }
 
-/** Brings a token to the browser in `Set-Cookie` and nowhere else: no handler sees it (ASVS 3.3.4). */
+/** Sends a token in `Set-Cookie` only, so no handler sees it (ASVS 3.3.4). */
 export class CookieTransport implements SessionTransport {
   readonly name = 'cookie';
   #announcesClearing = false;
 
-  /** @param isAmbiguous - The request's cookie came with different values, one of them planted perhaps. */
+  /** @param isAmbiguous - The request had the cookie with different values, so an attacker may have planted one. */
   constructor(
     private readonly parts: CookieTransportParts,
     private readonly exchange: HttpExchange,
@@ -27,7 +27,7 @@ export class CookieTransport implements SessionTransport {
   deliver(created: CreatedSession): void {
     this.withdrawPlanted();
     this.parts.cookies.set(this.exchange, created);
-    // Browsers carry it out after they stored the cookies, the new one included.
+    // Browsers delete after they store cookies, so they would delete the new one.
     if (this.#announcesClearing) this.exchange.removeHeader('clear-site-data');
     this.#announcesClearing = false;
   }
@@ -44,7 +44,7 @@ export class CookieTransport implements SessionTransport {
     this.#announcesClearing = true;
   }
 
-  /** Of an ambiguous pair, clears the cookie that only this host gets. */
+  /** Clears the host-only cookie of an ambiguous pair. */
   withdrawPlanted(): void {
     if (this.isAmbiguous && !this.exchange.isAnswered) this.parts.cookies.clearHostOnly(this.exchange);
   }

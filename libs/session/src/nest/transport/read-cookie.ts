@@ -1,17 +1,17 @@
 export type CookieReading =
   | { readonly found: 'none' }
   | { readonly found: 'one'; readonly value: string }
-  /** The name occurs with different values: somebody else may have planted one of them. */
+  /** The name occurs with different values: an attacker may have planted one of them. */
   | { readonly found: 'ambiguous'; readonly values: readonly string[] };
 
-/** More values of one name than any browser's own doing explains; the rest is not looked at. */
+/** More values than browsers send by themselves. The rest is ignored. */
 const MAX_VALUES = 3;
 
 /**
- * Looks for one cookie in the `Cookie` headers of a request.
+ * Reads one cookie from the `Cookie` headers of a request.
  *
- * Names are compared byte by byte and nothing is decoded: look-alikes that browsers send along, such as a name after a
- * no-break space, stay other names. Only SP and HTAB are trimmed (RFC 6265bis 5.6). The same value twice is one cookie.
+ * Names are compared byte by byte without decoding, so a look-alike name, such as one after a no-break space, is another
+ * cookie. Only spaces and tabs are trimmed (RFC 6265bis 5.6). The same value twice is one cookie.
  */
 export function readCookie(header: string | readonly string[] | undefined, name: string): CookieReading {
   const values: string[] = [];
@@ -40,7 +40,7 @@ function collectValues(header: string, { name, values }: { name: string; values:
   }
 }
 
-/** Whether nothing but the name, and blanks around it, is there. */
+/** Returns whether a part of the header is the name, with or without blanks around it. */
 function isBetween(header: string, name: string, { start, end }: { start: number; end: number }): boolean {
   let [first, last] = [start, end];
   while (first < last && isBlank(header.charCodeAt(first))) first += 1;

@@ -14,15 +14,15 @@ export interface OpenedTransports {
 }
 
 /**
- * The token of one request: the one that it carried, and later the one that its response hands over. All fields are
- * private to the engine, so that logging it shows no token.
+ * The token of one request: first the one that it carried, later the one that its response sends. All fields are private to
+ * the engine, so that logging them shows no token.
  */
 export class RequestCredentials {
   readonly #opened: OpenedTransports;
   #transport: SessionTransport;
   #rejectedTokens: readonly string[];
   #token: string | undefined;
-  /** The token that the request carried, after a periodic rotation replaced it. Its forms were made for this one. */
+  /** The token that the request carried before a periodic rotation replaced it. Forms of the page were made for it. */
   #predecessor: string | undefined;
 
   constructor(opened: OpenedTransports) {
@@ -33,12 +33,12 @@ export class RequestCredentials {
     this.#token = carried.token;
   }
 
-  /** How the request carried its tokens, believed or not. */
+  /** The way the request carried its tokens, accepted or not. */
   get carriedBy(): SessionTransportName | undefined {
     return this.#opened.carried.transport;
   }
 
-  /** Why none of the request's tokens is believed, as long as there is no new one. */
+  /** The reason why all tokens of the request are rejected, until there is a new one. */
   get contradiction(): CarriedTokens['contradiction'] {
     return this.#token === undefined ? this.#opened.carried.contradiction : undefined;
   }
@@ -51,7 +51,7 @@ export class RequestCredentials {
     return this.#rejectedTokens;
   }
 
-  /** Whether the client holds a token, believed or not. */
+  /** Whether the client holds a token, accepted or not. */
   get isHeld(): boolean {
     return this.#token !== undefined || this.#rejectedTokens.length > 0;
   }
@@ -61,7 +61,7 @@ export class RequestCredentials {
     return this.#transport.name === 'cookie';
   }
 
-  /** Whether any token that this request may have made its forms for passes the test. */
+  /** Returns whether a token for which the page's forms may have been made passes the test. */
   some(isRight: (token: string) => boolean): boolean {
     return [this.#token, this.#predecessor].some((token) => token !== undefined && isRight(token));
   }
@@ -78,9 +78,9 @@ export class RequestCredentials {
     );
   }
 
-  /** Hands over the token of a session that was just created or renewed. */
+  /** Sends the token of a session that was just created or renewed. */
   adopt(created: CreatedSession, transport: SessionTransport = this.#transport): void {
-    // The token that the client sent until now is dead; together with the new one it would be a contradiction.
+    // The client's old token is invalid. Together with the new one it would make the next request ambiguous.
     if (transport !== this.#transport && this.isHeld) this.#transport.withdraw([]);
     this.#transport = transport;
     this.#token = created.token;
@@ -89,7 +89,7 @@ export class RequestCredentials {
     transport.deliver(created);
   }
 
-  /** Hands over the successor of a token that still works for the rest of its grace period. */
+  /** Sends the successor of a token that still works for the rest of its grace. */
   succeed(session: Session, token: string): void {
     this.#predecessor = this.#token;
     this.#token = token;
@@ -101,7 +101,7 @@ export class RequestCredentials {
     this.#predecessor = undefined;
   }
 
-  /** Takes the token back from the client. */
+  /** Removes the token from the client. */
   forget(clearSiteData?: readonly ClearSiteData[]): void {
     this.#token = undefined;
     this.#rejectedTokens = [];
@@ -113,7 +113,7 @@ export class RequestCredentials {
     this.#opened.cookie.withdrawPlanted();
   }
 
-  /** The new bearer token, once. */
+  /** Returns the new bearer token, once. */
   takeBearerToken(): string | undefined {
     return this.#opened.bearer?.take();
   }

@@ -13,9 +13,9 @@ const MAX_AGE_SECONDS = 400 * 86_400;
 /**
  * The session cookie of a request and its response.
  *
- * Cookies that the application set stay; one that this class set in the same response is replaced. A response that sets
- * or clears the session cookie must not be cached (ASVS 14.3.2): whatever `Cache-Control` it had until then becomes
- * `no-store`. What the handler sets afterwards is its own.
+ * Cookies of the application stay; a session cookie set earlier in the same response is replaced. A response that sets or
+ * clears the session cookie must not be cached (ASVS 14.3.2), so its `Cache-Control` becomes `no-store`. The handler may
+ * still change that afterwards.
  */
 @Injectable()
 export class SessionCookies {
@@ -39,7 +39,7 @@ export class SessionCookies {
     this.write(exchange, this.serializeCleared(this.settings.domain));
   }
 
-  /** Takes back a cookie that only this host gets: what is left of another configuration, or of a planted pair. */
+  /** Clears a host-only cookie, left by another configuration or planted by an attacker. */
   clearHostOnly(exchange: HttpExchange): void {
     this.write(exchange, this.serializeCleared(undefined));
   }

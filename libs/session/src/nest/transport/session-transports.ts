@@ -13,7 +13,7 @@ import type { CarriedTokens } from './session-transport.interface.js';
 
 type TokenHeaders = Pick<HttpExchange, 'cookieHeader' | 'authorizationHeaders'>;
 
-/** Reads the tokens of a request and opens the ways back to its client. */
+/** Reads the tokens of a request and opens the transports for its response. */
 @Injectable()
 export class SessionTransports {
   private readonly bearerFormat: BearerTokenFormat | undefined;
@@ -27,7 +27,7 @@ export class SessionTransports {
     this.cookieParts = { cookies, logger: new Logger(LOG_CONTEXT), clearSiteData };
   }
 
-  /** Reads a request that has no response to set a cookie on: the handshake of a socket. */
+  /** Reads a request without a response to set a cookie on: the handshake of a socket. */
   read(request: TokenHeaders): CarriedTokens {
     return resolveCredentials(this.cookies.read(request), this.readBearer(request));
   }
@@ -48,7 +48,7 @@ export class SessionTransports {
 
 const NO_BEARER: BearerReading = { found: 'none' };
 
-/** A request has one session at most; if it could be read as two, neither is believed (RFC 6750 2, RFC 9110 5.3). */
+/** Accepts at most one token. Contradicting tokens are all rejected (RFC 6750 2, RFC 9110 5.3). */
 export function resolveCredentials(cookie: CookieReading, bearer: BearerReading = NO_BEARER): CarriedTokens {
   if (cookie.found === 'one' && bearer.found === 'none') {
     return { transport: 'cookie', token: cookie.value, rejectedTokens: [] };

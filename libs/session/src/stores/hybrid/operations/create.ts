@@ -12,7 +12,7 @@ const MAX_PROMOTIONS = 10;
 /**
  * Creates sessions: lease, insert on the durable side (which enforces the limit), promote.
  *
- * The token leaves only after that, so a crash in between leaves a session that nobody can use. Without the hot side a
+ * The token leaves only after that, so a crash in between leaves a session that no client can use. Without the hot side a
  * session can be created only if the durable side holds all its data.
  */
 export class HybridSessionCreator {

@@ -32,7 +32,7 @@ export interface HybridSettings {
   readonly reconcileIntervalMs: number | false;
 }
 
-/** Builds a hybrid store on two sides. The sweeper comes apart from the store, which gives it to nobody. */
+/** Builds a hybrid store on two sides. The store keeps its sweeper private, so it is returned separately. */
 export function assembleHybrid(settings: HybridSettings): { store: HybridSessionStore; sweeper: HotSweeper } {
   const { durableKeys, logger, reconcileIntervalMs: intervalMs } = settings;
   const trust = new HotTrust();

@@ -10,7 +10,7 @@ import { endSession } from './end.js';
  *
  * Everything that can refuse the new session comes before the first change.
  *
- * @throws {SessionStoreFullError} `maxSessions` live sessions are held, and this one ends none of them.
+ * @throws {SessionStoreFullError} The store holds `maxSessions` live sessions, and this one does not replace any.
  */
 export function createSession(sessions: SessionMap, session: NewSession, maxSessions: number): CreateOutcome {
   const now = sessions.now();

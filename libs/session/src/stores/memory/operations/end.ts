@@ -8,7 +8,7 @@ import { isUnexpired } from '../../../core/session/session-policy.js';
 import type { EndedEverything, EndedSession, SessionEndReason } from '../../../core/session/session-record.js';
 import type { SessionMap, StoredSession } from '../records/session-map.js';
 
-/** Why sessions end, at whose request (`null`: nobody's), and when. */
+/** Why sessions end, the caller that asked for it (`null`: the library), and when. */
 export interface SessionEnd {
   readonly reason: SessionEndReason;
   readonly endedBy: string | null;

@@ -22,12 +22,12 @@ interface Unwritten {
 }
 
 /**
- * Touches that could not be written, tried again until they are: after an outage longer than the idle timeout, sessions
- * that were in use all the time would else look as if nobody had used them.
+ * Keeps touches that could not be written and tries them again. Otherwise, after an outage longer than the idle timeout,
+ * sessions that were in use all the time would look idle.
  */
 export class UnwrittenTouches {
   private readonly kept = new Map<string, Unwritten>();
-  /** Activity forgotten for lack of room: since when, and until when it may be what keeps a session alive. */
+  /** Forgotten activity, for lack of room: when it began, and until when it may keep a session alive. */
   private lost = { sinceMs: Infinity, untilMs: -Infinity };
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> | undefined;
@@ -50,13 +50,13 @@ export class UnwrittenTouches {
     this.schedule();
   }
 
-  /** When the first touch of this session was asked for that may not be written: not after `seenAtMs`. */
+  /** Returns when the first touch of this session came that may not be written yet. At most `seenAtMs`. */
   firstSeenAtMs(id: string, seenAtMs: number): number {
     const lostSinceMs = performance.now() < this.lost.untilMs ? this.lost.sinceMs : Infinity;
     return Math.min(seenAtMs, lostSinceMs, this.kept.get(id)?.firstSeenAtMs ?? Infinity);
   }
 
-  /** A touch was written that was asked for then, and with it everything before. */
+  /** Forgets touches up to this time: a touch of then was written. */
   forget(id: string, seenAtMs: number): void {
     const kept = this.kept.get(id);
     if (kept && kept.seenAtMs <= seenAtMs) this.kept.delete(id);
@@ -90,13 +90,14 @@ export class UnwrittenTouches {
         await this.settings.write(batch.map(toAged));
         written += batch.length;
       } catch (error) {
-        // An outage was reported when it began. Anything else will be no different the next time.
+        // An outage was reported when it began. Any other error would come again.
         if (isUnavailable(error)) break;
         logger.error(`the activity of ${batch.length} sessions cannot be written: ${String(error)}`);
       }
       for (const { touch, seenAtMs } of batch) this.forget(touch.id, seenAtMs);
     }
-    if (written > 0) logger.log(`the activity of ${written} sessions that could not be written before now is`);
+    if (written > 0)
+      logger.log(`the activity of ${written} sessions, which could not be written before, has been written`);
   }
 
   private loseOldest(): void {
