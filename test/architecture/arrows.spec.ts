@@ -36,6 +36,11 @@ describe('arrows between the rooms of the library', () => {
     expect(missing).toEqual([]);
   });
 
+  it('turns on no async hooks, which make every promise of the process slower', () => {
+    const users = sources.filter((file) => graph.get(file)?.some(({ specifier }) => /async_hooks$/.test(specifier)));
+    expect(users).toEqual([]);
+  });
+
   it('has no circle of files, type imports included', () => {
     expect(findCircles(fileArrows(graph))).toEqual([]);
   });

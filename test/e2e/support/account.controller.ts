@@ -147,7 +147,7 @@ export class AccountController {
     if (kind === 'unavailable') throw new SessionStoreUnavailableError('test', 'it is down');
     if (kind === 'limit') throw new SessionLimitReachedError('somebody-secret', 3);
     if (kind === 'too-large') throw new SessionDataTooLargeError(5000, 4096);
-    if (kind === 'conflict') throw new SessionUpdateConflictError('an-id', 64);
+    if (kind === 'conflict') throw new SessionUpdateConflictError('an-id', 'was changed');
     throw new SessionArgumentError('a mistake in the application');
   }
 }

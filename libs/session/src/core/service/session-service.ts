@@ -114,7 +114,8 @@ export class SessionService {
    * @param change - Keys to set, unset and increment, or a function from the current data to the new data. The function
    *   runs again after each conflict with another writer, so it must have no side effects.
    * @returns The session after the change. `undefined` when it is no longer live; nothing was written then.
-   * @throws {SessionUpdateConflictError} Other writers were faster in each of 64 attempts.
+   * @throws {SessionUpdateConflictError} Other writers were faster in each of 64 attempts, or an earlier update of the session
+   *   in this process took more than 10 s.
    */
   async update(
     target: Session | string,

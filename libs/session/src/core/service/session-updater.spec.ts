@@ -55,6 +55,48 @@ describe('SessionUpdater', () => {
     expect((await updater.update(record, () => ({ after: true })))?.record.data).toEqual({ after: true });
   });
 
+  it('lets no update wait for ever: one within its own function, after an await, fails and lets others go on', async () => {
+    const { store, record } = await setUp();
+    const updater = new SessionUpdater(store, MAX_BYTES, 50);
+    const nested = updater.update(record, async (data) => {
+      await Promise.resolve();
+      await updater.update(record, (inner) => inner);
+      return data;
+    });
+    await expect(nested).rejects.toThrow(SessionUpdateConflictError);
+    await expect(nested).rejects.toThrow(/waited 50 ms .*must not update their own session/);
+    expect((await updater.update(record, () => ({ after: true })))?.record.data).toEqual({ after: true });
+  });
+
+  it('writes nothing later for an update that waited too long', async () => {
+    const { store, record } = await setUp();
+    const updater = new SessionUpdater(store, MAX_BYTES, 50);
+    const gate = new Gate();
+    const slow = updater.update(record, async (data) => {
+      await gate.opened;
+      return { ...data, slow: true };
+    });
+    const waiting = updater.update(record, (data) => ({ ...data, waiting: true }));
+    await expect(waiting).rejects.toThrow(SessionUpdateConflictError);
+    gate.open();
+    expect((await slow)?.record.data).toEqual({ slow: true });
+    expect((await updater.update(record, (data) => ({ ...data, last: true })))?.record.data).toEqual({
+      slow: true,
+      last: true,
+    });
+  });
+
+  it('updates other sessions within an update function', async () => {
+    const { store, record, updater } = await setUp();
+    const other = await store.create(aNewSession({ userId: 'ada' }));
+    if (!other.created) throw new Error(other.reason);
+    const updated = await updater.update(record, async (data) => {
+      await updater.update(other.record, () => ({ inner: true }));
+      return { ...data, outer: true };
+    });
+    expect(updated?.record.data).toEqual({ outer: true });
+  });
+
   it('needs no read when the session is at hand', async () => {
     const { store, record, updater } = await setUp();
     const updated = await updater.update(record, (data) => ({ ...data, a: 1 }));

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KeyedQueue } from '../support/keyed-queue.js';
 import { assertStorableData, type JsonObject } from '../session/session-data.js';
@@ -8,6 +7,8 @@ import type { LiveSession } from '../session/session-record.js';
 
 const MAX_ATTEMPTS = 64;
 const MAX_BACKOFF_MS = 20;
+/** How long an update waits for earlier ones of its session in this process, in ms. */
+const MAX_WAIT_MS = 10_000;
 
 /** The starting point of an update: the data that the caller has seen, or only the id. */
 export type UpdateBase = { readonly id: string; readonly version?: number; readonly data?: JsonObject };
@@ -18,28 +19,57 @@ export type UpdateBase = { readonly id: string; readonly version?: number; reado
  */
 export class SessionUpdater {
   private readonly queue = new KeyedQueue();
-  /** Ids of the sessions whose update function is running around the current call. */
-  private readonly updating = new AsyncLocalStorage<ReadonlySet<string>>();
+  /** Ids of the sessions whose update function is at its synchronous part. */
+  private readonly calling = new Set<string>();
 
   constructor(
     private readonly store: SessionStore,
     private readonly maxDataBytes: number,
+    private readonly maxWaitMs = MAX_WAIT_MS,
   ) {}
 
   /**
    * @param change - Runs again with newer data after each conflict.
    * @returns The session after the update, or `undefined` when it is not live.
+   * @throws {SessionArgumentError} An update function called this for its own session.
+   * @throws {SessionUpdateConflictError} Other writers were faster in each attempt, or an earlier update of the session in
+   *   this process took more than 10 s. An update function that updates its own session after an `await` ends in this, too.
    */
   async update(base: UpdateBase, change: (data: JsonObject) => JsonObject | Promise<JsonObject>) {
-    const outer = this.updating.getStore() ?? new Set<string>();
-    if (outer.has(base.id)) {
+    if (this.calling.has(base.id)) {
       throw new SessionArgumentError(
         `session ${base.id} is updated within its own update function, which would wait for itself: return the new data instead`,
       );
     }
-    const within = new Set(outer).add(base.id);
-    const guarded = (data: JsonObject) => this.updating.run(within, () => change(data));
-    return this.queue.run(base.id, () => this.compareAndSet(base, guarded));
+    return this.inTurn(base.id, () => this.compareAndSet(base, (data) => this.call(base.id, () => change(data))));
+  }
+
+  /** Runs the task after the earlier ones of this session, unless they take too long. */
+  private inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let isWaiting = true;
+      const timer = setTimeout(() => {
+        isWaiting = false;
+        const problem =
+          `waited ${this.maxWaitMs} ms for an earlier update in this process: update functions should be quick and must ` +
+          'not update their own session. Return the new data instead';
+        reject(new SessionUpdateConflictError(id, problem));
+      }, this.maxWaitMs);
+      void this.queue.run(id, async () => {
+        clearTimeout(timer);
+        if (isWaiting) await task().then(resolve, reject);
+      });
+    });
+  }
+
+  // An AsyncLocalStorage would notice every nested call, but makes each promise of the process slower for good.
+  private call<T>(id: string, change: () => T): T {
+    this.calling.add(id);
+    try {
+      return change();
+    } finally {
+      this.calling.delete(id);
+    }
   }
 
   private async compareAndSet(
@@ -56,8 +86,9 @@ export class SessionUpdater {
       seen = outcome.record;
       await wait(Math.random() * Math.min(attempt, MAX_BACKOFF_MS));
     }
-    if (seen) throw new SessionUpdateConflictError(base.id, MAX_ATTEMPTS);
-    return undefined;
+    if (!seen) return undefined;
+    const problem = `was changed by others during all ${MAX_ATTEMPTS} attempts to update it: try again later`;
+    throw new SessionUpdateConflictError(base.id, problem);
   }
 
   private async startingPoint(base: UpdateBase): Promise<{ version: number; data: JsonObject } | undefined> {

@@ -90,17 +90,17 @@ export class SessionDataTooLargeError extends SessionError {
 }
 
 /**
- * Other writers changed the session's data before each attempt of an `update`. Nothing was written. Try again later; values
- * that change all the time belong in a database.
+ * Other writers changed the session's data before each attempt of an `update`, or an earlier update of the session took too
+ * long. Nothing was written. Try again later; values that change all the time belong in a database.
  */
 export class SessionUpdateConflictError extends SessionError {
   readonly code = 'SESSION_UPDATE_CONFLICT';
 
   constructor(
     readonly sessionId: string,
-    attempts: number,
+    problem: string,
   ) {
-    super(`session ${sessionId} was changed by others during all ${attempts} attempts to update it: try again later`);
+    super(`session ${sessionId} ${problem}`);
   }
 }
 
