@@ -36,6 +36,23 @@ describe('CallMemo', () => {
     expect(memo.get(Object.freeze({}))).toBeUndefined();
   });
 
+  it('remembers for the heir of a key that was frozen since', () => {
+    const memo = new CallMemo<string>();
+    const key = {};
+    memo.set(key, 'mine');
+    const heir = Object.create(Object.freeze(key)) as object;
+    memo.set(heir, 'theirs');
+    expect([memo.get(heir), memo.get(key)]).toEqual(['theirs', 'mine']);
+  });
+
+  it('changes nothing that the application sees of a key, such as the payload of a message', () => {
+    const payload = { orderId: 7 };
+    new CallMemo<string>().set(payload, 'value');
+    expect(payload).toStrictEqual({ orderId: 7 });
+    expect(Reflect.ownKeys({ ...payload })).toEqual(['orderId']);
+    expect(inspect(payload)).toBe('{ orderId: 7 }');
+  });
+
   it('shows nothing in logs and JSON', () => {
     const memo = new CallMemo<{ secret: string }>();
     const key = { path: '/' };

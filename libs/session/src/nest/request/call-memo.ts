@@ -31,7 +31,11 @@ export class CallMemo<T> {
   }
 
   set(key: object, value: T): void {
-    if (Object.isExtensible(key)) (key as Record<symbol, Kept<T>>)[this.#property] = new Kept(key, value);
-    else this.#others.set(key, value);
+    if (!Object.isExtensible(key)) {
+      this.#others.set(key, value);
+      return;
+    }
+    // Not enumerable: a key may be the application's own, such as the payload of a message, which it compares, copies and logs.
+    Object.defineProperty(key, this.#property, { value: new Kept(key, value), writable: true, configurable: true });
   }
 }
