@@ -280,6 +280,21 @@ describe('parameter decorators', () => {
     expect(await (inject('graphql', 'maybe', call()) as HttpSession).current()).toBeUndefined();
   });
 
+  it('do not count an application whose boot failed as one that runs', async () => {
+    @Module({ imports: [SessionModule.forRoot({ store: memoryStore() })] })
+    class LateModule {
+      onModuleInit() {
+        throw new Error('the mail server is away');
+      }
+    }
+    const failed = await NestFactory.create(LateModule, { logger: false });
+    await expect(failed.init()).rejects.toThrow('the mail server is away');
+    await createApp('second try');
+    const call = [{}, {}, { req: { method: 'POST', headers: {} } }, {}];
+    expect(await (inject('graphql', 'maybe', call) as HttpSession).current()).toBeUndefined();
+    await failed.close();
+  });
+
   it.each([
     ['graphql', [{}, {}, { req: { method: 'POST', headers: {} } }, {}]],
     ['graphql', [{}, {}, { user: 'ada' }, {}]],

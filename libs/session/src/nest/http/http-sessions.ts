@@ -4,7 +4,7 @@ import {
   Logger,
   type ExecutionContext,
   type OnApplicationShutdown,
-  type OnModuleInit,
+  type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { normalizeUserAgent } from '../../core/client/client-details.js';
 import { SessionArgumentError } from '../../core/session/session-errors.js';
@@ -37,7 +37,7 @@ export interface RequestRecord extends CheckedRequest {
 
 /** Gives guards, decorators and interceptors the one `HttpSession` of each request. */
 @Injectable()
-export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationShutdown {
+export class HttpSessions implements SessionSource, OnApplicationBootstrap, OnApplicationShutdown {
   private readonly records = new CallMemo<RequestRecord>();
   private readonly parts: RequestSessionParts;
 
@@ -58,7 +58,8 @@ export class HttpSessions implements SessionSource, OnModuleInit, OnApplicationS
     };
   }
 
-  onModuleInit(): void {
+  // Not in onModuleInit: where that of another module fails, nobody calls this application's shutdown.
+  onApplicationBootstrap(): void {
     addRunning(this);
   }
 
