@@ -7,6 +7,8 @@ import type { SessionLogger } from '../support/logger.js';
 export type SeenSession = LiveSession & { readonly rehash?: Uint8Array };
 
 const MAX_REMEMBERED = 50_000;
+/** Touches of one process in one second that are not urgent. After a restart, the sessions of all users are due at once. */
+const MAX_PER_SECOND = 1_000;
 const WARNING_INTERVAL_MS = 60_000;
 
 /**
@@ -18,6 +20,7 @@ export class TouchRecorder {
   private readonly sentAtMs = new Map<string, number>();
   private readonly pending = new Set<Promise<void>>();
   private warnedAtMs = -Infinity;
+  private second = { startedAtMs: -Infinity, touches: 0 };
 
   constructor(
     private readonly store: SessionStore,
@@ -28,7 +31,9 @@ export class TouchRecorder {
   record(seen: SeenSession): void {
     const { record, now } = seen;
     const { idleTimeoutMs, touchIntervalMs } = this.policy;
-    if (!isTouchDue(record.lastSeenAt, now, touchIntervalMs) || !this.claim(record.id)) return;
+    if (!isTouchDue(record.lastSeenAt, now, touchIntervalMs)) return;
+    if (!this.isUrgent(seen) && !this.hasRoom()) return;
+    if (!this.claim(record.id)) return;
     this.track(record.id, this.store.touch({ id: record.id, idleTimeoutMs, touchIntervalMs }));
     if (seen.rehash) this.track(record.id, this.rehash(seen, seen.rehash));
   }
@@ -54,10 +59,24 @@ export class TouchRecorder {
     void settled.finally(() => this.pending.delete(settled));
   }
 
+  /** Whether the session has been due for as long as its touch interval, or is near its expiry. */
+  private isUrgent({ record, now }: LiveSession): boolean {
+    const { idleTimeoutMs, touchIntervalMs } = this.policy;
+    return now.getTime() - record.lastSeenAt.getTime() >= Math.min(2 * touchIntervalMs, idleTimeoutMs / 2);
+  }
+
+  /** Spreads touches of many sessions over some seconds. A touch that finds no room comes with a later request. */
+  private hasRoom(): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.second.startedAtMs >= 1_000) this.second = { startedAtMs: nowMs, touches: 0 };
+    return this.second.touches < MAX_PER_SECOND;
+  }
+
   private claim(id: string): boolean {
     const nowMs = performance.now();
     const sentAtMs = this.sentAtMs.get(id);
     if (sentAtMs !== undefined && nowMs - sentAtMs < this.policy.touchIntervalMs) return false;
+    this.second.touches += 1;
     this.sentAtMs.delete(id);
     this.sentAtMs.set(id, nowMs);
     if (this.sentAtMs.size > MAX_REMEMBERED) {

@@ -1,5 +1,5 @@
 --[[
-  Records activity, at most once per interval.
+  Records activity, at most once per interval. Five commands for a user with one session.
 
   KEYS[1]  hash of the user reference
   ARGV[1]  id

@@ -25,6 +25,8 @@ local LEASE = '^([^|]+)|([^|]+)|(%d+)'
 local LEASE_MS = 60000
 local ID_LENGTH = 36
 local MAX_FIELDS_TO_TIDY = 128
+-- The fields of one session: record, activity, and of a copy its generation.
+local MAX_FIELDS_OF_ONE = 3
 local SAMPLED_FIELDS = 32
 local FLOOR = tonumber(ARGV[#ARGV]) or 0
 local EPOCH = '^|%x+x(%d+)'
@@ -131,16 +133,24 @@ end
 -- In a hash with many fields it checks a random sample, larger than one create can add, so that frequent sign-ins leave
 -- no pile of expired sessions. The key's expiry then only moves out.
 local function tidy(now, expires)
-  local is_large = redis.call('HLEN', KEYS[1]) > MAX_FIELDS_TO_TIDY
-  local fields = is_large and redis.call('HRANDFIELD', KEYS[1], SAMPLED_FIELDS) or redis.call('HKEYS', KEYS[1])
+  local count = redis.call('HLEN', KEYS[1])
+  if expires > now and count <= MAX_FIELDS_OF_ONE then return keep_until(expires, now, false) end
+  local is_large = count > MAX_FIELDS_TO_TIDY
+  local names = is_large and redis.call('HRANDFIELD', KEYS[1], SAMPLED_FIELDS) or redis.call('HKEYS', KEYS[1])
+  local fields = {}
+  for _, name in ipairs(names) do
+    local suffix = string.sub(name, ID_LENGTH + 1)
+    if suffix == ':t' or suffix == ':l' then table.insert(fields, name) end
+  end
+  local values = #fields > 0 and redis.call('HMGET', KEYS[1], unpack(fields)) or {}
   local latest, must_not_shorten = expires, is_large
-  for _, field in ipairs(fields) do
-    local suffix = string.sub(field, ID_LENGTH + 1)
-    if suffix == ':l' then
-      local _, _, given = string.match(redis.call('HGET', KEYS[1], field) or '', LEASE)
+  for i, field in ipairs(fields) do
+    local value = values[i] or ''
+    if string.sub(field, ID_LENGTH + 1) == ':l' then
+      local _, _, given = string.match(value, LEASE)
       if not given or tonumber(given) < now - LEASE_MS then redis.call('HDEL', KEYS[1], field) end
-    elseif suffix == ':t' then
-      local _, other = string.match(redis.call('HGET', KEYS[1], field), ACTIVITY)
+    else
+      local _, other = string.match(value, ACTIVITY)
       other = tonumber(other)
       if not other then must_not_shorten = true
       elseif other <= now then drop(string.sub(field, 1, ID_LENGTH))
