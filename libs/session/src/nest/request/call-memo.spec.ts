@@ -45,6 +45,20 @@ describe('CallMemo', () => {
     expect([memo.get(heir), memo.get(key)]).toEqual(['theirs', 'mine']);
   });
 
+  it.each([
+    ['frozen', (key: object) => Object.freeze(key)],
+    ['sealed', (key: object) => Object.seal(key)],
+    ['closed', (key: object) => Object.preventExtensions(key)],
+  ])('remembers the latest for a key that was %s since', (_, close) => {
+    const memo = new CallMemo<string>();
+    const key = {};
+    memo.set(key, 'first');
+    close(key);
+    expect(memo.get(key)).toBe('first');
+    memo.set(key, 'second');
+    expect(memo.get(key)).toBe('second');
+  });
+
   it('changes nothing that the application sees of a key, such as the payload of a message', () => {
     const payload = { orderId: 7 };
     new CallMemo<string>().set(payload, 'value');

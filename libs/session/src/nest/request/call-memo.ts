@@ -26,8 +26,9 @@ export class CallMemo<T> {
   readonly #others = new WeakMap<object, T>();
 
   get(key: object): T | undefined {
-    const kept = (key as Record<symbol, Kept<T> | undefined>)[this.#property]?.valueFor(key);
-    return kept ?? (Object.isExtensible(key) ? undefined : this.#others.get(key));
+    // First: a key may have been closed after it took its property.
+    const latest = Object.isExtensible(key) ? undefined : this.#others.get(key);
+    return latest ?? (key as Record<symbol, Kept<T> | undefined>)[this.#property]?.valueFor(key);
   }
 
   set(key: object, value: T): void {
