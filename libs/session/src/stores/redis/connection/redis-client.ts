@@ -39,7 +39,8 @@ export type RedisCommand = (...args: string[]) => Promise<unknown>;
  * before ioredis 5.11 a Cluster's sent EVALSHA to the node that its digest hashes to (redis/ioredis#2109).
  *
  * Commands of one turn of the event loop leave by one system call, as in a pipeline, but each is answered and fails for
- * itself. The socket holds them back until the turn's promises have settled, which costs no other delay.
+ * itself. The socket holds them back until the turn's callbacks have run. Each request arrives in its own callback, so a
+ * microtask or `nextTick` would gather nothing.
  */
 export function bindCommand(client: RedisClient, name: string): RedisCommand {
   const builtin = (client as RedisClientExtras).createBuiltinCommand?.(name).string;
@@ -54,7 +55,7 @@ function gatherWrites(client: RedisClient): void {
   const { stream } = client as RedisClientExtras;
   if (stream?.writableCorked !== 0) return;
   stream.cork();
-  process.nextTick(uncork, stream);
+  setImmediate(uncork, stream);
 }
 
 function uncork(stream: Pick<Writable, 'uncork'>): void {
