@@ -91,6 +91,13 @@ describe('a profile (ASVS 7.1.1)', () => {
     expect(describePolicy(settingsOf(options))).toMatchObject({ ...wanted, deviations: [] });
   });
 
+  it('accepts a grace for the rotation of a profile, even where the session is too short for one', () => {
+    const short = { profile: 'owasp-high', absoluteTimeout: '10m', rotation: { grace: '30s' } } as const;
+    expect(settingsOf(short).policy.rotateEveryMs).toBeUndefined();
+    expect(refusalOf({ rotation: { grace: '30s' } }).option).toBe('rotation.grace');
+    expect(refusalOf({ ...short, rotation: { grace: '30s', other: 1 } } as object).option).toBe('rotation.other');
+  });
+
   it('fills in the rotation beside a grace of the application’s own', () => {
     const described = describePolicy(settingsOf({ profile: 'owasp-high', rotation: { grace: '30s' } }));
     expect(described.rotation).toMatchObject({ every: '15m', grace: '30s' });

@@ -103,13 +103,18 @@ export function withProfileDefaults(options: SessionModuleOptions): SessionModul
   const isTooLong = (value: Duration | undefined) =>
     value !== undefined && absoluteMs !== undefined && parseDuration(value, 'profile') >= absoluteMs;
   const { idleTimeout = isTooLong(defaults.idleTimeout) ? absoluteTimeout : defaults.idleTimeout } = options;
-  const every = isTooLong(defaults['rotation.every']) ? undefined : defaults['rotation.every'];
+  const every = defaults['rotation.every'];
   return {
     ...options,
     absoluteTimeout,
     idleTimeout,
-    rotation: withDefaultEvery(options.rotation, every),
+    rotation: isTooLong(every) ? withoutIdleGrace(options.rotation) : withDefaultEvery(options.rotation, every),
   };
+}
+
+/** A session too short for the profile's rotation has none, so a grace given for it has no effect. */
+function withoutIdleGrace(rotation: SessionModuleOptions['rotation']) {
+  return isOptions(rotation) && rotation?.every === undefined ? { ...rotation, grace: undefined } : rotation;
 }
 
 /** A rotation that is not an object is left to the check that says so. */
