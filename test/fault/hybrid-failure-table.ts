@@ -70,7 +70,7 @@ export const OUTCOMES = {
   unheard: {
     result: 'refused',
     caller:
-      '`SessionStoreUnavailableError`: perhaps it was done and nobody heard of it. A session that began so is one whose token nobody has; after a rotation the client may have to sign in again',
+      '`SessionStoreUnavailableError`: it may have been done without an answer. No client has the token of a session created in that way; after a rotation the client may have to sign in again',
     status: '503',
     pending: 'nothing',
     healed: 'a session that began is ended when its late answer comes, or else expires',
@@ -85,7 +85,7 @@ export const OUTCOMES = {
   'copy pending': {
     result: 'pending in redis',
     caller:
-      '`RevocationIncompleteError`, `pending: "redis"`: ended in Postgres, but whoever reaches a copy in Redis may still let it in',
+      '`RevocationIncompleteError`, `pending: "redis"`: ended in Postgres, but an instance that reaches a copy in Redis may still accept it',
     status: '503',
     pending: 'redis',
     healed: 'by the sweeper of every instance, within `breakerPeriod` and `sweepInterval` of Redis’ answer',
@@ -93,7 +93,7 @@ export const OUTCOMES = {
   'row pending': {
     result: 'pending in postgres',
     caller:
-      '`RevocationIncompleteError`, `pending: "postgres"`: the copy is gone and the revocation kept in Redis, but whoever reaches Postgres may still let it in',
+      '`RevocationIncompleteError`, `pending: "postgres"`: the copy is gone and the revocation kept in Redis, but an instance that reaches Postgres may still accept it',
     status: '503',
     pending: 'postgres',
     healed: 'by the sweeper of every instance, within `breakerPeriod` and `sweepInterval` of Postgres’ answer',
