@@ -75,12 +75,58 @@ describe('cleanup of the Postgres store', () => {
     expect(await store.find(session.id)).toEqual({ live: false, reason: 'ended' });
   });
 
-  it('marks first and removes later what expired long before the retention', async () => {
+  it('deletes sessions that expired before the retention began, with one audit row each as of their expiry', async () => {
     await insertSessions(5, { expiresAt: `now() - '9d'::interval` });
-    // Marked and found past its retention by the same step.
-    expect(await store.cleanUp({ batchSize: 100 })).toMatchObject({ expired: 5, purged: 5, state: 'done' });
-    expect(await countSessions()).toEqual({ live: 0, ended: 0 });
-    expect(await world.query('select count(*)::int as n from session_audit')).toEqual([{ n: 5 }]);
+    await insertSessions(3, { expiresAt: `now() - '3h'::interval` });
+    await insertSessions(2, { expiresAt: `now() + '3h'::interval` });
+    expect(await store.cleanUp({ batchSize: 100 })).toEqual({ expired: 8, purged: 5, auditPurged: 0, state: 'done' });
+    expect(await countSessions()).toEqual({ live: 2, ended: 3 });
+    const rows = await world.query(
+      `select event, reason, actor, count(*)::int as n, bool_and(at < now() - '8d'::interval) as long_ago from session_audit
+       group by event, reason, actor, at < now() - '8d'::interval order by n`,
+    );
+    expect(rows).toEqual([
+      { event: 'session.ended', reason: 'expired', actor: null, n: 3, long_ago: false },
+      { event: 'session.ended', reason: 'expired', actor: null, n: 5, long_ago: true },
+    ]);
+  });
+
+  it('deletes a full batch of those first, so that not one is marked before it is deleted', async () => {
+    await insertSessions(25, { expiresAt: `now() - '9d'::interval` });
+    await insertSessions(12, { expiresAt: `now() - '3h'::interval` });
+    const steps = [];
+    do steps.push(await store.cleanUp({ batchSize: 10 }));
+    while (steps.at(-1)?.state === 'more');
+    expect(steps).toEqual([
+      { expired: 10, purged: 10, auditPurged: 0, state: 'more' },
+      { expired: 10, purged: 10, auditPurged: 0, state: 'more' },
+      { expired: 15, purged: 5, auditPurged: 0, state: 'more' },
+      { expired: 2, purged: 0, auditPurged: 0, state: 'done' },
+    ]);
+  });
+
+  it('deletes no session that was touched since its purge hour was written', async () => {
+    await insertSessions(3, { expiresAt: `now() + '20m'::interval` });
+    await insertSessions(2, { expiresAt: `now() - '3h'::interval` });
+    await world.query(`update sessions set purge_after = now() - '20d'::interval`);
+    expect(await store.cleanUp({ batchSize: 100 })).toMatchObject({ expired: 2, purged: 0 });
+    expect(await countSessions()).toEqual({ live: 3, ended: 2 });
+  });
+
+  it('deletes sessions of before a revokeEverything with that end in the audit', async () => {
+    await insertSessions(4, { expiresAt: `now() - '9d'::interval` });
+    await world.query(
+      `insert into session_floors (id, before, at, reason, ended_by)
+       values (1, now() - '228h'::interval, now() - '228h'::interval, 'admin', 'operator')`,
+    );
+    try {
+      expect(await store.cleanUp({ batchSize: 100 })).toMatchObject({ expired: 4, purged: 4 });
+      expect(
+        await world.query("select distinct reason, actor, at < now() - '9d'::interval as early from session_audit"),
+      ).toEqual([{ reason: 'admin', actor: 'operator', early: true }]);
+    } finally {
+      await world.query('delete from session_floors');
+    }
   });
 
   it('removes audit rows after a retention of their own', async () => {

@@ -1,6 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SessionStore } from '../../core/ports/session-store.js';
+import { StepPacer } from './step-pacer.js';
 import type { CleanupSettings } from '../options/cleanup-settings.js';
 import type { SessionSettings } from '../options/session-settings.js';
 import { LOG_CONTEXT, SESSION_SETTINGS, SESSION_STORE } from '../options/session.constants.js';
@@ -26,7 +27,7 @@ export class SessionCleanup {
   private readonly logger = new Logger(LOG_CONTEXT);
   private readonly settings: CleanupSettings;
   private running: Promise<SessionCleanupResult> | undefined;
-  private stopping = false;
+  private readonly stopping = new AbortController();
 
   constructor(
     @Inject(SESSION_STORE) private readonly store: SessionStore,
@@ -52,7 +53,7 @@ export class SessionCleanup {
 
   /** Ends a run after its current step and waits for it. No run begins afterwards. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.stopping.abort();
     await this.running?.catch(() => undefined);
   }
 
@@ -61,8 +62,10 @@ export class SessionCleanup {
     const total = { expired: 0, purged: 0, auditPurged: 0, batches: 0 };
     let stoppedBy: SessionCleanupResult['stoppedBy'] = 'time';
     let reportedAtMs = startedAtMs;
-    while (!this.stopping && performance.now() - startedAtMs < this.settings.timeBudgetMs) {
-      const { state, ...step } = await this.store.cleanUp({ batchSize: this.settings.batchSize });
+    const pacer = new StepPacer(this.settings.batchSize);
+    while (!this.stopping.signal.aborted && performance.now() - startedAtMs < this.settings.timeBudgetMs) {
+      const stepAtMs = performance.now();
+      const { state, ...step } = await this.store.cleanUp({ batchSize: pacer.batchSize });
       total.expired += step.expired;
       total.purged += step.purged;
       total.auditPurged += step.auditPurged;
@@ -75,13 +78,19 @@ export class SessionCleanup {
         reportedAtMs = performance.now();
         this.logger.log(`cleanup goes on: ${describe(total)}`);
       }
-      await nextTurn();
+      await this.pause(pacer.finished(performance.now() - stepAtMs));
     }
     const tookMs = Math.round(performance.now() - startedAtMs);
     const summary = `cleanup stopped by "${stoppedBy}" after ${tookMs} ms: ${describe(total)}`;
     if (total.expired + total.purged + total.auditPurged > 0 || stoppedBy === 'time') this.logger.log(summary);
     else this.logger.debug(summary);
     return { ...total, stoppedBy };
+  }
+
+  /** Lets other work happen, at least for a turn of the event loop. Stopping ends the pause. */
+  private async pause(ms: number): Promise<void> {
+    if (ms === 0) await nextTurn();
+    else await wait(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 }
 

@@ -7,9 +7,9 @@ import { assertCount, assertKnownOptions } from './option-checks.js';
 export interface SessionCleanupOptions {
   /** Time between two runs, varied by a tenth: at most `'20d'`, such as `'1h'`. Default `'15m'`. */
   readonly interval?: Duration;
-  /** The most rows of one kind in one step, such as `500`. Default `1000`. */
+  /** The most rows of one kind in one step, such as `500`. Slow steps get smaller by themselves. Default `1000`. */
   readonly batchSize?: number;
-  /** Starts no further step of a run after this time, such as `'30s'`. Default `'1m'`. */
+  /** Starts no further step of a run after this time, such as `'30s'`; the next run goes on. Default `'10m'`. */
   readonly timeBudget?: Duration;
 }
 
@@ -31,7 +31,7 @@ export function resolveCleanupSettings(
 ): CleanupSettings {
   const given = cleanup === false ? {} : cleanup;
   assertKnownOptions(given, ['interval', 'batchSize', 'timeBudget'], 'cleanup');
-  const { interval = '15m', batchSize = 1000, timeBudget = '1m' } = given;
+  const { interval = '15m', batchSize = 1000, timeBudget = '10m' } = given;
   assertCount(batchSize, 'cleanup.batchSize');
   const intervalMs = parseDuration(interval, 'cleanup.interval');
   if (intervalMs > MAX_INTERVAL_MS) {
