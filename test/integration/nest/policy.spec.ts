@@ -95,7 +95,7 @@ describe('a profile (ASVS 7.1.1)', () => {
     const short = { profile: 'owasp-high', absoluteTimeout: '10m', rotation: { grace: '30s' } } as const;
     expect(settingsOf(short).policy.rotateEveryMs).toBeUndefined();
     expect(refusalOf({ rotation: { grace: '30s' } }).option).toBe('rotation.grace');
-    expect(refusalOf({ ...short, rotation: { grace: '30s', other: 1 } } as object).option).toBe('rotation.other');
+    expect(refusalOf({ ...short, rotation: { grace: '30s', other: 1 } }).option).toBe('rotation.other');
   });
 
   it('fills in the rotation beside a grace of the application’s own', () => {
