@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { setTimeout as wait } from 'node:timers/promises';
 import { anIdLike } from 'nest-sessions/testing';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
-import { aLiveSession, confirm, useHotWorld, listCopiedIds, promote, SUFFIXES, TOUCH } from './world.js';
+import { aLiveSession, confirm, countCalls, useHotWorld, listCopiedIds, promote, SUFFIXES, TOUCH } from './world.js';
 
 describe('changes of hot sessions in Redis', () => {
   const { world } = useHotWorld();
@@ -47,6 +47,17 @@ describe('changes of hot sessions in Redis', () => {
       expect(again.map(({ record }) => record.data)).toEqual(lives.map(({ record }) => record.data));
       await hot.drop(named);
       expect((await listCopiedIds(other)).toSorted()).toEqual(others.toSorted());
+    });
+
+    it('drop many copies of one user by some hundred a command, which blocks the server', async () => {
+      const lives = Array.from({ length: 600 }, () => aLiveSession());
+      const kept = aLiveSession();
+      for (const live of [...lives, kept]) await confirm(hot, live);
+      const before = await countCalls(redis, 'hdel');
+      await hot.drop(lives.map(({ record }) => record.id));
+      expect((await countCalls(redis, 'hdel')) - before).toBe(3);
+      expect(await listCopiedIds(other)).toEqual([kept.record.id]);
+      expect(await isBelieved(kept.record.id)).toBe(true);
     });
 
     it('stop belief in all copies of one user only', async () => {

@@ -1,8 +1,11 @@
 import type { SessionHashes } from '../operations/session-hashes.js';
 
+/** Fields of one `HDEL`. */
+const MAX_FIELDS = 1_000;
+
 /**
- * Stops belief in copies and removes their leases, by one `HDEL` per user. A late run costs one read of the durable
- * side.
+ * Stops belief in copies and removes their leases, by one `HDEL` for some hundred copies of a user. A late run costs one
+ * read of the durable side.
  */
 export async function unconfirmCopies(hashes: SessionHashes, ids: readonly string[]): Promise<void> {
   await removeFields(hashes, ids, (id) => [`${id}:g`, `${id}:l`]);
@@ -17,7 +20,7 @@ export async function unconfirmCopiesOfUser(hashes: SessionHashes, userId: strin
   await hashes.runScript('hotUnconfirmUser', hashes.keys.ofUser(userId), [exceptId]);
 }
 
-/** Removes copies and their leases, by one `HDEL` per user. */
+/** Removes copies and their leases, by one `HDEL` for some hundred copies of a user. */
 export async function dropCopies(hashes: SessionHashes, ids: readonly string[]): Promise<void> {
   await removeFields(hashes, ids, (id) => [id, `${id}:t`, `${id}:g`, `${id}:l`]);
 }
@@ -30,7 +33,17 @@ async function removeFields(
   const fieldsByKey = new Map<string, string[]>();
   for (const id of new Set(ids)) {
     const key = hashes.keys.of(id);
-    fieldsByKey.set(key, [...(fieldsByKey.get(key) ?? []), ...fieldsOf(id)]);
+    const fields = fieldsByKey.get(key) ?? [];
+    if (fields.length === 0) fieldsByKey.set(key, fields);
+    fields.push(...fieldsOf(id));
   }
-  await Promise.all([...fieldsByKey].map(([key, fields]) => hashes.removeFields(key, fields)));
+  const removals = [...fieldsByKey].flatMap(([key, fields]) => chunk(fields).map((some) => ({ key, some })));
+  await Promise.all(removals.map(({ key, some }) => hashes.removeFields(key, some)));
+}
+
+/** The server answers nothing else during a command, so none removes more than some hundred copies. */
+function chunk(fields: readonly string[]): string[][] {
+  const chunks: string[][] = [];
+  for (let start = 0; start < fields.length; start += MAX_FIELDS) chunks.push(fields.slice(start, start + MAX_FIELDS));
+  return chunks;
 }

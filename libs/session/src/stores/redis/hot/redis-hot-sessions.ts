@@ -22,7 +22,8 @@ import { dropCopies, unconfirmCopies, unconfirmCopiesOfUser } from './hot-unconf
  * them is one hash `<prefix>:revocations`.
  *
  * - `read` is one `HMGET`, compared with the known generation of the server; in a Cluster one script.
- * - `lease`, `promote`, `update` and `touch` are one script on one key. `unconfirm` and `drop` are one `HDEL` per user.
+ * - `lease`, `promote`, `update` and `touch` are one script on one key. `unconfirm` and `drop` are one `HDEL` for some
+ *   hundred copies of a user.
  * - When Redis is unreachable at boot, `start` rejects. Later calls reject and connect in the background.
  */
 export class RedisHotSessions implements Port.HotSessions {
