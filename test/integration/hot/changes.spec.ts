@@ -1,9 +1,10 @@
+import { countCalls } from '../../support/redis-probes.js';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { setTimeout as wait } from 'node:timers/promises';
 import { anIdLike } from 'nest-sessions/testing';
 import type { HotSessions } from '#src/core/ports/hot-sessions.js';
-import { aLiveSession, confirm, countCalls, useHotWorld, listCopiedIds, promote, SUFFIXES, TOUCH } from './world.js';
+import { aLiveSession, confirm, useHotWorld, listCopiedIds, promote, SUFFIXES, TOUCH } from './world.js';
 
 describe('changes of hot sessions in Redis', () => {
   const { world } = useHotWorld();

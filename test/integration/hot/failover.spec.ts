@@ -1,3 +1,4 @@
+import { eventually } from '../../support/redis-probes.js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import assert from 'node:assert/strict';
@@ -6,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedisServer, type RedisServer } from 'local-servers/testing';
-import { aLiveSession, confirm, eventually, HotWorld, promote, readUntil } from './world.js';
+import { aLiveSession, confirm, HotWorld, promote, readUntil } from './world.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 const BELIEVED = { state: 'believed' };

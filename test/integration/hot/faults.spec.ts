@@ -1,19 +1,10 @@
+import { countCalls, eventually } from '../../support/redis-probes.js';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import { startRedisServer } from 'local-servers/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import {
-  aLiveSession,
-  confirm,
-  countCalls,
-  eventually,
-  useHotWorld,
-  promote,
-  readUntil,
-  TOUCH,
-  urlOf,
-} from './world.js';
+import { aLiveSession, confirm, useHotWorld, promote, readUntil, TOUCH, urlOf } from './world.js';
 
 const UNCONFIRMED = { state: 'unconfirmed' };
 const BELIEVED = { state: 'believed' };

@@ -1,7 +1,7 @@
+import { eventually } from '../../support/redis-probes.js';
 import { afterEach } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { RedisStoreOptions } from 'nest-sessions/redis';
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
 import type { HotLease, HotRead, HotSessions } from '#src/core/ports/hot-sessions.js';
@@ -131,19 +131,6 @@ export function promote(
   return hot.promote({ lease, live, data: live.record.data });
 }
 
-/** Retries until the attempt passes, for states without an event to await. */
-export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000): Promise<T> {
-  const deadlineMs = performance.now() + withinMs;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-      await wait(25);
-    }
-  }
-}
-
 /** Reads until the copy is in this state. An outage, or a server still unknown, has no event to await. */
 export function readUntil(hot: HotSessions, { id, state }: { id: string; state: HotRead['state'] }): Promise<HotRead> {
   return eventually(async () => {
@@ -151,10 +138,4 @@ export function readUntil(hot: HotSessions, { id, state }: { id: string; state: 
     if (read.state !== state) throw new Error(`the copy is ${read.state} and not ${state}`);
     return read;
   });
-}
-
-/** Returns how often the server ran a command, scripts included. */
-export async function countCalls(client: Redis, command: string): Promise<number> {
-  const stats = await client.info('commandstats');
-  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
 }

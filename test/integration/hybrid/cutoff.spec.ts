@@ -1,9 +1,10 @@
+import { eventually } from '../../support/redis-probes.js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '#src/core/session/session-errors.js';
 import { PortCalls } from '../../support/port-calls.js';
 import { readWhileLost } from '../service/floor-losses.js';
 import { HybridWorld, listIds, signIn, type HybridInstance } from './world.js';
-import { eventually } from '../redis/fixture.js';
+
 
 const END = { reason: 'admin', endedBy: 'operator' } as const;
 

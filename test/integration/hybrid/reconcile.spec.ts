@@ -1,10 +1,11 @@
+import { eventually } from '../../support/redis-probes.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { HybridSessionStore } from 'nest-sessions/hybrid';
 import { aNewSession, anIdLike, aTokenHash } from 'nest-sessions/testing';
 import { SessionStoreUnavailableError } from '#src/core/session/session-errors.js';
 import { startRedisServer, type RedisServer } from 'local-servers/testing';
 import { END, ReconcileWorld, signIn, signInMany } from './reconcile-world.js';
-import { eventually } from '../hot/world.js';
+
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 describe('reconciling the sides of the hybrid store', () => {

@@ -1,10 +1,11 @@
+import { eventually } from '../../support/redis-probes.js';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type Redis } from 'ioredis';
 import { isNativeError } from 'node:util/types';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
 import { openClient } from '#src/stores/redis/connection/redis-connection.js';
-import { eventually, RedisFixture, useRedisFixture } from './fixture.js';
+import { RedisFixture, useRedisFixture } from './fixture.js';
 import { startRedisServer } from 'local-servers/testing';
 
 describe('the Redis store at boot', () => {

@@ -1,9 +1,10 @@
+import { eventually } from '../../support/redis-probes.js';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { SessionStore } from 'nest-sessions/store';
 import { redisStore } from 'nest-sessions/redis';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { eventually, useRedisFixture } from './fixture.js';
+import { useRedisFixture } from './fixture.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 /** Calls every method of a store once and checks the outcome. */

@@ -1,3 +1,4 @@
+import { eventually } from '../../support/redis-probes.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { Cluster, Redis, type ClusterOptions } from 'ioredis';
@@ -5,7 +6,7 @@ import { createSessionId } from '#src/core/session/session-id.js';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
-import { eventually, RedisFixture } from './fixture.js';
+import { RedisFixture } from './fixture.js';
 import {
   startRedisCluster,
   startRedisSentinel,

@@ -1,9 +1,10 @@
+import { countCalls, eventually } from '../../support/redis-probes.js';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import type { NewSession, SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { CUTOFF_LEASE_MS, CutoffLease } from '#src/stores/redis/connection/cutoff-lease.js';
-import { countCalls, eventually, RedisFixture, useRedisFixture, rejection } from './fixture.js';
+import { RedisFixture, useRedisFixture, rejection } from './fixture.js';
 import { readWhileLost } from '../service/floor-losses.js';
 import { startProxy } from './proxy.js';
 import { startRedisCluster } from 'local-servers/testing';

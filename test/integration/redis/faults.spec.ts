@@ -1,3 +1,4 @@
+import { eventually } from '../../support/redis-probes.js';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
@@ -6,7 +7,7 @@ import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { eventually, RedisFixture, useRedisFixture, rejection } from './fixture.js';
+import { RedisFixture, useRedisFixture, rejection } from './fixture.js';
 import { startRedisServer } from 'local-servers/testing';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 

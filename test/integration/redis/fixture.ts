@@ -1,7 +1,6 @@
 import { afterEach } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import { redisStore, type RedisStoreOptions } from 'nest-sessions/redis';
 import type { SessionStore } from 'nest-sessions/store';
 import { emptyRedis, useRedisServer, type UsedRedisServer } from '../../support/redis-server.js';
@@ -77,25 +76,6 @@ export function useRedisFixture(): { readonly server: UsedRedisServer; readonly 
     fixture.logger.lines.length = 0;
   });
   return { server, fixture };
-}
-
-/** Retries until the attempt passes, for states without an event to await. */
-export async function eventually<T>(attempt: () => Promise<T>, withinMs = 15_000): Promise<T> {
-  const deadlineMs = performance.now() + withinMs;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-      await wait(25);
-    }
-  }
-}
-
-/** Returns how often the server ran a command, scripts included. */
-export async function countCalls(client: Redis, command: string): Promise<number> {
-  const stats = await client.info('commandstats');
-  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
 }
 
 /** Waits for a rejection and measures how long it took. */

@@ -1,3 +1,4 @@
+import { countCalls, eventually } from '../../support/redis-probes.js';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createSessionId } from '#src/core/session/session-id.js';
@@ -5,7 +6,7 @@ import { SCRIPTS } from '#src/stores/redis/connection/scripts.generated.js';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { countCalls, eventually, useRedisFixture, rejection } from './fixture.js';
+import { useRedisFixture, rejection } from './fixture.js';
 import { startProxy } from './proxy.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 

@@ -1,10 +1,11 @@
+import { countCalls } from '../../support/redis-probes.js';
 import { anAuthentication, aNewSession, aTokenHash, anIdLike } from 'nest-sessions/testing';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SessionStore } from 'nest-sessions/store';
-import { countCalls, useRedisFixture } from './fixture.js';
+import { useRedisFixture } from './fixture.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 const ms = (date: Date) => String(date.getTime());
