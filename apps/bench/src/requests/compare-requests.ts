@@ -1,15 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startRedisServer, startTestPostgres } from 'local-servers/testing';
 import { median } from '../statistics.js';
 import { startServer, type RunningServer } from './server-process.js';
-import { routeOf, STORES, type StoreName } from './variants.js';
+import { isPeer, routeOf, STORES, type VariantName } from './variants.js';
 import { runWrk, writeWrkScript, type WrkResult } from './wrk.js';
 
-// Requests per second of a guarded route, store by store, in interleaved rounds; with `--against` beside those of another
-// checkout that was built. `npm run bench:requests -- --against ../older --stores redis,postgres --adapter express`
+// Requests per second of a guarded route, variant by variant, in interleaved rounds; with `--against` beside those of
+// another checkout that was built. `--of` adds the ratio to other variants of the same run, round by round.
+// `npm run bench:requests -- --stores none,hmget,redis,fastify-session --of none,hmget`
 
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '64' },
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '3' },
+    of: { type: 'string', default: '' },
+    json: { type: 'string' },
   },
 });
 const [connections, rounds, seconds] = [values.connections, values.rounds, values.seconds].map(Number) as [
@@ -31,7 +34,8 @@ const [connections, rounds, seconds] = [values.connections, values.rounds, value
   number,
   number,
 ];
-const stores = values.stores.split(',') as StoreName[];
+const stores = values.stores.split(',') as VariantName[];
+const references = values.of === '' ? [] : (values.of.split(',') as VariantName[]);
 const libraries = [
   { label: 'here', folder: resolve('libs/session/dist/esm') },
   ...(values.against === undefined
@@ -40,7 +44,7 @@ const libraries = [
 ];
 
 interface Variant {
-  readonly store: StoreName;
+  readonly store: VariantName;
   readonly label: string;
   readonly server: RunningServer;
   readonly script: string;
@@ -52,9 +56,10 @@ const [redis, postgres] = await Promise.all([startRedisServer(), startTestPostgr
 const variants: Variant[] = [];
 try {
   for (const store of stores) {
-    for (const { label, folder: library } of libraries) {
+    // Peers and limits are the same beside any checkout.
+    for (const { label, folder: library } of isPeer(store) ? libraries.slice(0, 1) : libraries) {
       const settings = {
-        name: `${store}_${label}`,
+        name: `${store}_${label}`.replaceAll(/\W/g, '_'),
         store,
         library,
         users: USERS,
@@ -79,9 +84,12 @@ try {
     console.error(`round ${round + 1} of ${rounds}`);
   }
   console.log(`${values.adapter}, ${connections} connections: medians of ${rounds} rounds of ${seconds} s`);
-  console.table(
-    Object.fromEntries(variants.map((variant) => [`${variant.store}, ${variant.label}`, summarize(variant)])),
-  );
+  const rows = variants.map((variant) => ({ variant: nameOf(variant), ...summarize(variant) }));
+  console.log(toMarkdown(rows));
+  if (values.json !== undefined) {
+    const { adapter } = values;
+    await writeFile(values.json, JSON.stringify({ adapter, connections, rounds, seconds, rows }, undefined, 2));
+  }
 } finally {
   await Promise.all(variants.map(({ server }) => server.stop()));
   await Promise.all([redis.stop(), postgres.stop()]);
@@ -113,6 +121,34 @@ function summarize(variant: Variant) {
     'CPU µs': Number(across((one) => one.cpuUsPerRequest).toFixed(1)),
     'p50 ms': Number(across((one) => one.p50Ms).toFixed(2)),
     'p99 ms': Number(across((one) => one.p99Ms).toFixed(2)),
-    'here/there': ratios ? Number(median(ratios).toFixed(3)) : '',
+    ...(libraries.length > 1 && { 'here/there': ratios ? Number(median(ratios).toFixed(2)) : '' }),
+    ...Object.fromEntries(references.map((name) => [`of ${name}`, ratioTo(variant, name)])),
   };
+}
+
+function nameOf({ store, label }: Variant): string {
+  return libraries.length > 1 && !isPeer(store) ? `${store}, ${label}` : store;
+}
+
+/** The median of the rounds' ratios, with the lowest and the highest. */
+function ratioTo({ samples }: Variant, name: VariantName): string {
+  const reference = variants.find(({ store, label }) => store === name && label === 'here');
+  const ratios = samples.flatMap(({ requestsPerSecond }, round) => {
+    const other = reference?.samples[round];
+    return other ? [requestsPerSecond / other.requestsPerSecond] : [];
+  });
+  if (ratios.length === 0) return '';
+  const [middle, low, high] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
+  return `${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+}
+
+function toMarkdown(rows: readonly Readonly<Record<string, string | number>>[]): string {
+  const [first = {}] = rows;
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+  const columns = Object.keys(first);
+  return [
+    line(columns),
+    line(columns.map(() => '---')),
+    ...rows.map((row) => line(columns.map((name) => row[name] ?? ''))),
+  ].join('\n');
 }

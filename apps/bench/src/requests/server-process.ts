@@ -1,7 +1,7 @@
 import { execa, type Subprocess } from 'execa';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import type { ServerSettings } from './variants.js';
+import { isPeer, type ServerSettings } from './variants.js';
 
 export interface RunningServer {
   readonly url: string;
@@ -12,13 +12,14 @@ export interface RunningServer {
 }
 
 const US_PER_TICK = 10_000;
-const PROGRAM = new URL('request-server.ts', import.meta.url).pathname;
+const programOf = ({ store }: ServerSettings) =>
+  new URL(isPeer(store) ? 'peer-server.ts' : 'request-server.ts', import.meta.url).pathname;
 
 /** Starts a server of one variant on one core, in the way that this process was started. */
 export async function startServer(settings: ServerSettings, core: number): Promise<RunningServer> {
   const child = execa(
     'taskset',
-    ['-c', String(core), process.execPath, ...process.execArgv, PROGRAM, JSON.stringify(settings)],
+    ['-c', String(core), process.execPath, ...process.execArgv, programOf(settings), JSON.stringify(settings)],
     {
       stdin: 'pipe',
       stderr: 'inherit',

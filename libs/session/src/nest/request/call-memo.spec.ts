@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { CallMemo } from './call-memo.js';
 
@@ -74,5 +76,18 @@ describe('CallMemo', () => {
     expect(inspect(key, { depth: 9, showHidden: true })).not.toContain('hidden');
     expect(JSON.stringify(key)).toBe('{"path":"/"}');
     expect(Object.keys(key)).toEqual(['path']);
+  });
+
+  it('remembers for a request of Node, and not for one that inherits from it or copied it', () => {
+    const memo = new CallMemo<string>();
+    const request = new IncomingMessage(new Socket());
+    memo.set(request, 'first');
+    memo.set(request, 'mine');
+    expect(memo.get(request)).toBe('mine');
+    expect(memo.get(Object.create(request) as object)).toBeUndefined();
+    expect(memo.get({ ...request })).toBeUndefined();
+    expect(inspect(request, { depth: 9, showHidden: true })).not.toContain('mine');
+    memo.set(Object.freeze(request), 'later');
+    expect(memo.get(request)).toBe('later');
   });
 });
