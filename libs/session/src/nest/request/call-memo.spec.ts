@@ -85,7 +85,7 @@ describe('CallMemo', () => {
     memo.set(request, 'mine');
     expect(memo.get(request)).toBe('mine');
     expect(memo.get(Object.create(request) as object)).toBeUndefined();
-    expect(memo.get({ ...request })).toBeUndefined();
+    expect(memo.get(Object.assign({}, request))).toBeUndefined();
     expect(inspect(request, { depth: 9, showHidden: true })).not.toContain('mine');
     memo.set(Object.freeze(request), 'later');
     expect(memo.get(request)).toBe('later');
