@@ -5,7 +5,6 @@ import { PortCalls } from '../../support/port-calls.js';
 import { readWhileLost } from '../service/floor-losses.js';
 import { HybridWorld, listIds, signIn, type HybridInstance } from './world.js';
 
-
 const END = { reason: 'admin', endedBy: 'operator' } as const;
 
 let world: HybridWorld;

@@ -41,7 +41,7 @@ export const credentialChangeContract: ContractGroup = {
       });
     }
 
-    prove('ends nothing when the token is no longer the expected one, or the session is over', async (world) => {
+    prove('ends nothing when the token is no longer the expected one, or the session has ended', async (world) => {
       const userId = world.newUserId();
       const kept = await world.create({ userId });
       const other = await world.create({ userId });

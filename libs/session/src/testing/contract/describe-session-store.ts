@@ -6,9 +6,11 @@ import { findTestRunner } from '../world/test-runner.js';
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 /**
- * Defines the tests that every session store has to pass: the promises of the `SessionStore` port, most of them while
- * two instances race on one backend. Call it at the top of a spec file.
+ * Defines the tests that every session store must pass: the promises of the `SessionStore` port, most of them while two
+ * instances race on one backend. Call it at the top level of a spec file. Works in Jest, and in Vitest with
+ * `globals: true`.
  *
+ * @example
  * ```ts
  * describeSessionStore('dynamo', async () => {
  *   const table = await createTable();
@@ -18,8 +20,9 @@ const DEFAULT_TIMEOUT_MS = 60_000;
  * });
  * ```
  *
- * @param name - Of the store, for the titles of the tests.
- * @param createHarness - Called once for each group of tests, each time for a store on an empty backend.
+ * @param name - The name of the store, for the test titles.
+ * @param createHarness - Creates a store on an empty backend. Called once for each group of tests.
+ * @see The section "Writing a store" of the README.
  */
 export function describeSessionStore(
   name: string,
@@ -42,7 +45,8 @@ export function describeSessionStore(
           runner.it(
             title,
             async () => {
-              if (!world) throw new Error('the harness of this group could not be made');
+              if (!world)
+                throw new Error('the harness of this group could not be created: see the error of its beforeAll');
               await test(world);
             },
             timeoutMs,

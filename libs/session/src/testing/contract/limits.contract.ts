@@ -28,7 +28,7 @@ export const limitsContract: ContractGroup = {
     });
 
     prove(
-      'ends those that await their second factor first, so that a password alone pushes nobody out',
+      'ends those that await their second factor first, so that a password alone evicts no complete session',
       async (world) => {
         const userId = world.newUserId();
         const [complete] = await createInOrder(world, userId, 1);
@@ -64,7 +64,7 @@ export const limitsContract: ContractGroup = {
       assert.deepEqual(await world.listIds(userId), [ids[5] ?? '', outcome.record.id].toSorted());
     });
 
-    prove('refuses one more session when told to, and changes nothing then', async (world) => {
+    prove('refuses one more session with onLimit reject, and then changes nothing', async (world) => {
       const userId = world.newUserId();
       const records = await createInOrder(world, userId, 2);
       const entries = await world.harness.countEntries?.();

@@ -144,7 +144,7 @@ export const providerContract: ContractGroup = {
       await world.assertOver(record);
     });
 
-    prove('does not tell of a session that has expired', async (world) => {
+    prove('does not return a session that has expired', async (world) => {
       const provider = aProvider();
       const short = await signIn(world, provider, { idleTimeoutMs: 150 });
       await world.waitUntilPast(short.expiresAt);

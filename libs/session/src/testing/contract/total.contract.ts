@@ -77,19 +77,19 @@ export const totalContract: ContractGroup = {
       await world.getLive(later.id);
     });
 
-    prove('what it ended counts towards no limit, and is replaced without being told of', async (world) => {
+    prove('sessions that it ended count towards no limit, and are replaced without being reported', async (world) => {
       const userId = world.newUserId();
       const limit = { max: 1, onLimit: 'reject' } as const;
       const old = await world.create({ userId, limit });
       await world.store.revokeEverything(END);
       const outcome = await world.other.create(aNewSession({ userId, limit, replaces: old.id }));
-      assert(outcome.created, 'a session that is over took the place of a new one');
+      assert(outcome.created, 'an ended session took the place of a new one');
       assert.deepEqual(outcome.ended, []);
       assert.deepEqual(await world.listIds(userId), [outcome.record.id]);
     });
 
     prove(
-      'with sign-ins and requests on two instances meanwhile: nothing from before is let in after',
+      'with sign-ins and requests on two instances meanwhile: no earlier session is accepted afterwards',
       async (world) => {
         const stores = [world.store, world.other];
         const before = await Promise.all(
@@ -109,7 +109,7 @@ export const totalContract: ContractGroup = {
             for (const { id } of before) {
               const isAskedAfter = isResolved;
               const found = await store.find(id);
-              assert(!(isAskedAfter && found.live), 'a session from before is let in after the call resolved');
+              assert(!(isAskedAfter && found.live), 'an earlier session is accepted after the call resolved');
             }
           }
           assert.deepEqual(await world.filterLive(idsOf(before), store), []);

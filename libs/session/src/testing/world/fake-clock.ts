@@ -1,4 +1,11 @@
-/** A clock that stands still until it is moved: `memoryStore({ now: clock.now })`. */
+/**
+ * A clock that stands still until it is moved.
+ *
+ * @example
+ * const clock = new FakeClock();
+ * const store = memoryStore({ now: clock.now });
+ * clock.advance(60_000);
+ */
 export class FakeClock {
   private nowMs: number;
 
@@ -6,7 +13,7 @@ export class FakeClock {
     this.nowMs = startAt.getTime();
   }
 
-  /** Bound, so that it can be handed on. */
+  /** Bound, so that it can be passed as a function. */
   readonly now = (): Date => new Date(this.nowMs);
 
   advance(ms: number): void {

@@ -12,8 +12,11 @@ function nextIdMs(): number {
 }
 
 /**
- * A session ready for `SessionStore.create`: anonymous, empty, 30 minutes idle, 12 hours absolute, with a fresh id and
- * token hash, unless said otherwise.
+ * Returns a session for `SessionStore.create`: by default anonymous, empty, with an idle timeout of 30 minutes, an absolute
+ * timeout of 12 hours, a new id and a new token hash.
+ *
+ * @example
+ * await store.create(aNewSession({ userId: 'ada', data: { theme: 'dark' } }));
  */
 export function aNewSession(overrides: Partial<NewSession> = {}): NewSession {
   const userId = overrides.userId ?? null;
@@ -32,17 +35,17 @@ export function aNewSession(overrides: Partial<NewSession> = {}): NewSession {
   };
 }
 
-/** A password, checked by the application itself, unless said otherwise. */
+/** Returns an authentication: by default a password that the application checked. */
 export function anAuthentication(overrides: Partial<SessionAuthentication> = {}): SessionAuthentication {
   return { amr: ['pwd'], assuranceLevel: 'aal1', awaitsSecondFactor: false, identityProvider: null, ...overrides };
 }
 
-/** 32 random bytes, as the hash of a token nobody holds. */
+/** Returns 32 random bytes: the hash of a token that no client holds. */
 export function aTokenHash(): Uint8Array {
   return new Uint8Array(randomBytes(32));
 }
 
-/** A fresh session id that carries the user reference of another id, as if two users' references were the same. */
+/** Returns a new session id with the user reference of another id, as if the references of two users were equal. */
 export function anIdLike(otherId: string): string {
   const reference = userReferenceOf(otherId);
   return `${createSessionId(null, nextIdMs()).slice(0, 19)}${reference.slice(0, 4)}-${reference.slice(4)}`;

@@ -1,6 +1,6 @@
 import type { SessionLogger } from '../../core/support/logger.js';
 
-/** A logger that keeps what it is told, each message after its level: `warn: ...`. */
+/** A logger that keeps all messages, each after its level: `warn: ...`. */
 export class RecordingLogger implements SessionLogger {
   readonly lines: string[] = [];
 

@@ -24,7 +24,7 @@ const POLICY: SessionPolicy = {
   maxDataBytes: 16 * 1024,
 };
 
-/** What a test of the contract works with: two instances on one backend, and the questions every test asks. */
+/** The world of a contract test: two instances on one backend, and helpers for common checks. */
 export class StoreWorld {
   constructor(
     readonly harness: StoreHarness,
@@ -49,7 +49,7 @@ export class StoreWorld {
     return outcome.record;
   }
 
-  /** The live record, which both instances must see alike. */
+  /** Returns the live record. Fails unless both instances see the same. */
   async getLive(id: string): Promise<SessionRecord> {
     const [seen, seenByOther] = await Promise.all([this.store.find(id), this.other.find(id)]);
     assert(seen.live, `the session is not live: ${JSON.stringify(seen)}`);
@@ -58,7 +58,7 @@ export class StoreWorld {
     return seen.record;
   }
 
-  /** Fails if any instance would let this session in, list it, or change it. */
+  /** Fails if any instance accepts this session, lists it, or changes it. */
   async assertOver({ id, userId }: Pick<SessionRecord, 'id' | 'userId'>): Promise<void> {
     for (const store of [this.store, this.other]) {
       const found = await store.find(id);
@@ -70,7 +70,7 @@ export class StoreWorld {
     }
   }
 
-  /** Touches and sees to it that a gathered touch is written at once. */
+  /** Touches a session and writes a gathered touch at once. */
   async touch(touch: SessionTouch, store: SessionStore = this.store): Promise<boolean> {
     const moved = store.touch(touch);
     await store.flush();
@@ -82,7 +82,7 @@ export class StoreWorld {
     return records.map(({ id }) => id).toSorted();
   }
 
-  /** Which of these sessions an instance would let in, sorted. */
+  /** Lists which of these sessions an instance would accept, sorted. */
   async filterLive(ids: readonly string[], store: SessionStore = this.store): Promise<string[]> {
     const outcomes = await Promise.all(ids.map(async (id) => ({ id, found: await store.find(id) })));
     return outcomes
@@ -97,7 +97,7 @@ export class StoreWorld {
     return now;
   }
 
-  /** Returns once the backend's clock is past this instant: by moving a fake clock, else by waiting for the real one. */
+  /** Resolves once the backend's clock is past this instant: moves a fake clock, or waits for a real one. */
   async waitUntilPast(at: Date): Promise<void> {
     for (;;) {
       const leftMs = at.getTime() + CLOCK_MARGIN_MS - (await this.now()).getTime();
@@ -106,7 +106,7 @@ export class StoreWorld {
     }
   }
 
-  /** Asks for a session until it is no longer live, which it must not be after `latestAt`. */
+  /** Finds a session until it is no longer live. Fails if it is still live after `latestAt`. */
   async pollUntilOver(
     id: string,
     { latestAt, eachTime }: { latestAt: Date; eachTime?: () => Promise<unknown> },
