@@ -57,7 +57,10 @@ describe('touches that could not be written', () => {
       ['a', 'b'],
       ['c', 'd'],
     ]);
-    expect([unwritten.size, lines]).toEqual([3, [expect.stringContaining('2 sessions that could not be written')]]);
+    expect([unwritten.size, lines]).toEqual([
+      3,
+      [expect.stringContaining('2 sessions, which could not be written before')],
+    ]);
     keep('f', performance.now());
     expect(unwritten.size).toBe(3);
   });
