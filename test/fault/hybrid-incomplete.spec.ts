@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { RevocationIncompleteError, SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import type { SessionRecord } from '#src/core/session/session-record.js';
-import { END, HybridWorld, listIds, signIn, type HybridInstance } from '../integration/hybrid/world.js';
+import {
+  END,
+  type HybridWorld,
+  useHybridWorld,
+  listIds,
+  signIn,
+  type HybridInstance,
+} from '../integration/hybrid/world.js';
 import { waitUntil } from '../support/poll.js';
 import { describeIncompleteSignOuts } from './hybrid-incomplete-sign-outs.js';
 
@@ -51,8 +58,8 @@ describe('a revocation that one side could not take (I2)', () => {
   let here: HybridInstance;
   let there: HybridInstance;
 
+  useHybridWorld((opened) => (world = opened));
   beforeAll(async () => {
-    world = await HybridWorld.open();
     [here, there] = [await world.openInstance(), await world.openInstance()];
   });
   afterEach(async () => {
@@ -61,7 +68,6 @@ describe('a revocation that one side could not take (I2)', () => {
     const { ghosts, stale, stoppedBy } = await there.store.reconcile();
     assert.deepEqual({ ghosts, stale, stoppedBy }, { ghosts: 0, stale: 0, stoppedBy: 'done' });
   });
-  afterAll(() => world.close());
 
   const openDevices = async (): Promise<Devices> => {
     const userId = `user ${randomUUID()}`;

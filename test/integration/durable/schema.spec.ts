@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { SessionConfigurationError } from 'nest-sessions';
 import { postgresDurableSessions } from '#src/stores/postgres/durable/postgres-durable.js';
 import { runMigrationsOnce, sessionMigrations } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
 import { BY_HAND, touch } from './scene.js';
-import { DurableWorld } from './world.js';
+import { type DurableWorld, useDurableWorld } from './world.js';
 
 describe('the migration that records changes for hot copies', () => {
   let world: DurableWorld;
-  beforeAll(async () => {
-    world = await DurableWorld.open({ migrate: false });
-  });
-  afterAll(() => world.close());
+  useDurableWorld((opened) => (world = opened), { migrate: false });
 
   const listNames = async (schema: string) => {
     const rows = await world.query<{ name: string }>(
@@ -124,10 +121,7 @@ describe('the migration that records changes for hot copies', () => {
 
 describe('the price of recording changes', () => {
   let world: DurableWorld;
-  beforeAll(async () => {
-    world = await DurableWorld.open({ migrate: false });
-  });
-  afterAll(() => world.close());
+  useDurableWorld((opened) => (world = opened), { migrate: false });
 
   it('is not paid by touches: they stay HOT and call no function', async () => {
     const name = `hot_${world.postgres.schema}`;

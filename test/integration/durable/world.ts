@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import type { SessionStoreContext } from 'nest-sessions/store';
 import { postgresDurableSessions, type PostgresDurableOptions } from '#src/stores/postgres/durable/postgres-durable.js';
@@ -102,4 +103,14 @@ export async function createPostgresDurableHarness(): Promise<StoreHarness> {
     },
     close: () => world.close(),
   };
+}
+
+/** Opens a world for the tests of a file or group, and closes it after them. */
+export function useDurableWorld(assign: (world: DurableWorld) => void, options: WorldOptions = {}): void {
+  let world: DurableWorld | undefined;
+  beforeAll(async () => {
+    world = await DurableWorld.open(options);
+    assign(world);
+  });
+  afterAll(() => world?.close());
 }

@@ -1,9 +1,9 @@
 import { eventually } from '../../support/redis-probes.js';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '#src/core/session/session-errors.js';
 import { PortCalls } from '../../support/port-calls.js';
 import { readWhileLost } from '../service/floor-losses.js';
-import { HybridWorld, listIds, signIn, type HybridInstance } from './world.js';
+import { type HybridWorld, useHybridWorld, listIds, signIn, type HybridInstance } from './world.js';
 
 const END = { reason: 'admin', endedBy: 'operator' } as const;
 
@@ -11,11 +11,10 @@ let world: HybridWorld;
 let here: HybridInstance;
 let there: HybridInstance;
 
+useHybridWorld((opened) => (world = opened));
 beforeAll(async () => {
-  world = await HybridWorld.open();
   [here, there] = [await world.openInstance(), await world.openInstance()];
 });
-afterAll(() => world.close());
 
 const expectOver = async (id: string) => {
   for (const { store } of [here, there]) expect(await store.find(id)).toEqual({ live: false, reason: 'ended' });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { anAuthentication } from 'nest-sessions/testing';
 import type { NewSession } from 'nest-sessions/store';
-import { HybridWorld, signIn, type HybridInstance } from './world.js';
+import { type HybridWorld, useHybridWorld, signIn, type HybridInstance } from './world.js';
 
 let world: HybridWorld;
 let here: HybridInstance;
@@ -9,14 +9,13 @@ let there: HybridInstance;
 let rounds = 0;
 let provider: { issuer: string; sessionId: string };
 
+useHybridWorld((opened) => (world = opened));
 beforeAll(async () => {
-  world = await HybridWorld.open();
   [here, there] = [await world.openInstance(), await world.openInstance()];
 });
 beforeEach(() => {
   provider = { issuer: 'https://idp.example', sessionId: `sid-${(rounds += 1)}` };
 });
-afterAll(() => world.close());
 
 const logout = (overrides: { userId?: string } = {}) =>
   ({ ...provider, ...overrides, reason: 'idp-logout', endedBy: 'idp' }) as const;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { END, HybridWorld, listIds, signIn, type HybridInstance } from './world.js';
+import { END, type HybridWorld, useHybridWorld, listIds, signIn, type HybridInstance } from './world.js';
 import { MINUTE_MS } from '#src/testing/world/durations.js';
 
 describe('two instances of a hybrid store that do things at once', () => {
@@ -11,8 +11,8 @@ describe('two instances of a hybrid store that do things at once', () => {
   let there: HybridInstance;
   let userId: string;
 
+  useHybridWorld((opened) => (world = opened));
   beforeAll(async () => {
-    world = await HybridWorld.open();
     [here, there] = [await world.openInstance(), await world.openInstance()];
   });
   afterEach(async () => {
@@ -21,7 +21,6 @@ describe('two instances of a hybrid store that do things at once', () => {
     const { ghosts, stale, stoppedBy } = await there.store.reconcile();
     assert.deepEqual({ ghosts, stale, stoppedBy }, { ghosts: 0, stale: 0, stoppedBy: 'done' });
   });
-  afterAll(() => world.close());
 
   const newUser = () => (userId = `user ${randomUUID()}`);
 

@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { RevocationIncompleteError, SessionDataUnavailableError, SessionStoreUnavailableError } from 'nest-sessions';
-import { END, HybridWorld, signIn, type HybridInstance } from './world.js';
+import { END, type HybridWorld, useHybridWorld, signIn, type HybridInstance } from './world.js';
 
 describe('the hybrid store while Redis refuses writes and answers reads', () => {
   let world: HybridWorld;
   let instance: HybridInstance;
+  useHybridWorld((opened) => (world = opened));
   beforeAll(async () => {
-    world = await HybridWorld.open();
     instance = await world.openInstance();
   });
   beforeEach(() => void instance.calls.made.splice(0));
@@ -16,7 +16,6 @@ describe('the hybrid store while Redis refuses writes and answers reads', () => 
     await world.redis.flushall();
     instance.passBreakerPeriod();
   });
-  afterAll(() => world.close());
 
   /** Expects the copy to be believed, with data, without a call of Postgres. */
   async function expectBelieved(id: string): Promise<void> {

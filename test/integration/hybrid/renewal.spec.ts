@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { RevocationIncompleteError } from 'nest-sessions';
 import type { ServiceSetUp } from '../../contract/harnesses/service-setup.js';
 import { waitUntil } from '../../support/poll.js';
-import { HybridWorld, type HybridInstance } from './world.js';
+import { type HybridWorld, useHybridWorld, type HybridInstance } from './world.js';
 import { getRenewed, setUpRenewal, type RenewalServices } from '../service/renewal-world.js';
 
 /** How far apart the clocks of Redis and Postgres may be, as an instance knows them. */
@@ -14,10 +14,7 @@ describe('periodic rotation on two sides, one of which may be away', () => {
   let there: HybridInstance;
   let services: { here: RenewalServices; there: RenewalServices };
 
-  beforeAll(async () => {
-    world = await HybridWorld.open();
-  });
-  afterAll(() => world.close());
+  useHybridWorld((opened) => (world = opened));
   beforeEach(async () => {
     [here, there] = [await world.openInstance(), await world.openInstance()];
     services = { here: setUpRenewal(here.store), there: setUpRenewal(there.store) };

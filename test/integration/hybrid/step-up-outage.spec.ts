@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { RevocationIncompleteError, SessionStoreUnavailableError } from 'nest-sessions';
 import { anAuthentication, aTokenHash } from 'nest-sessions/testing';
 import { setUpService } from '../../contract/harnesses/service-setup.js';
-import { HybridWorld, listIds, signIn } from './world.js';
+import { type HybridWorld, useHybridWorld, listIds, signIn } from './world.js';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 describe('hybrid: Redis goes away between the commit of a rotation and its copy', () => {
   let world: HybridWorld;
 
-  beforeAll(async () => {
-    world = await HybridWorld.open();
-  });
-
-  afterAll(() => world.close());
+  useHybridWorld((opened) => (world = opened));
 
   it.each([
     ['a step-up', { authentication: { ...anAuthentication(), idleTimeoutMs: HOUR_MS, absoluteTimeoutMs: HOUR_MS } }],

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { SessionDataUnavailableError } from 'nest-sessions';
 import { waitUntil } from '../../support/poll.js';
-import { HybridWorld, listIds, signIn, type HybridInstance } from './world.js';
+import { type HybridWorld, useHybridWorld, listIds, signIn, type HybridInstance } from './world.js';
 
 describe('hybrid: while one side is away', () => {
   let world: HybridWorld;
 
-  beforeAll(async () => {
-    world = await HybridWorld.open();
-  });
-
-  afterAll(() => world.close());
+  useHybridWorld((opened) => (world = opened));
 
   const lastSeenAtMs = async (id: string) => {
     const [row] = await world.postgres.query<{ ms: string }>(

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions/store';
 import { anAuthentication, aTokenHash } from 'nest-sessions/testing';
 import type { SessionRecord } from '#src/core/session/session-record.js';
-import { END, HybridWorld, signIn, type HybridInstance } from './world.js';
+import { END, type HybridWorld, useHybridWorld, signIn, type HybridInstance } from './world.js';
 
 const PROVIDER = { issuer: 'https://idp.example', sessionId: 'sid-1' };
 
@@ -20,12 +20,11 @@ describe('the hybrid store whose revocation did not reach Redis', () => {
   let world: HybridWorld;
   let instance: HybridInstance;
 
+  useHybridWorld((opened) => (world = opened));
   beforeAll(async () => {
-    world = await HybridWorld.open();
     instance = await world.openInstance();
   });
   afterEach(() => world.redis.flushall());
-  afterAll(() => world.close());
 
   const callsOf = async (id: string): Promise<string[]> => {
     instance.calls.made.splice(0);

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { SessionStore } from 'nest-sessions/store';
 import type { HybridSessionStore } from 'nest-sessions/hybrid';
@@ -161,4 +162,14 @@ export async function signIn(store: SessionStore, overrides: Partial<NewSession>
 export async function listIds(store: SessionStore, userId: string): Promise<string[]> {
   const { records } = await store.listByUser({ userId });
   return records.map(({ id }) => id).toSorted();
+}
+
+/** Opens a world for the tests of a file or group, and closes it after them. */
+export function useHybridWorld(assign: (world: HybridWorld) => void): void {
+  let world: HybridWorld | undefined;
+  beforeAll(async () => {
+    world = await HybridWorld.open();
+    assign(world);
+  });
+  afterAll(() => world?.close());
 }

@@ -1,7 +1,7 @@
 import { anAuthentication, aNewSession, aTokenHash } from 'nest-sessions/testing';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions/store';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 interface AuditRow {
@@ -14,11 +14,10 @@ interface AuditRow {
 describe('the audit log of the Postgres store (I9)', () => {
   let world: PostgresWorld;
   let store: SessionStore;
+  usePostgresWorld((opened) => (world = opened));
   beforeAll(async () => {
-    world = await PostgresWorld.open();
     store = await world.openStore();
   });
-  afterAll(() => world.close());
 
   const listEvents = (userId: string) =>
     world.query<AuditRow>('select event, session_id, reason, actor from session_audit where user_id = $1 order by id', [

@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { SessionArgumentError, SessionConfigurationError, SessionStoreUnavailableError } from 'nest-sessions';
 import { postgresStore } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
 import { until } from './probes.js';
-import { PostgresWorld } from './world.js';
+import { PostgresWorld, usePostgresWorld } from './world.js';
 
 describe('the Postgres store at boot', () => {
   let world: PostgresWorld;
-  beforeAll(async () => {
-    world = await PostgresWorld.open();
-  });
-  afterAll(() => world.close());
+  usePostgresWorld((opened) => (world = opened));
 
   it('names the DataSource that Nest must inject as @nestjs/typeorm does', () => {
     expect(postgresStore().inject).toEqual([getDataSourceToken()]);

@@ -1,19 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { recordQueries, until } from './probes.js';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 import { DAY_MS, HOUR_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 let store: SessionStore;
+usePostgresWorld((opened) => (world = opened));
 beforeAll(async () => {
-  world = await PostgresWorld.open();
   store = await world.openStore({ pool: 1, context: { retentionMs: 2 * DAY_MS, auditRetentionMs: 10 * DAY_MS } });
 });
 afterEach(() => world.query('delete from sessions; delete from session_audit'));
-afterAll(() => world.close());
 
 /** Rows as if made long ago: SQL for when they expire and, unless null, when they ended. */
 const insertSessions = (

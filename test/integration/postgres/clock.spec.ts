@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { execa } from 'execa';
 import { join } from 'node:path';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 const IDLE_MS = 400;
@@ -21,10 +21,7 @@ interface Seen {
 // Real processes, as only the environment a process starts with decides its time zone.
 describe('expiry in the Postgres store (I4, typeorm/typeorm#9943)', () => {
   let world: PostgresWorld;
-  beforeAll(async () => {
-    world = await PostgresWorld.open();
-  });
-  afterAll(() => world.close());
+  usePostgresWorld((opened) => (world = opened));
 
   const run = async (settings: { applicationZone: string; serverZone: string; skewMs: number }): Promise<Seen> => {
     const url = new URL(world.url);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { setImmediate } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SessionStoreUnavailableError } from 'nest-sessions';
@@ -6,16 +6,15 @@ import { aNewSession } from 'nest-sessions/testing';
 import { Gate } from '../../support/barrier.js';
 import { poolOf, recordQueries, until } from './probes.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 let holder: DataSource;
+usePostgresWorld((opened) => (world = opened));
 beforeAll(async () => {
-  world = await PostgresWorld.open();
   holder = await world.openDataSource({ poolSize: 1 });
 });
-afterAll(() => world.close());
 
 /** Lets nobody write to the sessions' table, or with `access exclusive` read it either, while the work is done. */
 async function whileLocked(mode: 'share' | 'access exclusive', work: () => Promise<void>): Promise<void> {

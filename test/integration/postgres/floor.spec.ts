@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 
 const END = { reason: 'admin', endedBy: 'operator' } as const;
 
@@ -9,11 +9,10 @@ describe('the end of everything in the Postgres store (ASVS 7.4.5)', () => {
   let world: PostgresWorld;
   let store: SessionStore;
 
+  usePostgresWorld((opened) => (world = opened));
   beforeAll(async () => {
-    world = await PostgresWorld.open();
     store = await world.openStore();
   });
-  afterAll(() => world.close());
 
   const endOf = async (id: string) => {
     const [row] = await world.query<Record<string, unknown>>(

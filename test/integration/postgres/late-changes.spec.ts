@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import type { SessionRotation, SessionStore } from 'nest-sessions/store';
 import { anAuthentication, aNewSession } from 'nest-sessions/testing';
 import { until } from './probes.js';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 import { HOUR_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
 let holder: DataSource;
+usePostgresWorld((opened) => (world = opened));
 beforeAll(async () => {
-  world = await PostgresWorld.open();
   holder = await world.openDataSource({ poolSize: 1 });
 });
-afterAll(() => world.close());
 
 const countWaiting = async (applicationName: string) => {
   const rows = await world.query<unknown>(

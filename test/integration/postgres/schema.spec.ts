@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { SessionArgumentError, SessionConfigurationError } from 'nest-sessions';
 import {
@@ -12,7 +12,7 @@ import {
 } from 'nest-sessions/postgres';
 import { aNewSession } from 'nest-sessions/testing';
 import { endStatements } from '#src/stores/postgres/operations/end.js';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 
 function namesOf(options: Partial<SessionMigrationOptions> = {}) {
   return sessionMigrations({ userIdType: 'text', ...options }).map((Migration) => new Migration().name);
@@ -20,10 +20,7 @@ function namesOf(options: Partial<SessionMigrationOptions> = {}) {
 
 describe('the migrations of the Postgres store', () => {
   let world: PostgresWorld;
-  beforeAll(async () => {
-    world = await PostgresWorld.open({ migrate: false });
-  });
-  afterAll(() => world.close());
+  usePostgresWorld((opened) => (world = opened), { migrate: false });
 
   const listTables = async (schema: string) => {
     const rows = await world.admin.query<{ tablename: string }[]>(
@@ -183,10 +180,7 @@ describe('the migrations of the Postgres store', () => {
 
 describe('the tables of the Postgres store', () => {
   let world: PostgresWorld;
-  beforeAll(async () => {
-    world = await PostgresWorld.open();
-  });
-  afterAll(() => world.close());
+  usePostgresWorld((opened) => (world = opened));
 
   it('refuse a change of the audit log', async () => {
     const store = await world.openStore();

@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { SessionArgumentError, SessionStoreUnavailableError } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/store';
 import { aNewSession } from 'nest-sessions/testing';
 import { poolOf, readUpdateCounters, recordQueries } from './probes.js';
-import { PostgresWorld } from './world.js';
+import { type PostgresWorld, usePostgresWorld } from './world.js';
 import { HOUR_MS, MINUTE_MS } from '#src/testing/world/durations.js';
 
 let world: PostgresWorld;
-beforeAll(async () => {
-  world = await PostgresWorld.open();
-});
-afterAll(() => world.close());
+usePostgresWorld((opened) => (world = opened));
 
 async function createMany(store: SessionStore, count: number, userId: string | null = null): Promise<string[]> {
   const sessions = Array.from({ length: count }, () => aNewSession({ userId }));

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { SessionStore, SessionStoreContext } from 'nest-sessions/store';
@@ -114,4 +115,14 @@ export function getPostgresUrl(): string {
   const url = process.env['TEST_POSTGRES_URL'];
   if (!url) throw new Error('TEST_POSTGRES_URL is not set: run the tests by "npm run jest", which starts the servers');
   return url;
+}
+
+/** Opens a world for the tests of a file or group, and closes it after them. */
+export function usePostgresWorld(assign: (world: PostgresWorld) => void, options: WorldOptions = {}): void {
+  let world: PostgresWorld | undefined;
+  beforeAll(async () => {
+    world = await PostgresWorld.open(options);
+    assign(world);
+  });
+  afterAll(() => world?.close());
 }
